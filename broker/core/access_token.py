@@ -1,0 +1,93 @@
+"""The service token: what a permitted exchange is answered with (RFC 9068, contract §5)."""
+
+import base64
+import json
+from collections.abc import Mapping
+from typing import Any, Final
+
+from broker.core.claims import Claims
+from broker.core.decision import Permit
+from broker.core.platforms import Workload
+from broker.core.policy import WorkloadDetail
+from broker.core.signing_keys import SigningKey
+
+MAX_TOKEN_BYTES: Final = 4096
+
+# Dropped whole, in this order, while a token is too large; nothing is ever cut.
+_OPTIONAL: Final = ("workload", "metadata", "policy", "act")
+
+
+def claims_for(
+    permit: Permit,
+    *,
+    issuer: str,
+    now: float,
+    token_id: str,
+    subject: Claims | None = None,
+    workload: Workload | None = None,
+) -> dict[str, Any]:
+    """Compose the claims of a service token.
+
+    `issuer` is the broker's own URL; `subject` and `workload` describe the CI token of a federated
+    request. Nothing else of the CI token enters (attacks row 131).
+    """
+    issued_at = int(now)
+    account = permit.service_account
+    claims: dict[str, Any] = {
+        "iss": issuer,
+        "sub": permit.sub,
+        "aud": permit.service.audience,
+        "exp": issued_at + permit.ttl,
+        "iat": issued_at,
+        "nbf": issued_at,
+        "jti": token_id,
+        "client_id": account.client_id,
+        "token_type": "service",
+    }
+    if permit.scopes:
+        claims["scope"] = " ".join(permit.scopes)
+    if account.organization is not None:
+        claims["org_id"] = account.organization
+    if account.metadata:
+        claims["metadata"] = dict(account.metadata)
+    if subject is not None:
+        claims["act"] = {"iss": subject["iss"], "sub": subject["sub"]}
+        claims["policy"] = " ".join(permit.policies)
+    if workload is not None:
+        members = _members(workload, permit.service.workload)
+        if members:
+            claims["workload"] = {"platform": workload.platform, **members}
+    return claims
+
+
+def sign(claims: dict[str, Any], key: SigningKey, typ: str) -> str:
+    """Sign the claims as a compact JWS of at most 4 KB, dropping optional members if need be."""
+    header = {"typ": typ, "alg": key.algorithm, "kid": key.key_id}
+    prefix = _part(header) + b"."
+    signed = prefix + _part(claims)
+    for name in _OPTIONAL:
+        if len(signed) + _signature_length(key) <= MAX_TOKEN_BYTES:
+            break
+        claims = {member: value for member, value in claims.items() if member != name}
+        signed = prefix + _part(claims)
+    return (signed + b"." + _base64url(key.sign(signed))).decode()
+
+
+def _members(workload: Workload, detail: WorkloadDetail) -> Mapping[str, str]:
+    if detail is WorkloadDetail.FULL:
+        return workload.full
+    return workload.ids if detail is WorkloadDetail.IDS else {}
+
+
+def _signature_length(key: SigningKey) -> int:
+    """Bytes that the dot and the encoded signature will add: RSA-2048 to RSA-4096, or 64 bytes."""
+    modulus = key.public.get("n")
+    return 1 + (len(modulus) if modulus is not None else 86)
+
+
+def _part(members: Mapping[str, Any]) -> bytes:
+    return _base64url(json.dumps(members, separators=(",", ":"), ensure_ascii=True).encode())
+
+
+def _base64url(value: bytes) -> bytes:
+    return base64.urlsafe_b64encode(value).rstrip(b"=")

@@ -1,0 +1,190 @@
+"""Conditions on claims: equality, any-of, glob, regex, not, present (contract §4).
+
+A condition is a value; whether it holds is a pure function of the claims. The two effects differ
+only in what absence means: in an allow an absent claim satisfies nothing, in a deny `not` holds
+for it, so that silence never widens a permission.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from typing import Any
+
+from broker.core.claims import Claims, fold_ascii, is_absent, text_of
+from broker.core.globs import compile_regex, glob_matches
+
+
+class Effect(StrEnum):
+    """What a policy does when all its conditions hold."""
+
+    ALLOW = "allow"
+    DENY = "deny"
+
+
+@dataclass(frozen=True, slots=True)
+class Equals:
+    """The value reads exactly as `text`."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Glob:
+    """The whole value matches a glob (`broker.core.globs`)."""
+
+    pattern: str
+
+
+@dataclass(frozen=True, slots=True)
+class Regex:
+    """The whole value matches a pattern of RE2."""
+
+    pattern: str
+
+
+Single = Equals | Glob | Regex
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """The value satisfies one of several matchers."""
+
+    items: tuple[Single, ...]
+
+
+Positive = Single | AnyOf
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The claim is there and does not satisfy the matcher inside."""
+
+    inner: Positive
+
+
+@dataclass(frozen=True, slots=True)
+class Present:
+    """The claim is there, whatever its value."""
+
+
+Matcher = Positive | Not | Present
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One test of one claim.
+
+    `claim` is the claim's name, or an RFC 6901 pointer of at least two segments when it begins
+    with a slash. `folded` ignores ASCII case, for claims whose platform does.
+    """
+
+    claim: str
+    matcher: Matcher
+    folded: bool = False
+    _path: tuple[str, ...] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Split the pointer once, not at every decision."""
+        object.__setattr__(self, "_path", tuple(pointer_segments(self.claim)))
+
+    @property
+    def is_pointer(self) -> bool:
+        """Whether the condition looks inside a nested claim."""
+        return bool(self._path)
+
+    def value_in(self, claims: Claims) -> Any:
+        """Give what the token has at this condition's place; None when it has nothing."""
+        if not self._path:
+            return claims.get(self.claim)
+        value: Any = claims
+        for segment in self._path:
+            value = value.get(segment) if isinstance(value, dict) else None
+        return value
+
+    def holds(self, claims: Claims, effect: Effect = Effect.ALLOW) -> bool:
+        """Tell whether the claims satisfy this condition."""
+        value = self.value_in(claims)
+        matcher = self.matcher
+        if isinstance(matcher, Present):
+            return _is_there(value, effect)
+        if isinstance(matcher, Not):
+            return self._holds_not(matcher.inner, value, effect)
+        if isinstance(value, list):
+            return any(_matches(matcher, text_of(element), self.folded) for element in value)
+        return _matches(matcher, text_of(value), self.folded)
+
+    def literals(self) -> tuple[str, ...] | None:
+        """Give the values that this condition admits when it admits only literals, else None."""
+        if isinstance(self.matcher, Equals):
+            return (self.matcher.text,)
+        if isinstance(self.matcher, AnyOf):
+            texts = [item.text for item in self.matcher.items if isinstance(item, Equals)]
+            return tuple(texts) if len(texts) == len(self.matcher.items) else None
+        return None
+
+    def named_literals(self) -> tuple[str, ...]:
+        """Give the values that this condition names literally, beside whatever else it admits."""
+        if isinstance(self.matcher, Equals):
+            return (self.matcher.text,)
+        if isinstance(self.matcher, AnyOf):
+            return tuple(item.text for item in self.matcher.items if isinstance(item, Equals))
+        return ()
+
+    def _holds_not(self, inner: Positive, value: Any, effect: Effect) -> bool:
+        if isinstance(value, list) and value:
+            texts = [text_of(element) for element in value]
+            if effect is Effect.ALLOW and None in texts:
+                return False
+            return not any(_matches(inner, text, self.folded) for text in texts)
+        text = text_of(value)
+        if text is None:
+            return effect is Effect.DENY
+        return not _matches(inner, text, self.folded)
+
+
+def pointer_segments(claim: str) -> Iterator[str]:
+    """Yield the segments of an RFC 6901 pointer; nothing for a plain claim name."""
+    if claim.startswith("/"):
+        for segment in claim[1:].split("/"):
+            yield segment.replace("~1", "/").replace("~0", "~")
+
+
+def all_hold(conditions: Sequence[Condition], claims: Claims, effect: Effect) -> bool:
+    """Tell whether every condition holds."""
+    return all(condition.holds(claims, effect) for condition in conditions)
+
+
+def _is_there(value: Any, effect: Effect) -> bool:
+    if effect is Effect.DENY:
+        return not is_absent(value)
+    if isinstance(value, list):
+        return any(text_of(element) is not None for element in value)
+    return text_of(value) is not None
+
+
+def _matches(matcher: Positive, text: str | None, folded: bool) -> bool:
+    if text is None:
+        return False
+    if isinstance(matcher, AnyOf):
+        return any(_matches_single(item, text, folded) for item in matcher.items)
+    return _matches_single(matcher, text, folded)
+
+
+@lru_cache(maxsize=65_536)
+def _compiled_regex(pattern: str, *, fold: bool) -> Any:
+    return compile_regex(pattern, fold=fold)
+
+
+def _matches_single(matcher: Single, text: str, folded: bool) -> bool:
+    if isinstance(matcher, Regex):
+        # RE2 folds beyond ASCII (the Kelvin sign is a k), so only ASCII values are folded.
+        compiled = _compiled_regex(matcher.pattern, fold=folded and text.isascii())
+        return compiled.fullmatch(text) is not None
+    if isinstance(matcher, Glob):
+        if folded:
+            return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))
+        return glob_matches(matcher.pattern, text)
+    if folded:
+        return fold_ascii(matcher.text) == fold_ascii(text)
+    return matcher.text == text

@@ -1,0 +1,313 @@
+"""The decision: verified claims, a request and a policy set in; Permit or Deny out (contract §4).
+
+Pure and without order: neither the order of files nor of policies can change it. The steps of
+`decide` are the numbered steps of the contract.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from broker.core.claims import Claims, fold_ascii, text_of
+from broker.core.conditions import Effect, all_hold
+from broker.core.errors import Reason
+from broker.core.policy import (
+    Grants,
+    Issuer,
+    Mode,
+    Policy,
+    PolicySet,
+    Replay,
+    Service,
+    ServiceAccount,
+)
+from broker.core.policy_index import PolicyIndex
+from broker.core.tenant_floor import is_tenant_condition
+
+MIN_REMAINING_LIFE = 300
+MAX_SUB_BYTES = 127
+_INSTANCE_VALUE = re.compile(r"[A-Za-z0-9._-]{1,100}")
+
+
+@dataclass(frozen=True, slots=True)
+class DecisionRequest:
+    """What is asked for, whichever grant carried it."""
+
+    targets: tuple[str, ...] = ()
+    """Service names or audience URIs; several may spell the same service."""
+
+    scopes: tuple[str, ...] | None = None
+    """None asks for all that is available."""
+
+    client_id: str | None = None
+    expires_in: int | None = None
+    """Seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """The request is served, with exactly this."""
+
+    service: Service
+    service_account: ServiceAccount
+    sub: str
+    scopes: tuple[str, ...]
+    ttl: int
+    policies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Deny:
+    """The request is refused.
+
+    `reason` is for the operator; `public_reason` is what the caller may see (contract §5, two
+    levels). `policies` are the names that held, `service_accounts` the choice when ambiguous.
+    """
+
+    reason: Reason
+    public_reason: Reason
+    policies: tuple[str, ...] = ()
+    service_accounts: tuple[str, ...] = ()
+    detail: str = ""
+
+
+Decision = Permit | Deny
+
+
+@dataclass(frozen=True, slots=True)
+class IndexedPolicies:
+    """The enforcing policies of a set, by issuer and effect; made once per set."""
+
+    policy_set: PolicySet
+    _allow: Mapping[str, PolicyIndex] = field(repr=False)
+    _deny: Mapping[str, PolicyIndex] = field(repr=False)
+
+    @classmethod
+    def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
+        """Index a policy set; observed policies grant and deny nothing and are left out."""
+        piles: dict[tuple[str, Effect], list[Policy]] = {
+            (name, effect): [] for name in policy_set.issuers for effect in Effect
+        }
+        for policy in policy_set.policies.values():
+            if policy.mode is Mode.ENFORCE:
+                piles[policy.issuer, policy.effect].append(policy)
+        allow, deny = (
+            {
+                name: PolicyIndex(issuer, piles[name, effect])
+                for name, issuer in policy_set.issuers.items()
+            }
+            for effect in (Effect.ALLOW, Effect.DENY)
+        )
+        return cls(policy_set, allow, deny)
+
+    def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+        """List the allow policies that hold, by name."""
+        return _holding(self._allow[issuer.name], issuer, claims, now)
+
+    def denying(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+        """List the deny policies that hold, by name."""
+        return _holding(self._deny[issuer.name], issuer, claims, now)
+
+
+def decide(
+    claims: Claims,
+    issuer: Issuer,
+    request: DecisionRequest,
+    policies: IndexedPolicies,
+    now: float,
+) -> Decision:
+    """Decide one request of one verified token. `now` is in seconds since the epoch."""
+    policy_set = policies.policy_set
+    # 2 the issuer's own minimum
+    if not all_hold(issuer.require, claims, Effect.ALLOW):
+        return _deny(Reason.NO_POLICY_MATCHED, detail=f"`require` of issuer {issuer.name}")
+    # 3 the policies that hold
+    allows = policies.allowing(issuer, claims, now)
+    if request.client_id is not None:
+        allows = [each for each in allows if each.service_account == request.client_id]
+    if not allows:
+        return _deny(Reason.NO_POLICY_MATCHED)
+    # 4 the target
+    service = _target(request, allows, policy_set)
+    if isinstance(service, Deny):
+        return service
+    allows = [each for each in allows if service.name in _granted_services(each, policy_set)]
+    if not allows:
+        return _deny(Reason.TARGET_UNKNOWN, detail=f"none of the policies grants {service.name}")
+    if not all_hold(service.require, claims, Effect.ALLOW):
+        return _deny(Reason.NO_POLICY_MATCHED, allows, detail=f"`require` of {service.name}")
+    # 5 deny policies
+    denies = [
+        each
+        for each in policies.denying(issuer, claims, now)
+        if each.services is None or service.name in each.services
+    ]
+    if denies:
+        visible = any(visible_to_caller(each, issuer, claims) for each in allows)
+        public = Reason.DENIED_BY_POLICY if visible else Reason.NO_POLICY_MATCHED
+        return _deny(Reason.DENIED_BY_POLICY, denies, public=public)
+    # 6 the service account
+    account = _account(request, allows, service, policy_set)
+    if isinstance(account, Deny):
+        return account
+    allows = [each for each in allows if each.service_account == account.client_id]
+    # 7 the scopes
+    available = _available(allows, account, service)
+    asked = available if request.scopes is None else frozenset(request.scopes)
+    if not asked <= available:
+        return _deny(Reason.SCOPE_NOT_ALLOWED, allows, detail=" ".join(sorted(asked - available)))
+    # 8 the time to live
+    ttl = _ttl(request, allows, account, service, issuer, claims, now)
+    sub = _sub(account, claims, issuer)
+    if sub is None:
+        return _deny(Reason.CLAIM_INVALID, allows, detail=f"instances of {account.client_id}")
+    return Permit(service, account, sub, tuple(sorted(asked)), ttl, tuple(map(_name, allows)))
+
+
+def _holding(index: PolicyIndex, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+    holding = [each for each in index.candidates(claims) if policy_holds(each, issuer, claims, now)]
+    return sorted(holding, key=_name)
+
+
+def policy_holds(policy: Policy, issuer: Issuer, claims: Claims, now: float) -> bool:
+    """Tell whether a policy of this issuer holds for a token at an instant."""
+    if policy.expires_at is not None and now >= policy.expires_at:
+        return False
+    if policy.effect is Effect.ALLOW and not guard_holds(policy, issuer, claims):
+        return False
+    return all_hold(policy.conditions, claims, policy.effect)
+
+
+def guard_holds(policy: Policy, issuer: Issuer, claims: Claims) -> bool:
+    """Tell whether an allow policy may hold for what started this pipeline.
+
+    Events that outsiders can cause, unknown ones and none at all match only a policy that names
+    the value literally (contract §4, attacks rows 89, 91, 105, 156-158).
+    """
+    if issuer.platform is None:
+        return True
+    event = text_of(claims.get(issuer.platform.event_claim))
+    if event in issuer.platform.trusted_events:
+        return True
+    return event is not None and any(
+        condition.claim == issuer.platform.event_claim and event in condition.named_literals()
+        for condition in policy.conditions
+    )
+
+
+def visible_to_caller(policy: Policy, issuer: Issuer, claims: Claims) -> bool:
+    """Tell whether a caller may learn of an allow policy: it names the caller's own tenant."""
+    tenant = [each for each in policy.conditions if is_tenant_condition(each, issuer)]
+    return bool(tenant) and all_hold(tenant, claims, Effect.ALLOW)
+
+
+def granted(policy: Policy, policy_set: PolicySet) -> Grants:
+    """Give what a policy grants: its own narrowing, else its account's grants."""
+    if policy.grants is not None:
+        return policy.grants
+    account = policy_set.service_accounts.get(policy.service_account or "")
+    return account.grants if account else {}
+
+
+def _granted_services(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
+    account = policy_set.service_accounts.get(policy.service_account or "")
+    services = granted(policy, policy_set)
+    # A policy narrows: what its account does not hold, it cannot grant.
+    return services if account is None else [name for name in services if name in account.grants]
+
+
+def _target(
+    request: DecisionRequest, allows: Sequence[Policy], policy_set: PolicySet
+) -> Service | Deny:
+    if not request.targets:
+        names = {name for each in allows for name in _granted_services(each, policy_set)}
+        if len(names) == 1:
+            return policy_set.services[names.pop()]
+        return _deny(Reason.TARGET_REQUIRED, allows)
+    services = {target: policy_set.service(target) for target in request.targets}
+    named = {service.name: service for service in services.values() if service is not None}
+    if None in services.values():
+        return _deny(Reason.TARGET_UNKNOWN, allows, detail="no such service")
+    if len(named) > 1:
+        return _deny(Reason.TARGET_UNKNOWN, allows, detail="one service per token")
+    return next(iter(named.values()))
+
+
+def _account(
+    request: DecisionRequest, allows: Sequence[Policy], service: Service, policy_set: PolicySet
+) -> ServiceAccount | Deny:
+    by_account: dict[str, list[Policy]] = {}
+    for policy in allows:
+        by_account.setdefault(policy.service_account or "", []).append(policy)
+    asked = frozenset(request.scopes or ())
+    able = {
+        client_id
+        for client_id, its_allows in by_account.items()
+        if asked <= _available(its_allows, policy_set.service_accounts.get(client_id), service)
+    }
+    choice = sorted(able or by_account)
+    if len(choice) > 1:
+        return _deny(Reason.AMBIGUOUS_ACCOUNT, allows, service_accounts=tuple(choice))
+    account = policy_set.service_accounts.get(choice[0])
+    if account is None or not account.enabled:
+        return _deny(Reason.ACCOUNT_DISABLED, by_account[choice[0]], detail=choice[0])
+    return account
+
+
+def _available(
+    allows: Iterable[Policy], account: ServiceAccount | None, service: Service
+) -> frozenset[str]:
+    """Unite what the policies grant of one account, within its grants and the catalogue."""
+    held = account.grants.get(service.name, frozenset()) if account else frozenset(service.scopes)
+    available: set[str] = set()
+    for policy in allows:
+        narrowed = held if policy.grants is None else policy.grants.get(service.name, frozenset())
+        available |= narrowed & held
+    return frozenset(available & service.scopes.keys())
+
+
+def _ttl(
+    request: DecisionRequest,
+    allows: Sequence[Policy],
+    account: ServiceAccount,
+    service: Service,
+    issuer: Issuer,
+    claims: Claims,
+    now: float,
+) -> int:
+    stated = [each.ttl for each in allows if each.ttl is not None]
+    wanted = request.expires_in or (min(stated) if stated else account.ttl or service.ttl)
+    caps = [each.max_ttl for each in allows if each.max_ttl is not None]
+    caps += [service.max_ttl] if account.max_ttl is None else [service.max_ttl, account.max_ttl]
+    if issuer.replay is not Replay.SINGLE_USE:
+        caps.append(max(int(claims["exp"] - now), MIN_REMAINING_LIFE))
+    return min(wanted, *caps)
+
+
+def _sub(account: ServiceAccount, claims: Claims, issuer: Issuer) -> str | None:
+    """Name the identity: the account, or one instance of it per claim value."""
+    parts = [account.client_id]
+    for claim in account.instances:
+        text = text_of(claims.get(claim)) or ""
+        if not _INSTANCE_VALUE.fullmatch(text):
+            return None
+        folded = issuer.platform is not None and claim in issuer.platform.folded
+        parts += [claim, fold_ascii(text) if folded else text]
+    sub = ":".join(parts)
+    return sub if len(sub.encode()) <= MAX_SUB_BYTES else None
+
+
+def _deny(
+    reason: Reason,
+    policies: Sequence[Policy] = (),
+    *,
+    public: Reason | None = None,
+    service_accounts: tuple[str, ...] = (),
+    detail: str = "",
+) -> Deny:
+    names = tuple(map(_name, policies))
+    return Deny(reason, public or reason, names, service_accounts, detail)
+
+
+def _name(policy: Policy) -> str:
+    return policy.name

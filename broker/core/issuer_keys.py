@@ -1,0 +1,147 @@
+"""Issuers' public keys: a JWKS document in, keys that may verify a signature out (RFC 7517)."""
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import Algorithm, get_default_algorithms
+
+from broker.core.json_text import JsonRefused, loads_object
+
+MAX_DOCUMENT_BYTES: Final = 256 * 1024
+MAX_KEYS: Final = 50
+MIN_RSA_BITS: Final = 2048
+MIN_RSA_EXPONENT: Final = 65_537
+MAX_KEY_ID_LENGTH: Final = 256
+
+_DEFAULT_ALGORITHMS: Final = get_default_algorithms()
+# RFC 9864 gives EdDSA over Ed25519 a name of its own, which PyJWT does not know yet.
+_ALGORITHMS: Final = {**_DEFAULT_ALGORITHMS, "Ed25519": _DEFAULT_ALGORITHMS["EdDSA"]}
+_CURVE_ALGORITHM: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+
+
+class KeysRefused(ValueError):
+    """A JWKS document that is not used at all; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class VerificationKey:
+    """One public key of one issuer, bound to exactly one signature algorithm."""
+
+    key_id: str
+    algorithm: str
+    public_key: Any
+    verifier: Algorithm
+
+    def verifies(self, signed: bytes, signature: bytes) -> bool:
+        """Tell whether the signature over `signed` is this key's."""
+        return self.verifier.verify(signed, self.public_key, signature)
+
+
+@dataclass(frozen=True, slots=True)
+class IssuerKeySet:
+    """The usable keys of a JWKS document by `kid`, and why the others were left out."""
+
+    keys: Mapping[str, VerificationKey]
+    skipped: tuple[str, ...]
+
+
+def read_jwks(document: bytes, algorithms: Collection[str]) -> IssuerKeySet:
+    """Read a JWKS document, keeping the keys that may sign with one of `algorithms`.
+
+    Weak, ambiguous and foreign keys are skipped, each with a sentence for the operator (attacks
+    row 13). Raises `KeysRefused` when the document is broken or no key is left (row 31).
+    """
+    if len(document) > MAX_DOCUMENT_BYTES:
+        raise KeysRefused(f"the key set is larger than {MAX_DOCUMENT_BYTES} bytes")
+    try:
+        entries = loads_object(document).get("keys")
+    except JsonRefused as error:
+        raise KeysRefused(f"the key set is unreadable: {error}") from None
+    if not isinstance(entries, list):
+        raise KeysRefused("the key set has no list 'keys'")
+    if len(entries) > MAX_KEYS:
+        raise KeysRefused(f"the key set has {len(entries)} keys, more than {MAX_KEYS}")
+
+    keys: dict[str, VerificationKey] = {}
+    skipped: list[str] = []
+    named = [entry.get("kid") for entry in entries if isinstance(entry, dict)]
+    for entry in entries:
+        fault = _fault(entry, named)
+        if fault is None:
+            key = _key(entry, algorithms)
+            if isinstance(key, VerificationKey):
+                keys[key.key_id] = key
+                continue
+            fault = key
+        skipped.append(fault)
+    if not keys:
+        raise KeysRefused("; ".join(["the key set holds no usable key", *skipped[:5]]))
+    return IssuerKeySet(keys, tuple(skipped))
+
+
+def _fault(entry: object, named: list[object]) -> str | None:
+    """Say what is wrong with a JWK before its key material is looked at."""
+    if not isinstance(entry, dict):
+        return "an entry is not an object"
+    key_id = entry.get("kid")
+    if not isinstance(key_id, str) or not 0 < len(key_id) <= MAX_KEY_ID_LENGTH:
+        return "a key has no usable 'kid'"
+    label = f"key {key_id[:64]!a}"
+    if named.count(key_id) > 1:
+        return f"{label} appears twice"
+    if entry.get("use", "sig") != "sig":
+        return f"{label} is not for signatures ('use')"
+    operations = entry.get("key_ops")
+    if operations is not None and (not isinstance(operations, list) or "verify" not in operations):
+        return f"{label} is not for verifying ('key_ops')"
+    if entry.get("kty") not in ("RSA", "EC", "OKP"):
+        return f"{label} is of an unusable type ('kty')"
+    return None
+
+
+def _key(entry: Mapping[str, Any], algorithms: Collection[str]) -> VerificationKey | str:
+    key_id = entry["kid"]
+    label = f"key {key_id[:64]!a}"
+    public = {name: value for name, value in entry.items() if name not in ("alg", "d")}
+    try:
+        public_key = jwt.PyJWK(public, algorithm=_usual_algorithm(entry)).key
+    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        return f"{label} cannot be read"
+    if isinstance(public_key, rsa.RSAPublicKey):
+        if public_key.key_size < MIN_RSA_BITS:
+            return f"{label} is weak: {public_key.key_size} bits"
+        if public_key.public_numbers().e < MIN_RSA_EXPONENT:
+            return f"{label} is weak: public exponent {public_key.public_numbers().e}"
+    possible = _possible_algorithms(public_key)
+    stated = entry.get("alg")
+    if stated is not None:
+        possible = [algorithm for algorithm in possible if algorithm == stated]
+    allowed = [algorithm for algorithm in possible if algorithm in algorithms]
+    if not allowed:
+        return f"{label} is for none of the issuer's algorithms"
+    algorithm = allowed[0]
+    return VerificationKey(key_id, algorithm, public_key, _ALGORITHMS[algorithm])
+
+
+def _usual_algorithm(entry: Mapping[str, Any]) -> str:
+    """Name any algorithm that reads this kind of key; the binding comes afterwards."""
+    if entry["kty"] == "RSA":
+        return "RS256"
+    if entry["kty"] == "OKP":
+        return "EdDSA"
+    return {"P-384": "ES384", "P-521": "ES512"}.get(str(entry.get("crv")), "ES256")
+
+
+def _possible_algorithms(public_key: object) -> list[str]:
+    """List the algorithms that a key can serve, the one bound without `alg` first."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        return ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512"]
+    if isinstance(public_key, ec.EllipticCurvePublicKey):
+        algorithm = _CURVE_ALGORITHM.get(public_key.curve.name)
+        return [algorithm] if algorithm else []
+    if isinstance(public_key, ed25519.Ed25519PublicKey):
+        return ["EdDSA", "Ed25519"]
+    return []

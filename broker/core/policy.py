@@ -1,0 +1,176 @@
+"""The six maps of the policy files, compiled: who is trusted, what exists, who may act as whom.
+
+Everything here is a value. `broker.policy_files` makes them from YAML and refuses what is wrong;
+`broker.core.decision` reads them.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+from typing import Any
+
+from broker.core.conditions import Condition, Effect
+from broker.core.platforms import Platform
+
+
+class Replay(StrEnum):
+    """How often one token of an issuer may be exchanged."""
+
+    SINGLE_USE = "single_use"
+    PER_AUDIENCE = "per_audience"
+    REUSABLE = "reusable"
+
+
+class Mode(StrEnum):
+    """Whether a policy counts, or is only evaluated and recorded."""
+
+    ENFORCE = "enforce"
+    OBSERVE = "observe"
+
+
+class WorkloadDetail(StrEnum):
+    """How much of the CI claims a service's tokens carry."""
+
+    FULL = "full"
+    IDS = "ids"
+    NONE = "none"
+
+
+@dataclass(frozen=True, slots=True)
+class KeySource:
+    """Where an issuer's keys come from: a document already read, a URI, or discovery.
+
+    `document` wins over `jwks_uri`; with neither, the issuer's discovery document names the URI.
+    `ca_file` is the path of a PEM file, `proxy` a URL.
+    """
+
+    document: bytes | None = None
+    jwks_uri: str | None = None
+    ca_file: str | None = None
+    proxy: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Issuer:
+    """One trusted issuer of CI tokens."""
+
+    name: str
+    url: str
+    """Compared byte for byte with `iss`."""
+
+    audiences: frozenset[str]
+    """The token's sole audience must be one of these."""
+
+    platform: Platform | None = None
+    algorithms: frozenset[str] = frozenset({"RS256", "ES256"})
+    max_token_lifetime: int = 3600
+    """Limit on exp − iat, seconds."""
+
+    replay: Replay = Replay.REUSABLE
+    require: tuple[Condition, ...] = ()
+    tenant: tuple[str, ...] = ()
+    single_tenant: bool = False
+    enabled: bool = True
+    keys: KeySource = KeySource()
+    contact: str | None = None
+
+    @property
+    def tenant_claims(self) -> tuple[str, ...]:
+        """The claims that pin a tenant of this issuer."""
+        return self.platform.tenant_claims if self.platform else self.tenant
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """One entry of the permission catalogue: an audience and the scopes that mean something there.
+
+    `ttl` and `max_ttl` are seconds, with the defaults of `tokens:` already filled in.
+    """
+
+    name: str
+    audience: str
+    scopes: Mapping[str, str] = field(default_factory=dict)
+    ttl: int = 600
+    max_ttl: int = 3600
+    signing_alg: str = "RS256"
+    token_typ: str = "at+jwt"  # noqa: S105 - a media type
+    workload: WorkloadDetail = WorkloadDetail.FULL
+    require: tuple[Condition, ...] = ()
+    introspection: tuple[str, ...] = ()
+    organizations: tuple[str, ...] = ()
+
+
+Grants = Mapping[str, frozenset[str]]
+"""Scopes by service name; an empty set is the service without scopes."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceAccount:
+    """What may be done, under the id that tokens carry as `client_id`."""
+
+    client_id: str
+    grants: Grants
+    description: str = ""
+    owner: str | None = None
+    organization: str | None = None
+    ttl: int | None = None
+    max_ttl: int | None = None
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    enabled: bool = True
+    instances: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Who may act as a service account, or (deny) who may not reach which services."""
+
+    name: str
+    issuer: str
+    """The issuer's name; no policy holds for the tokens of another."""
+
+    conditions: tuple[Condition, ...]
+    effect: Effect = Effect.ALLOW
+    service_account: str | None = None
+    grants: Grants | None = None
+    services: frozenset[str] | None = None
+    ttl: int | None = None
+    max_ttl: int | None = None
+    expires_at: float | None = None
+    """The instant from which the policy no longer holds, seconds since the epoch."""
+
+    mode: Mode = Mode.ENFORCE
+    owner: str | None = None
+    ticket: str | None = None
+    description: str = ""
+    place: str = ""
+    """`file:line` where it is written, for the operator."""
+
+
+@dataclass(frozen=True, slots=True)
+class PolicySet:
+    """Everything that the policy files say, at one moment; `version` is the SHA-256 of it."""
+
+    issuers: Mapping[str, Issuer]
+    services: Mapping[str, Service]
+    service_accounts: Mapping[str, ServiceAccount]
+    policies: Mapping[str, Policy]
+    organizations: Mapping[str, str] = field(default_factory=dict)
+    version: str = ""
+    _issuer_by_url: Mapping[str, Issuer] = field(init=False, repr=False, compare=False)
+    _service_by_audience: Mapping[str, Service] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Index issuers by URL and services by audience."""
+        by_url = {issuer.url: issuer for issuer in self.issuers.values()}
+        by_audience = {service.audience: service for service in self.services.values()}
+        object.__setattr__(self, "_issuer_by_url", MappingProxyType(by_url))
+        object.__setattr__(self, "_service_by_audience", MappingProxyType(by_audience))
+
+    def issuer_by_url(self, url: str) -> Issuer | None:
+        """Find the issuer whose URL is exactly this."""
+        return self._issuer_by_url.get(url)
+
+    def service(self, target: str) -> Service | None:
+        """Find a service by its name or its audience URI."""
+        return self.services.get(target) or self._service_by_audience.get(target)

@@ -1,0 +1,121 @@
+"""The broker's own signing keys: their public form, and which of them signs when.
+
+A key's state is a pure function of its row and `now`, so replicas agree without a leader.
+"""
+
+import base64
+import hashlib
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from jwt.algorithms import Algorithm, ECAlgorithm, OKPAlgorithm, RSAAlgorithm, get_default_algorithms
+
+SIGNING_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
+
+_ALGORITHMS: Final = get_default_algorithms()
+# RFC 7638 §3.2: the members that a thumbprint covers, and all that is ever published of a key.
+_PUBLIC_MEMBERS: Final = {
+    "RSA": ("e", "kty", "n"),
+    "EC": ("crv", "kty", "x", "y"),
+    "OKP": ("crv", "kty", "x"),
+}
+
+PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSchedule:
+    """When a key is published, signs and goes; seconds since the epoch, None means not yet set."""
+
+    publish_at: float
+    sign_from: float
+    sign_until: float | None = None
+    remove_at: float | None = None
+
+    def published(self, now: float) -> bool:
+        """Tell whether verifiers are shown the key."""
+        return self.publish_at <= now and (self.remove_at is None or now < self.remove_at)
+
+    def signs(self, now: float) -> bool:
+        """Tell whether the key may sign."""
+        return self.sign_from <= now and (self.sign_until is None or now < self.sign_until)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKey:
+    """One key pair of the broker."""
+
+    key_id: str
+    algorithm: str
+    schedule: SigningSchedule
+    public: dict[str, str]
+    """The public JWK: `kty` and its members, `use`, `alg`, `kid`."""
+
+    private_key: PrivateKey = field(repr=False)
+    signer: Algorithm = field(repr=False)
+
+    @classmethod
+    def of(cls, private_key: PrivateKey, algorithm: str, schedule: SigningSchedule) -> "SigningKey":
+        """Name a private key by its RFC 7638 thumbprint and prepare it for signing."""
+        members = _public_members(private_key)
+        key_id = thumbprint(members)
+        public = members | {"use": "sig", "alg": algorithm, "kid": key_id}
+        return cls(key_id, algorithm, schedule, public, private_key, _ALGORITHMS[algorithm])
+
+    def sign(self, message: bytes) -> bytes:
+        """Sign bytes as JWS wants it."""
+        return self.signer.sign(message, self.private_key)
+
+
+@dataclass(frozen=True, slots=True)
+class SigningKeySet:
+    """The broker's keys at one moment."""
+
+    keys: tuple[SigningKey, ...]
+
+    def signing_key(self, algorithm: str, now: float) -> SigningKey | None:
+        """Find the key that signs now: the one that began last, the smallest id among equals."""
+        usable = [
+            key for key in self.keys if key.algorithm == algorithm and key.schedule.signs(now)
+        ]
+        return min(usable, key=lambda key: (-key.schedule.sign_from, key.key_id), default=None)
+
+    def jwks(self, now: float) -> dict[str, list[dict[str, str]]]:
+        """Give the public JWKS document (RFC 7517 §5), in an order that does not change."""
+        shown = (key for key in self.keys if key.schedule.published(now))
+        return {"keys": [key.public for key in sorted(shown, key=_by_id)]}
+
+    def algorithms(self, now: float) -> list[str]:
+        """List the algorithms that tokens are signed with now."""
+        return _distinct(key.algorithm for key in self.keys if key.schedule.signs(now))
+
+
+def thumbprint(members: dict[str, str]) -> str:
+    """Give the SHA-256 thumbprint of a public JWK, base64url (RFC 7638 §3)."""
+    required = {name: members[name] for name in _PUBLIC_MEMBERS[members["kty"]]}
+    text = json.dumps(required, separators=(",", ":"), sort_keys=True)
+    digest = hashlib.sha256(text.encode()).digest()
+    return base64.urlsafe_b64encode(digest).rstrip(b"=").decode()
+
+
+def _public_members(private_key: PrivateKey) -> dict[str, str]:
+    """Give only the members named in `_PUBLIC_MEMBERS`: no private one can slip through."""
+    jwk: dict[str, Any]
+    if isinstance(private_key, rsa.RSAPrivateKey):
+        jwk = RSAAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
+    elif isinstance(private_key, ec.EllipticCurvePrivateKey):
+        jwk = ECAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
+    else:
+        jwk = OKPAlgorithm.to_jwk(private_key.public_key(), as_dict=True)
+    return {name: str(jwk[name]) for name in _PUBLIC_MEMBERS[jwk["kty"]]}
+
+
+def _by_id(key: SigningKey) -> str:
+    return key.key_id
+
+
+def _distinct(names: Iterable[str]) -> list[str]:
+    return sorted(set(names))

@@ -1,0 +1,266 @@
+"""The subject token: one strict parse, then verification (attacks.md §0-3, RFC 7515, RFC 8725).
+
+This is the only place where a CI token is read. `parse` proves nothing but the form; `trust` finds
+the configured issuer; `verify_signature` proves who wrote it; `verify` that it counts now, here.
+"""
+
+import binascii
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from broker.core.claims import (
+    Claims,
+    SignedClaims,
+    UnverifiedClaims,
+    VerifiedClaims,
+    is_printable_ascii,
+    text_of,
+)
+from broker.core.errors import Reason, SubjectTokenRefused
+from broker.core.issuer_keys import VerificationKey
+from broker.core.json_text import JsonRefused, loads_object
+from broker.core.policy import Issuer, PolicySet, Replay
+from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, MAX_NUMERIC_DATE, REGISTERED_CLAIMS
+
+MAX_TOKEN_BYTES: Final = 16_384
+MAX_JTI_LENGTH: Final = 255
+MAX_SUB_LENGTH: Final = 1024
+
+_BASE64URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+_TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
+# The last character of a part that is not a multiple of four long carries unused bits: zeros.
+_CANONICAL_LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
+_KEY_ID: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~+/=:@-]{1,256}")
+# Members by which a token would choose its own key, or change how it is read (attacks row 5).
+_FORBIDDEN_HEADER: Final = frozenset({
+    "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "cty", "enc",
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedToken:
+    """A token of clean form whose claims are not to be believed yet."""
+
+    algorithm: str
+    key_id: str
+    token_type: object
+    claims: UnverifiedClaims
+    signed: bytes = field(repr=False)
+    signature: bytes = field(repr=False)
+
+
+def parse(token: str) -> ParsedToken:
+    """Take a compact JWS apart, refusing everything ambiguous.
+
+    Raises `SubjectTokenRefused`: `malformed_token`, or `algorithm_not_allowed` for an algorithm
+    that no issuer may use (`none`, HMAC).
+    """
+    text = _ascii(token)
+    parts = text.split(b".")
+    if len(parts) != 3:
+        raise _malformed("it is not three parts joined by dots (RFC 7515 compact form)")
+    header = _object(_decode(parts[0]), "header")
+    claims = _object(_decode(parts[1]), "payload")
+    signature = _decode(parts[2])
+
+    algorithm = header.get("alg")
+    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC_ALGORITHMS:
+        raise SubjectTokenRefused(
+            Reason.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
+        )
+    if not signature:
+        raise _malformed("it has no signature")
+    if not _FORBIDDEN_HEADER.isdisjoint(header):
+        raise _malformed("its header names a key, an extension or a content type of its own")
+    key_id = header.get("kid")
+    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+        raise _malformed("its header has no usable 'kid'")
+    _refuse_lookalikes(claims)
+    for name in ("exp", "iat"):
+        _numeric_date(claims, name)
+    if claims.get("nbf") is not None:
+        _numeric_date(claims, "nbf")
+    return ParsedToken(
+        algorithm=algorithm,
+        key_id=key_id,
+        token_type=header.get("typ", "JWT"),
+        claims=UnverifiedClaims(claims),
+        signed=text[: len(parts[0]) + 1 + len(parts[1])],
+        signature=signature,
+    )
+
+
+def trust(token: ParsedToken, policy_set: PolicySet) -> Issuer:
+    """Find the configured issuer of a token by its exact URL, and hold the header against it.
+
+    Raises `SubjectTokenRefused`: `issuer_not_trusted`, `issuer_disabled`, `malformed_token` for
+    another `typ` than JWT, `algorithm_not_allowed`.
+    """
+    url = token.claims.get("iss")
+    issuer = policy_set.issuer_by_url(url) if isinstance(url, str) else None
+    if issuer is None:
+        raise SubjectTokenRefused(
+            Reason.ISSUER_NOT_TRUSTED, "the token's 'iss' is none of the trusted issuers"
+        )
+    if not issuer.enabled:
+        raise SubjectTokenRefused(Reason.ISSUER_DISABLED, f"issuer '{issuer.name}' is switched off")
+    if token.token_type != "JWT":
+        raise _malformed("its 'typ' is not JWT")
+    if token.algorithm not in issuer.algorithms:
+        raise SubjectTokenRefused(
+            Reason.ALGORITHM_NOT_ALLOWED,
+            f"issuer '{issuer.name}' may not sign with the token's 'alg'",
+        )
+    return issuer
+
+
+def verify_signature(token: ParsedToken, key: VerificationKey) -> SignedClaims:
+    """Prove that the issuer's key signed the token.
+
+    Raises `SubjectTokenRefused`: `algorithm_not_allowed` when the key is for another algorithm,
+    `signature_invalid`.
+    """
+    if key.algorithm != token.algorithm:
+        raise SubjectTokenRefused(
+            Reason.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not the one its key is for"
+        )
+    if not key.verifies(token.signed, token.signature):
+        raise SubjectTokenRefused(Reason.SIGNATURE_INVALID, "the token's signature does not hold")
+    return SignedClaims(token.claims)
+
+
+def verify(claims: SignedClaims, issuer: Issuer, now: float, leeway: int) -> VerifiedClaims:
+    """Prove that an authentic token counts now and here.
+
+    `now` is in seconds since the epoch, `leeway` in seconds and the same for every time claim.
+    Raises `SubjectTokenRefused`: `token_expired`, `token_not_yet_valid`,
+    `token_lifetime_too_long`, `audience_mismatch`, `claim_invalid`.
+    """
+    _verify_times(claims, issuer, now, leeway)
+    _verify_audience(claims, issuer)
+    _verify_identity(claims, issuer)
+    return VerifiedClaims(claims)
+
+
+def replay_expiry(claims: Claims, leeway: int) -> int:
+    """Give the instant until which a spent `jti` must be remembered, seconds since the epoch.
+
+    It outlives the window in which the token is accepted (attacks row 43).
+    """
+    return int(claims["exp"]) + leeway + 60
+
+
+def _ascii(token: str) -> bytes:
+    try:
+        text = token.encode("ascii")
+    except UnicodeEncodeError:
+        raise _malformed("it has characters outside base64url") from None
+    if len(text) > MAX_TOKEN_BYTES:
+        raise _malformed(f"it is longer than {MAX_TOKEN_BYTES} bytes")
+    return text
+
+
+def _decode(part: bytes) -> bytes:
+    """Decode canonical base64url without padding: one text for one value (RFC 7515 §2)."""
+    if part.translate(None, _BASE64URL):
+        raise _malformed("it has characters outside base64url")
+    rest = len(part) % 4
+    if rest == 1 or (rest and part[-1] not in _CANONICAL_LAST[rest]):
+        raise _malformed("its base64url is not canonical")
+    return binascii.a2b_base64(part.translate(_TO_BASE64) + b"=" * (-len(part) % 4))
+
+
+def _object(text: bytes, part: str) -> dict[str, Any]:
+    try:
+        return loads_object(text)
+    except JsonRefused as error:
+        if error.surrogate and part == "payload":
+            raise SubjectTokenRefused(
+                Reason.CLAIM_INVALID, "a claim holds a lone surrogate"
+            ) from None
+        raise _malformed(f"its {part} is refused: {error}") from None
+
+
+def _refuse_lookalikes(claims: Mapping[str, Any]) -> None:
+    """Refuse claims that differ from a registered one by case alone (RFC 8725bis §3.10)."""
+    for name in claims:
+        if name not in REGISTERED_CLAIMS and name.casefold() in REGISTERED_CLAIMS:
+            raise _malformed("a claim differs from a registered one by case alone")
+
+
+def _numeric_date(claims: Mapping[str, Any], name: str) -> int:
+    value = claims.get(name)
+    if type(value) is not int or not 0 < value < MAX_NUMERIC_DATE:
+        raise _malformed(f"its '{name}' is not an integer of seconds")
+    return value
+
+
+def _verify_times(claims: Claims, issuer: Issuer, now: float, leeway: int) -> None:
+    expires, issued = claims["exp"], claims["iat"]
+    if now >= expires + leeway:
+        raise SubjectTokenRefused(
+            Reason.TOKEN_EXPIRED, f"the token expired {int(now - expires)} seconds ago"
+        )
+    starts = max(issued, claims.get("nbf") or 0)
+    if now < starts - leeway:
+        raise SubjectTokenRefused(
+            Reason.TOKEN_NOT_YET_VALID,
+            f"the token is valid in {int(starts - now)} seconds; is a clock wrong?",
+        )
+    if expires - issued > issuer.max_token_lifetime:
+        raise SubjectTokenRefused(
+            Reason.TOKEN_LIFETIME_TOO_LONG,
+            f"the token lives {expires - issued} seconds, issuer '{issuer.name}' may give"
+            f" {issuer.max_token_lifetime} (max_token_lifetime)",
+        )
+
+
+def _verify_audience(claims: Claims, issuer: Issuer) -> None:
+    audience = claims.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        audience = audience[0]
+    if not isinstance(audience, str) or audience not in issuer.audiences:
+        expected = " or ".join(f"'{each}'" for each in sorted(issuer.audiences))
+        raise SubjectTokenRefused(
+            Reason.AUDIENCE_MISMATCH, f"the token's sole audience must be {expected}"
+        )
+
+
+def _verify_identity(claims: Claims, issuer: Issuer) -> None:
+    sub = claims.get("sub")
+    if not isinstance(sub, str) or not 0 < len(sub) <= MAX_SUB_LENGTH or not sub.isprintable():
+        raise _claim("sub", "a non-empty printable string")
+    if not is_printable_ascii(_without_free_text(sub, claims, issuer)):
+        raise _claim("sub", "printable ASCII")
+    jti = claims.get("jti")
+    if jti is None and issuer.replay is Replay.REUSABLE:
+        pass
+    elif not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI_LENGTH:
+        raise _claim("jti", f"a string of 1 to {MAX_JTI_LENGTH} characters")
+    for name in issuer.platform.required if issuer.platform else ():
+        if text_of(claims.get(name)) is None:
+            raise _claim(name, "present: without it this is no CI job's token")
+    for name in issuer.tenant_claims:
+        for value in claims[name] if isinstance(claims.get(name), list) else [claims.get(name)]:
+            text = text_of(value)
+            if text is not None and not is_printable_ascii(text):
+                raise _claim(name, "printable ASCII")
+
+
+def _without_free_text(sub: str, claims: Claims, issuer: Issuer) -> str:
+    """Leave out of `sub` the branch and environment names that authors choose freely."""
+    for name in issuer.platform.free_text if issuer.platform else ():
+        text = claims.get(name)
+        if isinstance(text, str) and text:
+            sub = sub.replace(text, "").replace(text.replace(":", "%3A"), "")
+    return sub
+
+
+def _claim(name: str, must_be: str) -> SubjectTokenRefused:
+    return SubjectTokenRefused(Reason.CLAIM_INVALID, f"claim '{name}' must be {must_be}")
+
+
+def _malformed(cause: str) -> SubjectTokenRefused:
+    return SubjectTokenRefused(Reason.MALFORMED_TOKEN, f"the token is malformed: {cause}")
