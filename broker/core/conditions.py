@@ -93,6 +93,11 @@ class Condition:
         """Whether the condition looks inside a nested claim."""
         return bool(self._path)
 
+    @property
+    def top_level_claim(self) -> str:
+        """The claim of the token that the condition looks at or into."""
+        return self._path[0] if self._path else self.claim
+
     def value_in(self, claims: Claims) -> Any:
         """Give what the token has at this condition's place; None when it has nothing."""
         if not self._path:

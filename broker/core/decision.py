@@ -79,6 +79,9 @@ class IndexedPolicies:
     """The enforcing policies of a set, by issuer and effect; made once per set."""
 
     policy_set: PolicySet
+    named_claims: Mapping[str, frozenset[str]] = field(repr=False)
+    """By issuer, every claim that one of its policies or its own `require` names."""
+
     _allow: Mapping[str, PolicyIndex] = field(repr=False)
     _deny: Mapping[str, PolicyIndex] = field(repr=False)
 
@@ -88,7 +91,13 @@ class IndexedPolicies:
         piles: dict[tuple[str, Effect], list[Policy]] = {
             (name, effect): [] for name in policy_set.issuers for effect in Effect
         }
+        everywhere = [each for service in policy_set.services.values() for each in service.require]
+        named = {
+            name: {condition.top_level_claim for condition in (*issuer.require, *everywhere)}
+            for name, issuer in policy_set.issuers.items()
+        }
         for policy in policy_set.policies.values():
+            named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
             if policy.mode is Mode.ENFORCE:
                 piles[policy.issuer, policy.effect].append(policy)
         allow, deny = (
@@ -98,7 +107,8 @@ class IndexedPolicies:
             }
             for effect in (Effect.ALLOW, Effect.DENY)
         )
-        return cls(policy_set, allow, deny)
+        frozen = {name: frozenset(claims) for name, claims in named.items()}
+        return cls(policy_set, frozen, allow, deny)
 
     def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the allow policies that hold, by name."""

@@ -55,7 +55,7 @@ class Refusal(BrokerError):
     """A request is refused.
 
     `description` is a sentence for the caller; it must not tell more than the two levels of
-    explanation allow. `decision_id` and `service_accounts` are filled in as they become known.
+    explanation allow. `decision_id` is filled in once the refusal is on record.
     """
 
     def __init__(self, reason: Reason, description: str) -> None:
@@ -63,7 +63,6 @@ class Refusal(BrokerError):
         self.reason = reason
         self.description = description
         self.decision_id: str | None = None
-        self.service_accounts: tuple[str, ...] = ()
 
 
 class RequestRefused(Refusal):
@@ -83,7 +82,16 @@ class SubjectTokenRefused(Refusal):
 
 
 class DecisionRefused(Refusal):
-    """The token is good, but no policy, target, scope or account serves the request."""
+    """The token is good, but no policy, target, scope or account serves the request.
+
+    `service_accounts` is the choice when it is ambiguous.
+    """
+
+    def __init__(
+        self, reason: Reason, description: str, *, service_accounts: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(reason, description)
+        self.service_accounts = service_accounts
 
 
 class Unavailable(Refusal):

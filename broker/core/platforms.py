@@ -59,6 +59,9 @@ class Platform:
     free_text: tuple[str, ...]
     """Claims that authors name freely and that the platform repeats inside `sub`."""
 
+    told: tuple[str, ...]
+    """Claims that a refused caller is reminded of, most telling first."""
+
     workload: Mapping[str, str]
     """Service token member ← claim, for `workload: full`."""
 
@@ -99,6 +102,7 @@ GITHUB: Final = Platform(
     }),
     required=(),
     free_text=("ref", "environment"),
+    told=("repository", "event_name", "ref", "environment"),
     workload=_workload(
         "repository", "repository_id", "repository_owner", "repository_owner_id",
         "ref", "ref_type", "sha", "environment", "event_name",
@@ -135,6 +139,7 @@ GITLAB: Final = Platform(
     # The same issuer and keys sign the ID tokens of people who log in (attacks row 111).
     required=("project_id", "pipeline_id", "job_id"),
     free_text=("ref", "environment"),
+    told=("project_path", "pipeline_source", "ref", "ref_protected", "environment"),
     workload=_workload(
         "ref", "ref_type", "sha", "environment", "pipeline_source", "pipeline_id", "job_id",
         "runner_environment", "namespace_id", "user_id",
@@ -153,9 +158,9 @@ GITLAB: Final = Platform(
     }),
 )  # fmt: skip
 
-PRESETS: Final[Mapping[str, Platform]] = MappingProxyType({
-    platform.name: platform for platform in (GITHUB, GITLAB)
-})
+PRESETS: Final[Mapping[str, Platform]] = MappingProxyType(
+    {platform.name: platform for platform in (GITHUB, GITLAB)}
+)
 
 AUDIT_CLAIMS_WITHOUT_PRESET: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 

@@ -1,0 +1,1 @@
+"""One file per grant: the story of an exchange, step by step."""

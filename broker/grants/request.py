@@ -1,0 +1,120 @@
+"""What every grant reads from a token request, whatever carried it (form or JSON)."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+from broker.core.decision import DecisionRequest
+from broker.core.errors import Reason, RequestRefused
+
+Parameters = Mapping[str, Sequence[str]]
+"""The values of each parameter; only `audience` and `resource` may have several."""
+
+MAX_SCOPES = 100
+MAX_EXPIRES_IN = 10**9
+_SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Where a request came from, for the audit."""
+
+    request_id: str
+    client_address: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeRequest:
+    """A CI token and what is wanted for it."""
+
+    subject_token: str = field(repr=False)
+    wanted: DecisionRequest
+    caller: Caller
+
+    def requested(self) -> dict[str, object]:
+        """Describe what was asked for, as the audit records it."""
+        wanted = self.wanted
+        return {
+            "audience": list(wanted.targets),
+            "scope": None if wanted.scopes is None else " ".join(wanted.scopes),
+            "client_id": wanted.client_id,
+            "expires_in": wanted.expires_in,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class IssuedToken:
+    """What a permitted exchange is answered with; `expires_in` in seconds."""
+
+    access_token: str = field(repr=False)
+    expires_in: int
+    scope: str | None
+    service_account: str
+    token_id: str
+
+
+def single(parameters: Parameters, name: str) -> str | None:
+    """Give the value of a parameter; an empty one counts as absent (RFC 6749 §3.2)."""
+    values = parameters.get(name, ())
+    return values[0] or None if values else None
+
+
+def required(parameters: Parameters, name: str) -> str:
+    """Give the value of a parameter that must be there. Raises `RequestRefused`."""
+    value = single(parameters, name)
+    if value is None:
+        raise RequestRefused(Reason.MALFORMED_REQUEST, f"parameter '{name}' is required")
+    return value
+
+
+def read_wanted(parameters: Parameters) -> DecisionRequest:
+    """Read target, scope, client_id and expires_in.
+
+    Raises `RequestRefused`: `malformed_request`, `target_unknown` for a `resource` that is no
+    absolute URI (RFC 8707 §2), `scope_not_allowed` for a malformed scope or a wildcard.
+    """
+    resources = [value for value in parameters.get("resource", ()) if value]
+    for resource in resources:
+        _check_resource(resource)
+    audiences = [value for value in parameters.get("audience", ()) if value]
+    return DecisionRequest(
+        targets=tuple(dict.fromkeys(audiences + resources)),
+        scopes=_read_scopes(single(parameters, "scope")),
+        client_id=single(parameters, "client_id"),
+        expires_in=_read_expires_in(single(parameters, "expires_in")),
+    )
+
+
+def _check_resource(resource: str) -> None:
+    try:
+        parts = urlsplit(resource)
+    except ValueError:
+        parts = urlsplit("")
+    if not parts.scheme or not (parts.netloc or parts.path) or "#" in resource:
+        raise RequestRefused(
+            Reason.TARGET_UNKNOWN, "'resource' must be an absolute URI without fragment"
+        )
+
+
+def _read_scopes(scope: str | None) -> tuple[str, ...] | None:
+    if scope is None:
+        return None
+    scopes = tuple(dict.fromkeys(scope.split(" ")))
+    if len(scopes) > MAX_SCOPES or not all(_SCOPE_TOKEN.fullmatch(each) for each in scopes):
+        raise RequestRefused(
+            Reason.SCOPE_NOT_ALLOWED, "'scope' must be words joined by single spaces"
+        )
+    if any("*" in each for each in scopes):
+        raise RequestRefused(Reason.SCOPE_NOT_ALLOWED, "'scope' must name scopes, not a wildcard")
+    return scopes
+
+
+def _read_expires_in(text: str | None) -> int | None:
+    if text is None:
+        return None
+    if not (text.isascii() and text.isdigit() and len(text) <= len(str(MAX_EXPIRES_IN))):
+        raise RequestRefused(Reason.MALFORMED_REQUEST, "'expires_in' must be whole seconds")
+    if int(text) == 0:
+        raise RequestRefused(Reason.MALFORMED_REQUEST, "'expires_in' must be more than 0")
+    return min(int(text), MAX_EXPIRES_IN)

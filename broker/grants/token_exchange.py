@@ -1,0 +1,211 @@
+"""Token exchange (RFC 8693): a CI job's token in, a service token out.
+
+`TokenExchange.exchange` is the path of one exchange, top to bottom; the jwt-bearer grant is decided
+by the same steps. The order is fixed: nothing is fetched for an issuer that is not configured,
+nothing is spent before everything else holds, nothing is signed before the record is durable.
+"""
+
+import hashlib
+from dataclasses import dataclass, replace
+from typing import Final
+
+from broker.core import access_token, refusal_text, subject_token
+from broker.core.audit import AuditEvent
+from broker.core.claims import SignedClaims, VerifiedClaims
+from broker.core.decision import IndexedPolicies, Permit, decide
+from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, SubjectTokenRefused
+from broker.core.platforms import recognise
+from broker.core.policy import Issuer, Replay, Service
+from broker.core.refusal_counts import RefusalCounts
+from broker.core.signing_keys import SigningKey
+from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN, TOKEN_TYPE_JWT
+from broker.grants import decision_record
+from broker.grants.request import (
+    Caller,
+    ExchangeRequest,
+    IssuedToken,
+    Parameters,
+    read_wanted,
+    required,
+    single,
+)
+from broker.ports import (
+    AlreadySpent,
+    Clock,
+    Entry,
+    Identifiers,
+    IssuerKeySource,
+    Ledger,
+    PolicySource,
+    SigningKeySource,
+    Spend,
+)
+
+_SUBJECT_TOKEN_TYPES: Final = (TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN)
+
+
+def read_request(parameters: Parameters, caller: Caller) -> ExchangeRequest:
+    """Read the parameters of RFC 8693 §2.1. Raises `RequestRefused`."""
+    token = required(parameters, "subject_token")
+    if required(parameters, "subject_token_type") not in _SUBJECT_TOKEN_TYPES:
+        raise RequestRefused(
+            Reason.UNSUPPORTED_TOKEN_TYPE,
+            f"'subject_token_type' must be {TOKEN_TYPE_JWT} or {TOKEN_TYPE_ID_TOKEN}",
+        )
+    if single(parameters, "requested_token_type") not in (None, TOKEN_TYPE_ACCESS_TOKEN):
+        raise RequestRefused(
+            Reason.UNSUPPORTED_TOKEN_TYPE,
+            f"'requested_token_type' must be {TOKEN_TYPE_ACCESS_TOKEN}",
+        )
+    if single(parameters, "actor_token") or single(parameters, "actor_token_type"):
+        raise RequestRefused(
+            Reason.MALFORMED_REQUEST, "'actor_token' and 'actor_token_type' are not supported"
+        )
+    return ExchangeRequest(token, read_wanted(parameters), caller)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenExchange:
+    """The grant and what it needs. `issuer` is the broker's own URL, `leeway` in seconds."""
+
+    policies: PolicySource
+    issuer_keys: IssuerKeySource
+    signing_keys: SigningKeySource
+    ledger: Ledger
+    clock: Clock
+    identifiers: Identifiers
+    refusal_counts: RefusalCounts
+    issuer: str
+    leeway: int
+
+    async def exchange(self, request: ExchangeRequest) -> IssuedToken:
+        """Serve one request. Raises `Refusal`, with its `decision_id`."""
+        now = self.clock.now()
+        policies = self.policies.current()
+        issuer, signed_claims = await self._authenticate(request, policies, now)
+        event = decision_record.begun(
+            self.identifiers.new(now), request, policies, issuer, signed_claims, now
+        )
+        claims = await self._verify(signed_claims, issuer, event)
+        permit = await self._decide(claims, issuer, request, policies, event)
+        signing_key = self.signing_keys.signing_key(permit.service.signing_alg, now)
+        token_id = self.identifiers.new(now)
+        await self._commit(claims, issuer, permit, token_id, event)
+        return self._sign(claims, issuer, permit, token_id, signing_key, now)
+
+    async def _authenticate(
+        self, request: ExchangeRequest, policies: IndexedPolicies, now: float
+    ) -> tuple[Issuer, SignedClaims]:
+        """Find out who wrote the token; nothing it says is believed before that."""
+        try:
+            # 1 parse
+            token = subject_token.parse(request.subject_token)
+            # 2 trust the issuer
+            issuer = subject_token.trust(token, policies.policy_set)
+            # 3 find the key
+            key = await self.issuer_keys.find(issuer, token.key_id)
+            # 4 verify the signature
+            return issuer, subject_token.verify_signature(token, key)
+        except Refusal as refusal:
+            address = request.caller.client_address
+            refusal.decision_id = self.refusal_counts.count(refusal.reason, address, now)
+            raise
+
+    async def _verify(
+        self, signed: SignedClaims, issuer: Issuer, event: AuditEvent
+    ) -> VerifiedClaims:
+        """5 verify that the token counts now and here."""
+        try:
+            return subject_token.verify(signed, issuer, event.time, self.leeway)
+        except SubjectTokenRefused as refusal:
+            refused = decision_record.refused(event, refusal, self._since(event))
+            await self.ledger.commit(Entry(refused))
+            refusal.decision_id = event.id
+            raise
+
+    async def _decide(
+        self,
+        claims: VerifiedClaims,
+        issuer: Issuer,
+        request: ExchangeRequest,
+        policies: IndexedPolicies,
+        event: AuditEvent,
+    ) -> Permit:
+        """6 decide by the policies."""
+        decision = decide(claims, issuer, request.wanted, policies, event.time)
+        if isinstance(decision, Permit):
+            return decision
+        await self.ledger.commit(Entry(decision_record.denied(event, decision, self._since(event))))
+        refusal = DecisionRefused(
+            decision.public_reason,
+            refusal_text.describe(decision, request.wanted, claims, issuer),
+            service_accounts=decision.service_accounts,
+        )
+        refusal.decision_id = event.id
+        raise refusal
+
+    async def _commit(
+        self,
+        claims: VerifiedClaims,
+        issuer: Issuer,
+        permit: Permit,
+        token_id: str,
+        event: AuditEvent,
+    ) -> None:
+        """7 commit the one-time use and the record together, before a token exists."""
+        duration = self._since(event)
+        entry = Entry(decision_record.granted(event, permit, token_id, duration))
+        if issuer.replay is not Replay.REUSABLE:
+            spend = _spend(claims, issuer, permit.service, self.leeway)
+            entry = replace(
+                entry, spend=spend, event_if_spent=decision_record.spent(event, duration)
+            )
+        if isinstance(await self.ledger.commit(entry), AlreadySpent):
+            refusal = SubjectTokenRefused(
+                Reason.TOKEN_ALREADY_USED,
+                f"this token was exchanged before; issuer '{issuer.name}' allows"
+                f" {issuer.replay.replace('_', ' ')}: fetch a new token for every exchange",
+            )
+            refusal.decision_id = event.id
+            raise refusal
+
+    def _sign(
+        self,
+        claims: VerifiedClaims,
+        issuer: Issuer,
+        permit: Permit,
+        token_id: str,
+        key: SigningKey,
+        now: float,
+    ) -> IssuedToken:
+        """8 sign and 9 answer."""
+        members = access_token.claims_for(
+            permit,
+            issuer=self.issuer,
+            now=now,
+            token_id=token_id,
+            subject=claims,
+            workload=recognise(claims, issuer.platform),
+        )
+        return IssuedToken(
+            access_token=access_token.sign(members, key, permit.service.token_typ),
+            expires_in=permit.ttl,
+            scope=" ".join(permit.scopes) or None,
+            service_account=permit.service_account.client_id,
+            token_id=token_id,
+        )
+
+    def _since(self, event: AuditEvent) -> float:
+        return max(self.clock.now() - event.time, 0.0)
+
+
+def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service, leeway: int) -> Spend:
+    """Name the one-time use: issuer and `jti`, and the service where it counts per audience.
+
+    Never the token's text, which is malleable (attacks row 14), nor the service's spelling (150).
+    """
+    parts = [issuer.url, str(claims["jti"])]
+    if issuer.replay is Replay.PER_AUDIENCE:
+        parts.append(service.name)
+    key = hashlib.sha256("\0".join(parts).encode()).digest()
+    return Spend(key, subject_token.replay_expiry(claims, leeway))
