@@ -1,0 +1,1 @@
+"""The HTTP surface: requests in, answers out; nothing is decided here. Starlette only here."""

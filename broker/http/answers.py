@@ -1,0 +1,136 @@
+"""Answers: JSON bodies and the one table from a refusal to status and error code.
+
+The table follows RFC 6749 §5.2, RFC 8693 §2.2.2 and RFC 7521 §4.1.1; other paths than the
+OAuth ones answer with RFC 9457 problems.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from starlette.types import Scope
+
+from broker.core import vocabulary
+from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, Unavailable
+from broker.core.vocabulary import GRANT_JWT_BEARER
+
+Headers = list[tuple[bytes, bytes]]
+
+NO_STORE: Final[Headers] = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
+_JSON: Final = (b"content-type", b"application/json")
+_PROBLEM: Final = (b"content-type", b"application/problem+json")
+
+# Refusals of the presented token or of the decision on it: the grant chooses the error code.
+_ABOUT_THE_TOKEN: Final = frozenset({
+    Reason.MALFORMED_TOKEN, Reason.ALGORITHM_NOT_ALLOWED, Reason.ISSUER_NOT_TRUSTED,
+    Reason.ISSUER_DISABLED, Reason.KEY_NOT_FOUND, Reason.SIGNATURE_INVALID, Reason.TOKEN_EXPIRED,
+    Reason.TOKEN_NOT_YET_VALID, Reason.TOKEN_LIFETIME_TOO_LONG, Reason.AUDIENCE_MISMATCH,
+    Reason.CLAIM_INVALID, Reason.TOKEN_ALREADY_USED, Reason.BLOCKED, Reason.NO_POLICY_MATCHED,
+    Reason.DENIED_BY_POLICY, Reason.ACCOUNT_DISABLED, Reason.AMBIGUOUS_ACCOUNT,
+})  # fmt: skip
+
+_ERROR_CODES: Final[Mapping[Reason, str]] = {
+    Reason.MALFORMED_REQUEST: vocabulary.INVALID_REQUEST,
+    Reason.UNSUPPORTED_TOKEN_TYPE: vocabulary.INVALID_REQUEST,
+    Reason.GRANT_TYPE_UNSUPPORTED: vocabulary.UNSUPPORTED_GRANT_TYPE,
+    Reason.GRANT_NOT_ALLOWED: vocabulary.UNAUTHORIZED_CLIENT,
+    Reason.TARGET_UNKNOWN: vocabulary.INVALID_TARGET,
+    Reason.TARGET_REQUIRED: vocabulary.INVALID_TARGET,
+    Reason.SCOPE_NOT_ALLOWED: vocabulary.INVALID_SCOPE,
+    Reason.CLIENT_UNKNOWN_OR_BAD_SECRET: vocabulary.INVALID_CLIENT,
+    Reason.RATE_LIMITED: vocabulary.TEMPORARILY_UNAVAILABLE,
+    Reason.ISSUER_UNAVAILABLE: vocabulary.TEMPORARILY_UNAVAILABLE,
+    Reason.STORE_UNAVAILABLE: vocabulary.TEMPORARILY_UNAVAILABLE,
+}
+
+
+class Answer:
+    """A whole response, ready to be sent."""
+
+    def __init__(
+        self, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()
+    ) -> None:
+        """`body` is sent as it is."""
+        self.status = status
+        self.body = body
+        self.headers = [*headers, (b"content-length", str(len(body)).encode())]
+
+    async def __call__(self, scope: Scope, _receive: object, send: Any) -> None:
+        """Send it; without the body to a HEAD request."""
+        body = b"" if scope["method"] == "HEAD" else self.body
+        await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
+        await send({"type": "http.response.body", "body": body})
+
+
+class HttpRefused(RequestRefused):
+    """The request is refused for its method or size, with a status of its own."""
+
+    def __init__(self, status: int, description: str, headers: Headers | None = None) -> None:
+        super().__init__(Reason.MALFORMED_REQUEST, description)
+        self.status = status
+        self.headers = headers or []
+
+
+def json_answer(
+    status: int, members: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]] = ()
+) -> Answer:
+    """Answer with a JSON object; `headers` come beside the content type."""
+    return Answer(status, _encode(members), [_JSON, *headers])
+
+
+def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
+    """Answer a refusal on an OAuth path (RFC 6749 §5.2)."""
+    members: dict[str, Any] = {
+        "error": error_code(refusal.reason, grant_type),
+        "error_description": _printable(refusal.description),
+        "reason": refusal.reason,
+        "decision_id": refusal.decision_id,
+    }
+    if isinstance(refusal, DecisionRefused) and refusal.service_accounts:
+        members["service_accounts"] = list(refusal.service_accounts)
+    status, headers = _status(refusal)
+    return json_answer(status, members, [*NO_STORE, *headers])
+
+
+def error_code(reason: Reason, grant_type: str | None) -> str:
+    """Give the OAuth error code of a reason under a grant."""
+    if reason in _ABOUT_THE_TOKEN:
+        if grant_type == GRANT_JWT_BEARER:
+            return vocabulary.INVALID_GRANT
+        return vocabulary.INVALID_REQUEST
+    return _ERROR_CODES[reason]
+
+
+def server_error_answer() -> Answer:
+    """Answer a fault of the broker itself; what it was is in the log, not here."""
+    members = {
+        "error": "server_error",
+        "error_description": "the broker failed; nothing was issued",
+    }
+    return json_answer(500, members, NO_STORE)
+
+
+def problem_answer(status: int, code: str, title: str, headers: Headers | None = None) -> Answer:
+    """Answer with an RFC 9457 problem and its `code`."""
+    members = {"type": "about:blank", "title": title, "status": status, "code": code}
+    return Answer(status, _encode(members), [_PROBLEM, *(headers or [])])
+
+
+def _status(refusal: Refusal) -> tuple[int, Headers]:
+    if isinstance(refusal, HttpRefused):
+        return refusal.status, refusal.headers
+    if isinstance(refusal, Unavailable):
+        return 503, [(b"retry-after", str(refusal.retry_after).encode())]
+    if isinstance(refusal, RequestRefused) and refusal.with_basic:
+        return 401, [(b"www-authenticate", b'Basic realm="broker"')]
+    return 400, []
+
+
+def _encode(members: Mapping[str, Any]) -> bytes:
+    return json.dumps(members, separators=(",", ":"), ensure_ascii=True).encode()
+
+
+def _printable(description: str) -> str:
+    """Keep to the characters that RFC 6749 §5.2 allows in a description."""
+    text = description.replace('"', "'").replace("\\", "/")
+    return "".join(character if " " <= character <= "~" else "?" for character in text)

@@ -1,0 +1,71 @@
+"""What the broker says of itself: metadata (RFC 8414, OIDC Discovery) and JWKS (RFC 7517)."""
+
+import hashlib
+import json
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from broker.http.token_endpoint import GRANT_TYPES
+from broker.ports import Clock, PolicySource, SigningKeySource
+
+_CLAIMS: Final = [
+    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act", "policy",
+    "workload",
+]  # fmt: skip
+
+
+class Discovery:
+    """The endpoints that verifiers and clients configure themselves from."""
+
+    def __init__(
+        self, issuer: str, policies: PolicySource, signing_keys: SigningKeySource, clock: Clock
+    ) -> None:
+        """`issuer` is the broker's public URL."""
+        self._issuer = issuer
+        self._policies = policies
+        self._signing_keys = signing_keys
+        self._clock = clock
+
+    async def metadata(self, request: Request) -> Response:
+        """Serve the metadata document, the same one at both well-known places."""
+        return _cacheable(request, self.metadata_document())
+
+    async def jwks(self, request: Request) -> Response:
+        """Serve the public keys."""
+        document = self._signing_keys.current().jwks(self._clock.now())
+        return _cacheable(request, document)
+
+    def metadata_document(self) -> dict[str, Any]:
+        """Compose the metadata: only what works is advertised, nothing empty."""
+        policy_set = self._policies.current().policy_set
+        scopes = {scope for service in policy_set.services.values() for scope in service.scopes}
+        audiences = {each for issuer in policy_set.issuers.values() for each in issuer.audiences}
+        document: dict[str, Any] = {
+            "issuer": self._issuer,
+            "token_endpoint": f"{self._issuer}/oauth/token",
+            "jwks_uri": f"{self._issuer}/.well-known/jwks.json",
+            # Required and never empty, though no browser flow exists (OIDC Discovery §3).
+            "response_types_supported": ["id_token"],
+            "subject_types_supported": ["public"],
+            "id_token_signing_alg_values_supported": self._signing_keys.current().algorithms(
+                self._clock.now()
+            ),
+            "grant_types_supported": list(GRANT_TYPES),
+            "token_endpoint_auth_methods_supported": ["none"],
+            "claims_supported": _CLAIMS,
+            "scopes_supported": sorted(scopes),
+            "subject_token_audiences": sorted(audiences),
+        }
+        return {name: value for name, value in document.items() if value != []}
+
+
+def _cacheable(request: Request, document: dict[str, Any]) -> Response:
+    body = json.dumps(document, separators=(",", ":")).encode()
+    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    headers = {"etag": etag, "cache-control": "public, max-age=300"}
+    known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
+    if etag in known or f"W/{etag}" in known or "*" in known:
+        return Response(status_code=304, headers=headers)
+    return Response(body, media_type="application/json", headers=headers)

@@ -1,0 +1,53 @@
+"""Around every request: an id, harmless headers, and an answer even when the broker fails."""
+
+import logging
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from broker.http.answers import server_error_answer
+from broker.http.caller import acceptable_request_id
+from broker.http.parameters import header_values
+
+logger = logging.getLogger(__name__)
+
+_SECURITY_HEADERS: Final = [
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"no-referrer"),
+]
+
+
+class RequestEdge:
+    """Give every request an `X-Request-Id` and turn what nobody caught into a 500."""
+
+    def __init__(self, app: ASGIApp, draw_id: Callable[[], str]) -> None:
+        """`draw_id` gives a fresh request id."""
+        self._app = app
+        self._draw_id = draw_id
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = acceptable_request_id(header_values(scope, b"x-request-id"))
+        request_id = request_id or self._draw_id()
+        scope.setdefault("state", {})["request_id"] = request_id
+        extra = [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+        started = False
+
+        async def send_with_headers(message: Message) -> None:
+            nonlocal started
+            if message["type"] == "http.response.start":
+                started = True
+                message["headers"] = [*message["headers"], *extra]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, send_with_headers)
+        except Exception:
+            logger.exception("a request failed", extra={"request_id": request_id})
+            if started:
+                raise
+            await server_error_answer()(scope, receive, send_with_headers)

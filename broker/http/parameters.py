@@ -1,0 +1,143 @@
+"""Reading a token request: the body within its bounds, then its parameters, each once.
+
+The form is the only form at `/oauth/token` (RFC 6749 §4.4.2); `/api/v1/auth/token` also takes the
+same members as a flat JSON object.
+"""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.types import Receive, Scope
+
+from broker.core.errors import Reason, RequestRefused
+from broker.core.json_text import JsonRefused, loads_object
+from broker.grants.request import Parameters
+from broker.http.answers import HttpRefused
+
+MAX_BODY_BYTES: Final = 64 * 1024
+MAX_PARAMETERS: Final = 50
+BODY_DEADLINE_SECONDS: Final = 10.0
+
+_FORM: Final = "application/x-www-form-urlencoded"
+_JSON: Final = "application/json"
+_REPEATABLE: Final = frozenset({"audience", "resource"})
+# Their own readers judge the characters of these, with a more telling reason.
+_JUDGED_LATER: Final = frozenset({"scope", "subject_token", "assertion"})
+_CONTROLS: Final = dict.fromkeys([*range(32), 127])
+
+
+class ClientDisconnected(Exception):
+    """The client went away before its request was complete; nobody waits for an answer."""
+
+
+async def read_parameters(scope: Scope, receive: Receive, *, json_allowed: bool) -> Parameters:
+    """Read the parameters of a POST request.
+
+    Raises `RequestRefused` (`HttpRefused` for 405 and 413) and `ClientDisconnected`.
+    """
+    if scope["method"] != "POST":
+        raise HttpRefused(405, "use POST", [(b"allow", b"POST")])
+    media_type = _media_type(scope)
+    if media_type != _FORM and not (json_allowed and media_type == _JSON):
+        raise _malformed(f"the body must be {_FORM}")
+    body = await _read_body(scope, receive)
+    if scope["query_string"]:
+        raise _malformed("send every parameter in the body, none in the URL")
+    return _from_json(body) if media_type == _JSON else _from_form(body)
+
+
+def header_values(scope: Scope, name: bytes) -> list[str]:
+    """List the values of a header, which may be sent more than once."""
+    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+
+
+def _media_type(scope: Scope) -> str:
+    """Give the media type in lower case, or "" when there is none or no usable one."""
+    values = header_values(scope, b"content-type")
+    if len(values) != 1 or header_values(scope, b"content-encoding"):
+        return ""
+    media_type, _, parameters = values[0].partition(";")
+    charset = parameters.strip().lower().replace('"', "")
+    if charset not in ("", "charset=utf-8"):
+        return ""
+    return media_type.strip().lower()
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes:
+    stated = header_values(scope, b"content-length")
+    if stated and stated[0].isdigit() and int(stated[0]) > MAX_BODY_BYTES:
+        raise _too_large()
+    try:
+        async with asyncio.timeout(BODY_DEADLINE_SECONDS):
+            return await _receive_body(receive)
+    except TimeoutError:
+        raise HttpRefused(408, "the body did not arrive in time") from None
+
+
+async def _receive_body(receive: Receive) -> bytes:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnected
+        body += message.get("body", b"")
+        if len(body) > MAX_BODY_BYTES:
+            raise _too_large()
+        if not message.get("more_body", False):
+            return body
+
+
+def _from_form(body: bytes) -> Parameters:
+    try:
+        text = body.decode("ascii")
+        pairs = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=MAX_PARAMETERS
+        )
+    except ValueError:
+        # Not ASCII, percent-escapes that are not UTF-8, or too many parameters.
+        raise _malformed("the form is not clean UTF-8, or has too many parameters") from None
+    return _each_once(pairs)
+
+
+def _from_json(body: bytes) -> Parameters:
+    try:
+        members = loads_object(body)
+    except JsonRefused as error:
+        raise _malformed(f"the JSON object is refused: {error}") from None
+    if len(members) > MAX_PARAMETERS:
+        raise _malformed("the JSON object has too many members")
+    return _each_once(_json_pairs(members))
+
+
+def _json_pairs(members: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
+    for name, value in members.items():
+        values = value if name in _REPEATABLE and isinstance(value, list) else [value]
+        for each in values:
+            if name == "expires_in" and type(each) is int:
+                yield name, str(each)
+            elif isinstance(each, str):
+                yield name, each
+            else:
+                raise _malformed(f"member '{name}' is of the wrong type")
+
+
+def _each_once(pairs: Iterable[tuple[str, str]]) -> Parameters:
+    parameters: dict[str, list[str]] = {}
+    for name, value in pairs:
+        values = parameters.setdefault(name, [])
+        values.append(value)
+        if len(values) > 1 and name not in _REPEATABLE:
+            raise _malformed(f"parameter '{name[:64]}' is repeated")
+        if name not in _JUDGED_LATER and value.translate(_CONTROLS) != value:
+            raise _malformed(f"parameter '{name[:64]}' has control characters")
+    return parameters
+
+
+def _too_large() -> HttpRefused:
+    return HttpRefused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+
+
+def _malformed(description: str) -> RequestRefused:
+    return RequestRefused(Reason.MALFORMED_REQUEST, description)
