@@ -1,0 +1,93 @@
+# Two commands: `make demo` and `make test`. `make help` lists the rest.
+# Everything goes into .venv; see scripts/setup.
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+BIN := .venv/bin
+# What is checked: those of these folders that exist.
+CODE := $(wildcard broker tests examples bench)
+
+export PYTHON ?= python3
+
+##@ Use
+
+.PHONY: demo
+demo: server ## One exchange from end to end, on this machine alone; leaves nothing running
+	@$(BIN)/python examples/demo.py
+
+.PHONY: run
+run: server ## Start a broker for development on http://127.0.0.1:8080 (stop with Ctrl-C)
+	@exec $(BIN)/broker serve --dev
+
+##@ Check
+
+.PHONY: test
+test: dev lint types imports ## All checks and the whole suite, as CI runs it
+	@scripts/test $(ARGS)
+
+.PHONY: lint
+lint: dev ## Ruff: rules and format; zizmor: the workflows
+	@$(BIN)/ruff check $(CODE)
+	@$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --check $(CODE); exit 1; }
+	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
+
+.PHONY: types
+types: dev ## mypy, strict, tests included
+	@$(BIN)/mypy $(CODE)
+
+.PHONY: imports
+imports: dev ## import-linter: which room may import which
+	@$(BIN)/lint-imports --no-logo
+
+.PHONY: cover
+cover: dev ## Coverage of everything, line by line, in build/coverage
+	@scripts/test $(ARGS)
+	@$(BIN)/coverage report
+	@$(BIN)/coverage html --quiet --directory build/coverage
+
+.PHONY: bench
+bench: dev ## Measurements (bench/)
+	@for each in bench/bench_*.py; do \
+		[ -e "$$each" ] || { echo "bench: nothing to measure yet"; exit 0; }; \
+		echo "== $$each"; $(BIN)/python "$$each" || exit 1; \
+	done
+
+##@ Work
+
+.PHONY: fmt
+fmt: dev ## Format, and fix what Ruff can fix
+	@$(BIN)/ruff format $(CODE)
+	@$(BIN)/ruff check --fix $(CODE)
+
+.PHONY: hooks
+hooks: dev ## Run formatter and linter before each commit (git hook)
+	@$(BIN)/pre-commit install
+
+.PHONY: lock
+lock: server ## Write requirements/*.txt anew (make lock UPGRADE=1: newest versions)
+	@scripts/lock $(if $(UPGRADE),--upgrade)
+
+.PHONY: clean
+clean: ## Remove everything that make has made, .venv included; data/ stays
+	@rm -rf .venv .make build dist *.egg-info .coverage .coverage.* coverage.xml
+	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf tests/interop/node_modules
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+##@ Set-up (the others call these)
+
+.PHONY: server
+server: ## What the broker needs to run
+	@scripts/setup server
+
+.PHONY: dev
+dev: ## What the tests and checks need, too
+	@scripts/setup dev
+
+.PHONY: help
+help: ## This list
+	@awk 'BEGIN { FS = ":.*## " } \
+		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
+		/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
