@@ -59,7 +59,7 @@ class SigningKeySource(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Spend:
-    """A one-time use: `key` is a digest, remembered until `expires_at` (seconds since the epoch)."""
+    """A one-time use: `key` is a digest, remembered until `expires_at` (epoch seconds)."""
 
     key: bytes
     expires_at: int

@@ -9,10 +9,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
-from typing import Any
 
 from broker.core.claims import Claims, fold_ascii, is_absent, text_of
-from broker.core.globs import compile_regex, glob_matches
+from broker.core.globs import WholeMatcher, compile_regex, glob_matches
 
 
 class Effect(StrEnum):
@@ -98,11 +97,11 @@ class Condition:
         """The claim of the token that the condition looks at or into."""
         return self._path[0] if self._path else self.claim
 
-    def value_in(self, claims: Claims) -> Any:
+    def value_in(self, claims: Claims) -> object:
         """Give what the token has at this condition's place; None when it has nothing."""
         if not self._path:
             return claims.get(self.claim)
-        value: Any = claims
+        value: object = claims
         for segment in self._path:
             value = value.get(segment) if isinstance(value, dict) else None
         return value
@@ -116,8 +115,8 @@ class Condition:
         if isinstance(matcher, Not):
             return self._holds_not(matcher.inner, value, effect)
         if isinstance(value, list):
-            return any(_matches(matcher, text_of(element), self.folded) for element in value)
-        return _matches(matcher, text_of(value), self.folded)
+            return any(_matches(matcher, text_of(element), folded=self.folded) for element in value)
+        return _matches(matcher, text_of(value), folded=self.folded)
 
     def literals(self) -> tuple[str, ...] | None:
         """Give the values that this condition admits when it admits only literals, else None."""
@@ -136,16 +135,16 @@ class Condition:
             return tuple(item.text for item in self.matcher.items if isinstance(item, Equals))
         return ()
 
-    def _holds_not(self, inner: Positive, value: Any, effect: Effect) -> bool:
+    def _holds_not(self, inner: Positive, value: object, effect: Effect) -> bool:
         if isinstance(value, list) and value:
             texts = [text_of(element) for element in value]
             if effect is Effect.ALLOW and None in texts:
                 return False
-            return not any(_matches(inner, text, self.folded) for text in texts)
+            return not any(_matches(inner, text, folded=self.folded) for text in texts)
         text = text_of(value)
         if text is None:
             return effect is Effect.DENY
-        return not _matches(inner, text, self.folded)
+        return not _matches(inner, text, folded=self.folded)
 
 
 def pointer_segments(claim: str) -> Iterator[str]:
@@ -160,7 +159,7 @@ def all_hold(conditions: Sequence[Condition], claims: Claims, effect: Effect) ->
     return all(condition.holds(claims, effect) for condition in conditions)
 
 
-def _is_there(value: Any, effect: Effect) -> bool:
+def _is_there(value: object, effect: Effect) -> bool:
     if effect is Effect.DENY:
         return not is_absent(value)
     if isinstance(value, list):
@@ -168,20 +167,20 @@ def _is_there(value: Any, effect: Effect) -> bool:
     return text_of(value) is not None
 
 
-def _matches(matcher: Positive, text: str | None, folded: bool) -> bool:
+def _matches(matcher: Positive, text: str | None, *, folded: bool) -> bool:
     if text is None:
         return False
     if isinstance(matcher, AnyOf):
-        return any(_matches_single(item, text, folded) for item in matcher.items)
-    return _matches_single(matcher, text, folded)
+        return any(_matches_single(item, text, folded=folded) for item in matcher.items)
+    return _matches_single(matcher, text, folded=folded)
 
 
 @lru_cache(maxsize=65_536)
-def _compiled_regex(pattern: str, *, fold: bool) -> Any:
+def _compiled_regex(pattern: str, *, fold: bool) -> WholeMatcher:
     return compile_regex(pattern, fold=fold)
 
 
-def _matches_single(matcher: Single, text: str, folded: bool) -> bool:
+def _matches_single(matcher: Single, text: str, *, folded: bool) -> bool:
     if isinstance(matcher, Regex):
         # RE2 folds beyond ASCII (the Kelvin sign is a k), so only ASCII values are folded.
         compiled = _compiled_regex(matcher.pattern, fold=folded and text.isascii())

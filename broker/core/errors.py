@@ -19,20 +19,20 @@ class Reason(StrEnum):
 
     MALFORMED_REQUEST = "malformed_request"
     GRANT_TYPE_UNSUPPORTED = "grant_type_unsupported"
-    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"  # noqa: S105 - a reason, not a password
-    MALFORMED_TOKEN = "malformed_token"  # noqa: S105 - a reason, not a password
+    UNSUPPORTED_TOKEN_TYPE = "unsupported_token_type"
+    MALFORMED_TOKEN = "malformed_token"
     ALGORITHM_NOT_ALLOWED = "algorithm_not_allowed"
     ISSUER_NOT_TRUSTED = "issuer_not_trusted"
     ISSUER_DISABLED = "issuer_disabled"
     ISSUER_UNAVAILABLE = "issuer_unavailable"
     KEY_NOT_FOUND = "key_not_found"
     SIGNATURE_INVALID = "signature_invalid"
-    TOKEN_EXPIRED = "token_expired"  # noqa: S105 - a reason, not a password
-    TOKEN_NOT_YET_VALID = "token_not_yet_valid"  # noqa: S105 - a reason, not a password
-    TOKEN_LIFETIME_TOO_LONG = "token_lifetime_too_long"  # noqa: S105 - a reason, not a password
+    TOKEN_EXPIRED = "token_expired"
+    TOKEN_NOT_YET_VALID = "token_not_yet_valid"
+    TOKEN_LIFETIME_TOO_LONG = "token_lifetime_too_long"
     AUDIENCE_MISMATCH = "audience_mismatch"
     CLAIM_INVALID = "claim_invalid"
-    TOKEN_ALREADY_USED = "token_already_used"  # noqa: S105 - a reason, not a password
+    TOKEN_ALREADY_USED = "token_already_used"
     NO_POLICY_MATCHED = "no_policy_matched"
     DENIED_BY_POLICY = "denied_by_policy"
     BLOCKED = "blocked"
@@ -41,7 +41,7 @@ class Reason(StrEnum):
     TARGET_UNKNOWN = "target_unknown"
     TARGET_REQUIRED = "target_required"
     SCOPE_NOT_ALLOWED = "scope_not_allowed"
-    CLIENT_UNKNOWN_OR_BAD_SECRET = "client_unknown_or_bad_secret"  # noqa: S105 - a reason
+    CLIENT_UNKNOWN_OR_BAD_SECRET = "client_unknown_or_bad_secret"
     GRANT_NOT_ALLOWED = "grant_not_allowed"
     RATE_LIMITED = "rate_limited"
     STORE_UNAVAILABLE = "store_unavailable"

@@ -7,7 +7,7 @@ value (RE2), whatever the pattern (attacks rows 60, 63, 68).
 
 import re
 from functools import lru_cache
-from typing import Any
+from typing import Protocol
 
 import re2
 
@@ -15,11 +15,19 @@ _SEGMENT_CHARACTER = "[^/:@]"
 _RE2_MEMORY_BYTES = 1 << 20
 
 
+class WholeMatcher(Protocol):
+    """A compiled pattern."""
+
+    def fullmatch(self, text: str) -> object | None:
+        """Match a whole text; None when it does not."""
+        ...
+
+
 class PatternRefused(ValueError):
     """A pattern that RE2 does not take; the message says why."""
 
 
-def compile_regex(pattern: str, *, fold: bool = False) -> Any:
+def compile_regex(pattern: str, *, fold: bool = False) -> WholeMatcher:
     """Compile a pattern of RE2; the value must match as a whole by `fullmatch`.
 
     `fold` ignores the case of letters. Raises `PatternRefused`.
@@ -46,7 +54,7 @@ def literal_prefix(glob: str) -> str:
 
 
 @lru_cache(maxsize=65_536)
-def _compiled_glob(glob: str) -> Any:
+def _compiled_glob(glob: str) -> WholeMatcher:
     return compile_regex("(?s)" + _as_regex(glob))
 
 

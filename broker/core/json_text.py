@@ -57,7 +57,7 @@ def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
     return members
 
 
-def _refuse_constant(_name: str) -> Any:
+def _refuse_constant(_name: str) -> object:
     raise JsonRefused("NaN and Infinity are not JSON")
 
 
@@ -75,7 +75,7 @@ _DECODER = json.JSONDecoder(
 )
 
 
-def _deeper_than(value: Any, levels: int) -> bool:
+def _deeper_than(value: object, levels: int) -> bool:
     if isinstance(value, Mapping):
         return levels == 0 or any(_deeper_than(item, levels - 1) for item in value.values())
     if isinstance(value, list):
@@ -83,7 +83,7 @@ def _deeper_than(value: Any, levels: int) -> bool:
     return False
 
 
-def _encodable(value: Any) -> bool:
+def _encodable(value: object) -> bool:
     if isinstance(value, str):
         try:
             value.encode("utf-8")

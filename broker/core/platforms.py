@@ -165,18 +165,21 @@ PRESETS: Final[Mapping[str, Platform]] = MappingProxyType(
 AUDIT_CLAIMS_WITHOUT_PRESET: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
+_PLATFORM_DOMAINS: Final = {
+    "github": ("token.actions.githubusercontent.com", "ghe.com"),
+    "gitlab": ("gitlab.com",),
+}
+
+
 def preset_of_host(issuer: str) -> str | None:
     """Name the preset that an issuer URL of a known platform host must use, else None.
 
     GitHub.com with or without an enterprise slug, data residency on ghe.com, and gitlab.com.
     """
     host = (urlsplit(issuer).hostname or "").lower()
-    if host == "token.actions.githubusercontent.com" or host == "ghe.com":
-        return "github"
-    if host.endswith(".ghe.com"):
-        return "github"
-    if host == "gitlab.com" or host.endswith(".gitlab.com"):
-        return "gitlab"
+    for preset, domains in _PLATFORM_DOMAINS.items():
+        if any(host == domain or host.endswith(f".{domain}") for domain in domains):
+            return preset
     return None
 
 

@@ -94,7 +94,7 @@ class Service:
     ttl: int = 600
     max_ttl: int = 3600
     signing_alg: str = "RS256"
-    token_typ: str = "at+jwt"  # noqa: S105 - a media type
+    token_typ: str = "at+jwt"
     workload: WorkloadDetail = WorkloadDetail.FULL
     require: tuple[Condition, ...] = ()
     introspection: tuple[str, ...] = ()

@@ -24,6 +24,7 @@ from broker.core.json_text import JsonRefused, loads_object
 from broker.core.policy import Issuer, PolicySet, Replay
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, MAX_NUMERIC_DATE, REGISTERED_CLAIMS
 
+COMPACT_PARTS: Final = 3
 MAX_TOKEN_BYTES: Final = 16_384
 MAX_JTI_LENGTH: Final = 255
 MAX_SUB_LENGTH: Final = 1024
@@ -59,7 +60,7 @@ def parse(token: str) -> ParsedToken:
     """
     text = _ascii(token)
     parts = text.split(b".")
-    if len(parts) != 3:
+    if len(parts) != COMPACT_PARTS:
         raise _malformed("it is not three parts joined by dots (RFC 7515 compact form)")
     header = _object(_decode(parts[0]), "header")
     claims = _object(_decode(parts[1]), "payload")

@@ -38,7 +38,7 @@ def begun(
 
 
 def refused(event: AuditEvent, refusal: Refusal, duration: float) -> AuditEvent:
-    """Complete the record of a token that was refused before the policies; `duration` in seconds."""
+    """Complete the record of a token refused before the policies; `duration` in seconds."""
     outcome = "error" if isinstance(refusal, Unavailable) else "refused"
     milliseconds = _milliseconds(duration)
     return replace(event, outcome=outcome, reason=refusal.reason, duration_ms=milliseconds)

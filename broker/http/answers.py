@@ -8,7 +8,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from starlette.types import Scope
+from starlette.types import Scope, Send
 
 from broker.core import vocabulary
 from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, Unavailable
@@ -55,7 +55,7 @@ class Answer:
         self.body = body
         self.headers = [*headers, (b"content-length", str(len(body)).encode())]
 
-    async def __call__(self, scope: Scope, _receive: object, send: Any) -> None:
+    async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Send it; without the body to a HEAD request."""
         body = b"" if scope["method"] == "HEAD" else self.body
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
+from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
@@ -67,11 +68,11 @@ def build_app(
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
-    """Answer what no endpoint serves: an unknown path or method."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    code = "NOT_FOUND" if status == 404 else "INVALID_REQUEST"
-    answer = problem_answer(status, code, "no such endpoint" if status == 404 else "not allowed")
-    headers = getattr(error, "headers", None) or {}
-    response = Response(answer.body, status_code=status, headers=dict(headers))
-    response.headers["content-type"] = "application/problem+json"
-    return response
+    """Answer what no endpoint serves: an unknown path, or a method it does not take."""
+    if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
+        answer = problem_answer(405, "INVALID_REQUEST", "the method is not allowed here")
+        headers = dict(error.headers or {})
+    else:
+        answer = problem_answer(404, "NOT_FOUND", "there is no such endpoint")
+        headers = {}
+    return Response(answer.body, answer.status, headers, media_type="application/problem+json")
