@@ -1,0 +1,219 @@
+"""Settings in, a running broker out: the only file that knows every class."""
+
+import asyncio
+import logging
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvicorn
+import uvloop
+from starlette.types import ASGIApp
+
+from broker import logs
+from broker.core.audit import ChainedEvent
+from broker.core.decision import IndexedPolicies
+from broker.core.errors import ConfigurationError, Problem
+from broker.core.policy import PolicySet
+from broker.core.refusal_counts import RefusalCounts
+from broker.grants.counted_refusals import CountedRefusals
+from broker.grants.token_exchange import TokenExchange
+from broker.http.app import Endpoints, build_app
+from broker.http.discovery import Discovery
+from broker.http.health import Health
+from broker.http.token_endpoint import TokenEndpoint
+from broker.issuer_keys import HttpIssuerKeys
+from broker.policy_files import load as load_policies
+from broker.ports import Clock
+from broker.settings import Settings
+from broker.settings import load as load_settings
+from broker.signing.keyring import Keyring
+from broker.signing.master_key import MasterKey
+from broker.stores.sqlite import SqliteStore
+from broker.system import SystemClock, UuidV7Identifiers
+
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class HeldPolicies:
+    """The policy set in force, as the grants ask for it."""
+
+    held: IndexedPolicies
+
+    def current(self) -> IndexedPolicies:
+        """Give the set that decides from now on."""
+        return self.held
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """A broker that is running: its endpoints, and the ends that tests and tools hold."""
+
+    app: ASGIApp
+    policies: HeldPolicies
+    store: SqliteStore
+    issuer_keys: HttpIssuerKeys
+    counted_refusals: CountedRefusals
+
+
+@asynccontextmanager
+async def running(
+    settings: Settings,
+    *,
+    clock: Clock | None = None,
+    dev_issuers: Mapping[str, str] | None = None,
+) -> AsyncIterator[Broker]:
+    """Run a broker until the block ends, without listening anywhere.
+
+    `dev_issuers` are the dev platform's URLs by name; with them policies/dev/ is loaded too. Raises `ConfigurationError` with every problem when it cannot start.
+    """
+    clock = clock or SystemClock()
+    identifiers = UuidV7Identifiers()
+    async with AsyncExitStack() as stack:
+        policies = HeldPolicies(IndexedPolicies.of(_load_policies(settings, dev_issuers)))
+        sink = _print_event if settings.audit.stdout else None
+        store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
+        stack.push_async_callback(store.close)
+        keyring = await _open_keyring(settings, store, clock)
+        issuer_keys = HttpIssuerKeys(clock, broker_on_loopback=settings.loopback)
+        stack.push_async_callback(issuer_keys.close)
+        counts = RefusalCounts(identifiers.new)
+        exchange = TokenExchange(
+            policies=policies,
+            issuer_keys=issuer_keys,
+            signing_keys=keyring,
+            ledger=store,
+            clock=clock,
+            identifiers=identifiers,
+            refusal_counts=counts,
+            issuer=settings.issuer,
+            leeway=settings.leeway,
+        )
+        endpoints = Endpoints(
+            oauth_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies, False),
+            api_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies, True),
+            discovery=Discovery(settings.issuer, policies, keyring, clock),
+            health=Health(store, keyring, clock),
+        )
+        counted = CountedRefusals(counts, store, clock)
+        stack.push_async_callback(counted.write_all)
+        for loop in (issuer_keys.run(), counted.run()):
+            stack.push_async_callback(_cancel, asyncio.create_task(loop))
+        app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
+        yield Broker(app, policies, store, issuer_keys, counted)
+
+
+def serve(
+    *, config: Path | None, listen: str | None, dev: bool, dev_listen: str, data: Path
+) -> None:
+    """Serve until SIGTERM or SIGINT.
+
+    `dev` also runs the dev platform, on the address `dev_listen`; `data` is the folder for what no
+    setting places elsewhere. Raises `ConfigurationError` when the broker cannot start.
+    """
+    settings = load_settings(
+        config, os.environ, listen=listen, dev=dev, data_dir=data, working_directory=Path.cwd()
+    )
+    logs.configure(sys.stderr)
+    with ExitStack() as stack:
+        dev_issuers = stack.enter_context(_dev_platform(dev_listen, data)) if dev else None
+        listener = stack.enter_context(_bind(settings.listen))
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(_serve(settings, dev_issuers, listener))
+
+
+def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+    """Choose how the server speaks HTTP."""
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        http="httptools",
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The broker reads X-Forwarded-For itself, from `trusted_proxies` alone.
+        proxy_headers=False,
+        limit_concurrency=1000,
+        timeout_keep_alive=30,
+        timeout_graceful_shutdown=10,
+    )
+
+
+async def _serve(
+    settings: Settings, dev_issuers: Mapping[str, str] | None, listener: socket.socket
+) -> None:
+    async with running(settings, dev_issuers=dev_issuers) as broker:
+        server = _Server(uvicorn_config(broker.app))
+        for signum in (signal.SIGTERM, signal.SIGINT):
+            asyncio.get_running_loop().add_signal_handler(signum, server.stop)
+        logger.info("serving", extra={"issuer": settings.issuer})
+        await server.serve(sockets=[listener])
+
+
+class _Server(uvicorn.Server):
+    """A server that leaves the signals to us: it would end the process before the store closes."""
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests that are under way, then end."""
+        self.should_exit = True
+
+
+def _bind(listen: tuple[str, int]) -> socket.socket:
+    host, port = listen
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with --listen"
+        raise ConfigurationError([Problem("listen", 0, 0, message)]) from None
+
+
+@contextmanager
+def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
+    """Run the dev platform and give its issuers' URLs by name."""
+    # Only here: nothing of it is loaded by a broker that is not for development.
+    from broker.testing.dev_platform import DevPlatform  # noqa: PLC0415
+    from broker.testing.issuer_server import serving  # noqa: PLC0415
+    from broker.testing.loopback import base_url, listen_on  # noqa: PLC0415
+
+    host, _, port = listen.rpartition(":")
+    with listen_on(host, int(port)) as bound:
+        platform = DevPlatform.open(base_url(bound), data / "dev")
+        with serving(platform.app(), bound):
+            yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
+
+
+def _load_policies(settings: Settings, dev_issuers: Mapping[str, str] | None) -> PolicySet:
+    return load_policies(
+        settings.policies,
+        broker_issuer=settings.issuer,
+        token_defaults=(settings.tokens.ttl, settings.tokens.max_ttl),
+        signing_algorithms=settings.signing.algorithms,
+        loopback=settings.loopback,
+        dev_issuers=dev_issuers,
+    ).policy_set
+
+
+def _print_event(event: ChainedEvent) -> None:
+    sys.stdout.write(event.line() + "\n")
+    sys.stdout.flush()
+
+
+async def _cancel(task: "asyncio.Task[None]") -> None:
+    task.cancel()
+    with suppress(asyncio.CancelledError):
+        await task

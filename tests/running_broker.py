@@ -1,0 +1,234 @@
+"""A whole broker on loopback for tests: real HTTP, real keys, real SQLite, a clock that is held.
+
+The trusted issuers have the names and URLs of the real platforms; their keys come from
+`FakeIssuer`s that record every request they get.
+"""
+
+import asyncio
+import socket
+import threading
+from collections.abc import Iterator
+from concurrent.futures import Future
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import uvicorn
+
+from broker.bootstrap import Broker, running, uvicorn_config
+from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.settings import Settings
+from broker.settings import load as load_settings
+from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
+from broker.testing.issuer_server import IssuerServer
+
+NOW = 1_795_300_000.0
+AUDIENCE = "https://broker.example"
+GITHUB = "https://token.actions.githubusercontent.com"
+GITLAB = "https://gitlab.com"
+GITLAB_CORP = "https://gitlab.corp.example"
+BUILDKITE = "https://agent.buildkite.com"
+
+# The base token of the attack catalogue: a push to main of octo-org/octo-repo.
+OCTO_REPO = {
+    "repository": "octo-org/octo-repo",
+    "repository_id": "456789",
+    "repository_owner": "octo-org",
+    "repository_owner_id": "123456",
+}
+
+POLICIES = """\
+issuers:
+  github: {{preset: github, audiences: [{audience}], jwks_uri: "{github}"}}
+  gitlab: {{preset: gitlab, audiences: [{audience}], jwks_uri: "{gitlab}"}}
+  gitlab-corp:
+    preset: gitlab
+    issuer: https://gitlab.corp.example
+    audiences: [{audience}]
+    jwks_uri: "{gitlab_corp}"
+    replay: per_audience
+  buildkite:
+    issuer: https://agent.buildkite.com
+    audiences: [{audience}]
+    jwks_uri: "{buildkite}"
+    algorithms: [RS256, ES256]
+    tenant: [organization_id]
+services:
+  deploy-api:
+    audience: https://deploy.example.com
+    scopes: {{deploy:read: See deployments, deploy:write: Start a deployment}}
+    signing_alg: ES256
+  artifacts:
+    audience: https://artifacts.example.com
+    scopes: {{artifacts:read: Fetch, artifacts:write: Publish}}
+  billing:
+    audience: https://billing.example.com
+    scopes: {{billing:read: See bills}}
+service_accounts:
+  deploy-web:
+    description: Deploys octo-org/octo-repo
+    organization: octo-org
+    grants: {{deploy-api: [deploy:read, deploy:write], artifacts: [artifacts:read]}}
+    metadata: {{team: web}}
+organizations:
+  octo-org: {{description: The organization of the tests}}
+policies:
+  octo-main:
+    service_account: deploy-web
+    issuer: github
+    match: {{repository: octo-org/octo-repo, repository_id: 456789, ref: refs/heads/main}}
+  octo-gitlab:
+    service_account: deploy-web
+    issuer: gitlab
+    match: {{project_id: 20, ref_protected: true}}
+  octo-gitlab-corp:
+    service_account: deploy-web
+    issuer: gitlab-corp
+    match: {{project_id: 20, ref_protected: true}}
+  octo-buildkite:
+    service_account: deploy-web
+    issuer: buildkite
+    match: {{organization_id: 7b9a3c52-0000-4000-8000-000000000001}}
+    grants: {{deploy-api: [deploy:read]}}
+"""
+
+
+class RunningBroker:
+    """A broker that answers at `url`, and what tests need around it."""
+
+    def __init__(self, folder: Path, policies: str = POLICIES) -> None:
+        self.folder = folder
+        self.policies = policies
+        self.clock = FrozenClock(NOW)
+        self.github = FakeIssuer(GITHUB, clock=self.clock)
+        self.gitlab = FakeIssuer(GITLAB, clock=self.clock, lifetime=3600, backdate=5)
+        self.gitlab_corp = FakeIssuer(GITLAB_CORP, clock=self.clock, lifetime=3600, backdate=5)
+        self.buildkite = FakeIssuer(BUILDKITE, clock=self.clock)
+        self.issuer_servers: dict[str, IssuerServer] = {}
+        self.url = ""
+        self._server: uvicorn.Server | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._broker: Broker | None = None
+        self._client = httpx.Client(trust_env=False)
+
+    # --- tokens -----------------------------------------------------------------------------------
+
+    def github_token(self, *, header: Any = None, **claims: Any) -> str:
+        """Mint the base token of the attack catalogue, with these differences."""
+        return self.github.token(
+            github_claims(**{**OCTO_REPO, **claims}), audience=AUDIENCE, header=header
+        )
+
+    def gitlab_token(self, **claims: Any) -> str:
+        """Mint the token of a push to the protected main of project 20."""
+        return self.gitlab.token(gitlab_claims(**claims), audience=AUDIENCE)
+
+    # --- requests ---------------------------------------------------------------------------------
+
+    def post(self, parameters: Any, **request: Any) -> httpx.Response:
+        """Post a form to the token endpoint."""
+        return self._client.post(f"{self.url}/oauth/token", data=parameters, **request)
+
+    def request(self, method: str, path: str, **request: Any) -> httpx.Response:
+        """Send any request."""
+        return self._client.request(method, f"{self.url}{path}", **request)
+
+    def exchange(self, token: str, **parameters: Any) -> httpx.Response:
+        """Exchange a token, for deploy-api unless another audience is given (None for none)."""
+        form = {
+            "grant_type": GRANT_TOKEN_EXCHANGE,
+            "subject_token": token,
+            "subject_token_type": TOKEN_TYPE_JWT,
+            "audience": "deploy-api",
+            **parameters,
+        }
+        return self.post({name: value for name, value in form.items() if value is not None})
+
+    def jwt_bearer(self, token: str, **parameters: Any) -> httpx.Response:
+        """Present a token in the jwt-bearer grant."""
+        form = {"grant_type": GRANT_JWT_BEARER, "assertion": token, "audience": "deploy-api"}
+        return self.post(form | parameters)
+
+    # --- what the broker did ----------------------------------------------------------------------
+
+    def events(self) -> list[dict[str, Any]]:
+        """Read the whole audit, the counted refusals of the running minute included."""
+        return self._run(self._read_events())
+
+    def minted(self) -> int:
+        """Count the service tokens issued so far."""
+        return sum(event["outcome"] == "success" for event in self.events())
+
+    async def _read_events(self) -> list[dict[str, Any]]:
+        assert self._broker is not None
+        await self._broker.counted_refusals.write_all()
+        return await self._broker.store.events(limit=1_000_000)
+
+    def fetches(self) -> int:
+        """Count the requests that the issuers got so far."""
+        return sum(len(server.requests) for server in self.issuer_servers.values())
+
+    def _run(self, work: Any) -> Any:
+        assert self._loop is not None
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    # --- life -------------------------------------------------------------------------------------
+
+    @contextmanager
+    def serving(self) -> Iterator["RunningBroker"]:
+        """Serve until the block ends."""
+        with ExitStack() as stack:
+            uris = {}
+            for name in ("github", "gitlab", "gitlab_corp", "buildkite"):
+                issuer: FakeIssuer = getattr(self, name)
+                server = stack.enter_context(issuer.serve())
+                self.issuer_servers[name] = server
+                uris[name] = server.jwks_uri
+            policies = self.folder / "policies"
+            policies.mkdir(exist_ok=True)
+            (policies / "octo.yaml").write_text(self.policies.format(audience=AUDIENCE, **uris))
+            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            started: Future[None] = Future()
+            thread = threading.Thread(target=self._run_loop, args=(listener, started))
+            thread.start()
+            stack.callback(thread.join)
+            started.result(timeout=30)
+            stack.callback(self._stop)
+            stack.callback(self._client.close)
+            yield self
+
+    def settings(self) -> Settings:
+        """Give the settings of this broker."""
+        environment = {
+            "BROKER_ISSUER": self.url,
+            "BROKER_POLICIES": str(self.folder / "policies"),
+            "BROKER_STORE": f"sqlite:{self.folder / 'broker.db'}",
+            "BROKER_MASTER_KEY_FILE": str(self.folder / "master.key"),
+            "BROKER_AUDIT__STDOUT": "false",
+        }
+        return load_settings(None, environment, working_directory=self.folder)
+
+    def _run_loop(self, listener: socket.socket, started: "Future[None]") -> None:
+        try:
+            asyncio.run(self._serve(listener, started))
+        except BaseException as error:
+            if started.done():
+                raise
+            started.set_exception(error)
+
+    async def _serve(self, listener: socket.socket, started: "Future[None]") -> None:
+        self._loop = asyncio.get_running_loop()
+        async with running(self.settings(), clock=self.clock) as broker:
+            self._broker = broker
+            self._server = uvicorn.Server(uvicorn_config(broker.app))
+            serving = asyncio.create_task(self._server.serve(sockets=[listener]))
+            while not self._server.started:
+                await asyncio.sleep(0.001)
+            started.set_result(None)
+            await serving
+
+    def _stop(self) -> None:
+        assert self._server is not None
+        self._server.should_exit = True
