@@ -1,0 +1,39 @@
+"""The commands of `broker`, on one screen."""
+
+from typing import Annotated
+
+import typer
+
+from broker import __version__
+from broker.cli import dev, serve
+
+app = typer.Typer(
+    help="Exchange the ID token of a CI job for a short-lived service token.",
+    no_args_is_help=True,
+    add_completion=False,
+    # A traceback with local variables could show a secret.
+    pretty_exceptions_enable=False,
+    # Messages that wrap into boxes cannot be searched for.
+    rich_markup_mode=None,
+)
+
+app.command("serve")(serve.serve)
+app.add_typer(dev.app, name="dev")
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"broker {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
