@@ -5,6 +5,7 @@ only in what absence means: in an allow an absent claim satisfies nothing, in a 
 for it, so that silence never widens a permission.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -12,7 +13,12 @@ from functools import lru_cache
 from typing import Any
 
 from broker.core.claims import Claims, fold_ascii, is_absent, text_of
-from broker.core.globs import compile_regex, glob_matches
+from broker.core.globs import Pattern, compile_regex, glob_matches
+
+# The only characters beyond ASCII that RE2 takes for an ASCII letter when it ignores case.
+_KELVIN_SIGN = "\u212a"
+_LONG_S = "\u017f"
+_ESCAPE_BEYOND_ASCII = re.compile(r"\\[pPx0-9]")
 
 
 class Effect(StrEnum):
@@ -115,9 +121,11 @@ class Condition:
             return _is_there(value, effect)
         if isinstance(matcher, Not):
             return self._holds_not(matcher.inner, value, effect)
+        doubt = effect is Effect.DENY
         if isinstance(value, list):
-            return any(_matches(matcher, text_of(element), self.folded) for element in value)
-        return _matches(matcher, text_of(value), self.folded)
+            texts = map(text_of, value)
+            return any(_matches(matcher, text, self.folded, doubt=doubt) for text in texts)
+        return _matches(matcher, text_of(value), self.folded, doubt=doubt)
 
     def literals(self) -> tuple[str, ...] | None:
         """Give the values that this condition admits when it admits only literals, else None."""
@@ -136,16 +144,17 @@ class Condition:
             return tuple(item.text for item in self.matcher.items if isinstance(item, Equals))
         return ()
 
-    def _holds_not(self, inner: Positive, value: Any, effect: Effect) -> bool:
+    def _holds_not(self, inner: Positive, value: object, effect: Effect) -> bool:
+        doubt = effect is Effect.ALLOW
         if isinstance(value, list) and value:
             texts = [text_of(element) for element in value]
             if effect is Effect.ALLOW and None in texts:
                 return False
-            return not any(_matches(inner, text, self.folded) for text in texts)
+            return not any(_matches(inner, text, self.folded, doubt=doubt) for text in texts)
         text = text_of(value)
         if text is None:
             return effect is Effect.DENY
-        return not _matches(inner, text, self.folded)
+        return not _matches(inner, text, self.folded, doubt=doubt)
 
 
 def pointer_segments(claim: str) -> Iterator[str]:
@@ -160,7 +169,7 @@ def all_hold(conditions: Sequence[Condition], claims: Claims, effect: Effect) ->
     return all(condition.holds(claims, effect) for condition in conditions)
 
 
-def _is_there(value: Any, effect: Effect) -> bool:
+def _is_there(value: object, effect: Effect) -> bool:
     if effect is Effect.DENY:
         return not is_absent(value)
     if isinstance(value, list):
@@ -168,24 +177,20 @@ def _is_there(value: Any, effect: Effect) -> bool:
     return text_of(value) is not None
 
 
-def _matches(matcher: Positive, text: str | None, folded: bool) -> bool:
+def _matches(matcher: Positive, text: str | None, folded: bool, *, doubt: bool) -> bool:
+    """Tell whether a text satisfies a matcher; `doubt` is the answer where it cannot be told."""
     if text is None:
         return False
     if isinstance(matcher, AnyOf):
-        return any(_matches_single(item, text, folded) for item in matcher.items)
-    return _matches_single(matcher, text, folded)
+        return any(_matches_single(item, text, folded, doubt=doubt) for item in matcher.items)
+    return _matches_single(matcher, text, folded, doubt=doubt)
 
 
-@lru_cache(maxsize=65_536)
-def _compiled_regex(pattern: str, *, fold: bool) -> Any:
-    return compile_regex(pattern, fold=fold)
-
-
-def _matches_single(matcher: Single, text: str, folded: bool) -> bool:
+def _matches_single(matcher: Single, text: str, folded: bool, *, doubt: bool) -> bool:
     if isinstance(matcher, Regex):
-        # RE2 folds beyond ASCII (the Kelvin sign is a k), so only ASCII values are folded.
-        compiled = _compiled_regex(matcher.pattern, fold=folded and text.isascii())
-        return compiled.fullmatch(text) is not None
+        if folded:
+            return _matches_folded_regex(matcher.pattern, text, doubt=doubt)
+        return _compiled_regex(matcher.pattern, fold=False).fullmatch(text) is not None
     if isinstance(matcher, Glob):
         if folded:
             return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))
@@ -193,3 +198,27 @@ def _matches_single(matcher: Single, text: str, folded: bool) -> bool:
     if folded:
         return fold_ascii(matcher.text) == fold_ascii(text)
     return matcher.text == text
+
+
+def _matches_folded_regex(pattern: str, text: str, *, doubt: bool) -> bool:
+    """Match a pattern of RE2 without regard to ASCII case.
+
+    RE2 folds beyond ASCII: the Kelvin sign is a k to it, the long s an s, É an é. A match that may
+    rest on that alone is a doubt.
+    """
+    ignoring_case = _compiled_regex(pattern, fold=True).fullmatch(text) is not None
+    if _folds_ascii_alone(pattern) and _KELVIN_SIGN not in text and _LONG_S not in text:
+        return ignoring_case
+    minding_case = _compiled_regex(pattern, fold=False).fullmatch(text) is not None
+    return ignoring_case if ignoring_case == minding_case else doubt
+
+
+@lru_cache(maxsize=65_536)
+def _compiled_regex(pattern: str, *, fold: bool) -> Pattern:
+    return compile_regex(pattern, fold=fold)
+
+
+@lru_cache(maxsize=65_536)
+def _folds_ascii_alone(pattern: str) -> bool:
+    """Tell whether a pattern can name no character beyond ASCII, by itself or by an escape."""
+    return pattern.isascii() and _ESCAPE_BEYOND_ASCII.search(pattern) is None
