@@ -165,18 +165,22 @@ PRESETS: Final[Mapping[str, Platform]] = MappingProxyType(
 AUDIT_CLAIMS_WITHOUT_PRESET: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 
 
+_GITHUB_HOSTS: Final = frozenset({"token.actions.githubusercontent.com", "ghe.com"})
+
+
 def preset_of_host(issuer: str) -> str | None:
     """Name the preset that an issuer URL of a known platform host must use, else None.
 
     GitHub.com with or without an enterprise slug, data residency on ghe.com, and gitlab.com.
     """
-    host = (urlsplit(issuer).hostname or "").lower()
-    if host == "token.actions.githubusercontent.com" or host == "ghe.com":
-        return "github"
-    if host.endswith(".ghe.com"):
-        return "github"
+    try:
+        host = (urlsplit(issuer).hostname or "").rstrip(".")
+    except ValueError:
+        return None
+    if host in _GITHUB_HOSTS or host.endswith(".ghe.com"):
+        return GITHUB.name
     if host == "gitlab.com" or host.endswith(".gitlab.com"):
-        return "gitlab"
+        return GITLAB.name
     return None
 
 
