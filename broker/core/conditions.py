@@ -9,9 +9,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
+from typing import Final
 
 from broker.core.claims import Claims, fold_ascii, is_absent, text_of
-from broker.core.globs import WholeMatcher, compile_regex, glob_matches
+from broker.core.globs import Pattern, compile_regex, glob_matches
+
+# Ignoring case, RE2 takes the Kelvin sign for a k and the long s for an s. No other one beyond
+# ASCII counts as an ASCII letter, so characters that are no letter at all stand in for these two.
+_NO_ASCII_LETTER: Final = {0x212A: 0xE000, 0x017F: 0xE001}
 
 
 class Effect(StrEnum):
@@ -176,15 +181,15 @@ def _matches(matcher: Positive, text: str | None, *, folded: bool) -> bool:
 
 
 @lru_cache(maxsize=65_536)
-def _compiled_regex(pattern: str, *, fold: bool) -> WholeMatcher:
+def _compiled_regex(pattern: str, *, fold: bool) -> Pattern:
     return compile_regex(pattern, fold=fold)
 
 
 def _matches_single(matcher: Single, text: str, *, folded: bool) -> bool:
     if isinstance(matcher, Regex):
-        # RE2 folds beyond ASCII (the Kelvin sign is a k), so only ASCII values are folded.
-        compiled = _compiled_regex(matcher.pattern, fold=folded and text.isascii())
-        return compiled.fullmatch(text) is not None
+        if folded:
+            text = text.translate(_NO_ASCII_LETTER)
+        return _compiled_regex(matcher.pattern, fold=folded).fullmatch(text) is not None
     if isinstance(matcher, Glob):
         if folded:
             return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))

@@ -7,44 +7,44 @@ value (RE2), whatever the pattern (attacks rows 60, 63, 68).
 
 import re
 from functools import lru_cache
-from typing import Protocol
+from typing import Final, Protocol
 
 import re2
 
+MAX_PATTERN_LENGTH: Final = 4096
+
 _SEGMENT_CHARACTER = "[^/:@]"
 _RE2_MEMORY_BYTES = 1 << 20
-
-
-class WholeMatcher(Protocol):
-    """A compiled pattern."""
-
-    def fullmatch(self, text: str) -> object | None:
-        """Match a whole text; None when it does not."""
-        ...
 
 
 class PatternRefused(ValueError):
     """A pattern that RE2 does not take; the message says why."""
 
 
-def compile_regex(pattern: str, *, fold: bool = False) -> WholeMatcher:
+class Pattern(Protocol):
+    """A compiled pattern."""
+
+    def fullmatch(self, text: str, /) -> object | None:
+        """Match the whole text."""
+        ...
+
+
+def compile_regex(pattern: str, *, fold: bool = False) -> Pattern:
     """Compile a pattern of RE2; the value must match as a whole by `fullmatch`.
 
-    `fold` ignores the case of letters. Raises `PatternRefused`.
+    `fold` ignores the case of letters. Raises `PatternRefused`, also for more characters than
+    `MAX_PATTERN_LENGTH` (attacks row 68).
     """
-    options = re2.Options()
-    options.log_errors = False
-    options.max_mem = _RE2_MEMORY_BYTES
-    options.case_sensitive = not fold
-    try:
-        return re2.compile(pattern, options=options)
-    except re2.error as error:
-        cause = error.args[0] if error.args else "not a pattern"
-        raise PatternRefused(cause.decode() if isinstance(cause, bytes) else str(cause)) from None
+    if len(pattern) > MAX_PATTERN_LENGTH:
+        raise PatternRefused(f"longer than {MAX_PATTERN_LENGTH} characters")
+    return _compiled(pattern, fold=fold)
 
 
 def glob_matches(glob: str, text: str) -> bool:
-    """Tell whether a whole text matches a glob."""
+    """Tell whether a whole text matches a glob.
+
+    Raises `PatternRefused` for a glob longer than `MAX_PATTERN_LENGTH`.
+    """
     return _compiled_glob(glob).fullmatch(text) is not None
 
 
@@ -53,9 +53,22 @@ def literal_prefix(glob: str) -> str:
     return glob[: min((glob.find(mark) for mark in "*?" if mark in glob), default=len(glob))]
 
 
+def _compiled(pattern: str, *, fold: bool) -> Pattern:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _RE2_MEMORY_BYTES
+    options.case_sensitive = not fold
+    try:
+        return re2.compile(pattern, options=options)
+    except re2.error as error:
+        raise PatternRefused(error.args[0].decode()) from None
+
+
 @lru_cache(maxsize=65_536)
-def _compiled_glob(glob: str) -> WholeMatcher:
-    return compile_regex("(?s)" + _as_regex(glob))
+def _compiled_glob(glob: str) -> Pattern:
+    if len(glob) > MAX_PATTERN_LENGTH:
+        raise PatternRefused(f"longer than {MAX_PATTERN_LENGTH} characters")
+    return _compiled("(?s)" + _as_regex(glob), fold=False)
 
 
 def _as_regex(glob: str) -> str:

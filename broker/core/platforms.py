@@ -176,7 +176,10 @@ def preset_of_host(issuer: str) -> str | None:
 
     GitHub.com with or without an enterprise slug, data residency on ghe.com, and gitlab.com.
     """
-    host = (urlsplit(issuer).hostname or "").lower()
+    try:
+        host = (urlsplit(issuer).hostname or "").rstrip(".")
+    except ValueError:
+        return None
     for preset, domains in _PLATFORM_DOMAINS.items():
         if any(host == domain or host.endswith(f".{domain}") for domain in domains):
             return preset
