@@ -118,18 +118,17 @@ class SerializedEvent:
     @classmethod
     def of_members(cls, members: Mapping[str, Any]) -> "SerializedEvent":
         """Write members as JSON, in the order given."""
-        names = list(members)
-        middle = names.index("claims")
-        before = {name: members[name] for name in names[:middle]}
-        after = {name: members[name] for name in names[middle + 1 :]}
         claims = _canonical(members["claims"])
         digest = hashlib.sha256(claims.encode()).hexdigest()
-        return cls(_compact(before)[1:-1], claims, digest, _compact(after)[1:-1])
+        text = _compact({**members, "claims": None})
+        # No earlier member is an object, and within a text the quotes would be escaped.
+        before, after = text[1:-1].split('"claims":null', 1)
+        return cls(before, claims, digest, after)
 
     def at(self, sequence: int, prev: str) -> "ChainedEvent":
         """Put the event behind the one whose hash is `prev`."""
         covered = (
-            f'{{"seq":{sequence},{self.before_claims},"claims":"{self.claims_digest}",'
+            f'{{"seq":{sequence},{self.before_claims}"claims":"{self.claims_digest}"'
             f'{self.after_claims},"prev":"{prev}"}}'
         )
         return ChainedEvent(
@@ -160,7 +159,7 @@ class ChainedEvent:
         """Give the event as one line of JSON; everything unprintable is escaped."""
         event = self.event
         return (
-            f'{{"seq":{self.sequence},{event.before_claims},"claims":{event.claims},'
+            f'{{"seq":{self.sequence},{event.before_claims}"claims":{event.claims}'
             f'{event.after_claims},"prev":"{self.prev}","hash":"{self.hash}"}}'
         )
 
@@ -232,7 +231,7 @@ def with_duration(event: AuditEvent, seconds: float) -> AuditEvent:
 
 def _sorted(value: object) -> object:
     """Order the members of every object within a JSON value by name."""
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return {name: _sorted(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
         return [_sorted(item) for item in value]
