@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import jwt
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from jwt.algorithms import Algorithm, get_default_algorithms
 
@@ -20,6 +21,8 @@ _DEFAULT_ALGORITHMS: Final = get_default_algorithms()
 # RFC 9864 gives EdDSA over Ed25519 a name of its own, which PyJWT does not know yet.
 _ALGORITHMS: Final = {**_DEFAULT_ALGORITHMS, "Ed25519": _DEFAULT_ALGORITHMS["EdDSA"]}
 _CURVE_ALGORITHM: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+# Who publishes one of these has given the key away (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
+_PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
 
 class KeysRefused(ValueError):
@@ -99,16 +102,18 @@ def _fault(entry: object, named: list[object]) -> str | None:
         return f"{label} is not for verifying ('key_ops')"
     if entry.get("kty") not in ("RSA", "EC", "OKP"):
         return f"{label} is of an unusable type ('kty')"
+    if not _PRIVATE_MEMBERS.isdisjoint(entry):
+        return f"{label} is published with its private part"
     return None
 
 
 def _key(entry: Mapping[str, Any], algorithms: Collection[str]) -> VerificationKey | str:
     key_id = entry["kid"]
     label = f"key {key_id[:64]!a}"
-    public = {name: value for name, value in entry.items() if name not in ("alg", "d")}
+    public = {name: value for name, value in entry.items() if name != "alg"}
     try:
         public_key = jwt.PyJWK(public, algorithm=_usual_algorithm(entry)).key
-    except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+    except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
         return f"{label} cannot be read"
     if isinstance(public_key, rsa.RSAPublicKey):
         if public_key.key_size < MIN_RSA_BITS:

@@ -42,13 +42,13 @@ class KeySource:
     """Where an issuer's keys come from: a document already read, a URI, or discovery.
 
     `document` wins over `jwks_uri`; with neither, the issuer's discovery document names the URI.
-    `ca_file` is the path of a PEM file, `proxy` a URL.
+    `ca_file` is the path of a PEM file, `proxy` a URL that may hold a password.
     """
 
-    document: bytes | None = None
+    document: bytes | None = field(default=None, repr=False)
     jwks_uri: str | None = None
     ca_file: str | None = None
-    proxy: str | None = None
+    proxy: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

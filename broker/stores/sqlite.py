@@ -1,0 +1,109 @@
+"""The store in one SQLite file: for one machine, with any number of processes."""
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import apsw
+
+from broker.core.audit import ChainedEvent
+from broker.core.errors import Reason, Unavailable
+from broker.ports import AlreadySpent, Clock, Committed, Entry, SigningKeyRow
+from broker.stores import sqlite_ledger, sqlite_signing_keys
+from broker.stores.sqlite_file import open_for_reading, open_for_writing, prove_writable
+from broker.stores.sqlite_ledger import PendingEntry
+from broker.stores.sqlite_writer import SqliteWriter
+
+# How long a proof that the file can be written is believed: a flood of health checks must not
+# turn into as many disk writes.
+_READY_SECONDS: Final = 1.0
+
+Result = TypeVar("Result")
+
+
+class SqliteStore:
+    """A whole store; implements the port `Store`."""
+
+    def __init__(self, path: Path, writer: SqliteWriter, clock: Clock) -> None:
+        """Use `open`."""
+        self._path = path
+        self._writer = writer
+        self._clock = clock
+        self._proof: asyncio.Future[None] | None = None
+        self._proved_at = float("-inf")
+
+    @classmethod
+    async def open(
+        cls,
+        path: Path,
+        clock: Clock,
+        *,
+        on_committed: Callable[[ChainedEvent], None] | None = None,
+    ) -> "SqliteStore":
+        """Open the store for the running event loop, making the file and its folders if need be.
+
+        `on_committed` is called with every event, in another thread, once the event is durable;
+        the `OSError` or `ValueError` it may raise is logged. Raises `ConfigurationError`.
+        """
+        connection = await asyncio.to_thread(open_for_writing, path)
+        return cls(path, SqliteWriter(path, connection, clock, on_committed), clock)
+
+    async def commit(self, entry: Entry) -> Committed | AlreadySpent:
+        """Make an entry durable.
+
+        A caller that is cancelled from here on does not undo it. Raises `Unavailable`, and
+        `ValueError` for an entry that cannot be written.
+        """
+        return await self._writer.append(PendingEntry.of(entry))
+
+    async def signing_key_rows(self) -> list[SigningKeyRow]:
+        """List every row. Raises `Unavailable`."""
+        return await self._read(sqlite_signing_keys.read)
+
+    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
+        """Insert a row unless its algorithm and generation exist; tell whether it was inserted.
+
+        Raises `Unavailable`.
+        """
+        return await self._writer.run(lambda connection: sqlite_signing_keys.add(connection, row))
+
+    async def events(
+        self, *, decision_id: str | None = None, after_seq: int = 0, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """List events as JSON members, oldest first. Raises `Unavailable`."""
+        return await self._read(
+            lambda connection: sqlite_ledger.read_events(connection, decision_id, after_seq, limit)
+        )
+
+    async def ready(self) -> bool:
+        """Tell whether the store can be written, as proved within the last second."""
+        if 0 <= self._clock.now() - self._proved_at < _READY_SECONDS:
+            return True
+        try:
+            if self._proof is None or self._proof.done():
+                self._proof = self._writer.run(prove_writable)
+            # Shielded, because others may wait for the same proof.
+            await asyncio.shield(self._proof)
+        except Unavailable:
+            return False
+        self._proved_at = self._clock.now()
+        return True
+
+    async def close(self) -> None:
+        """Write what waits and let go of the file."""
+        await self._writer.close()
+
+    async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
+        """Run a query on a connection of its own, so that no commit waits for a reader."""
+        try:
+            return await asyncio.to_thread(self._query, query)
+        except apsw.Error:
+            raise Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be read") from None
+
+    def _query(self, query: Callable[[apsw.Connection], Result]) -> Result:
+        connection = open_for_reading(self._path)
+        try:
+            return query(connection)
+        finally:
+            connection.close()

@@ -1,0 +1,185 @@
+"""The database file: opening or creating it, its schema, and how a transaction runs in it."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+import apsw
+
+from broker.core.errors import ConfigurationError, Problem
+
+SCHEMA_VERSION: Final = 1
+APPLICATION_ID: Final = 0x57494642  # marks the file as the broker's: "WIFB" in ASCII
+BUSY_TIMEOUT_MS: Final = 5000
+MAX_WAL_BYTES: Final = 64 * 1024 * 1024
+
+# Events are indexed on the very text that their hash covers, so that no index can say other than
+# that. The indexes are few because each costs on every exchange.
+_SCHEMA: Final = f"""
+CREATE TABLE events (
+    seq INTEGER PRIMARY KEY,
+    body TEXT NOT NULL,
+    claims TEXT NOT NULL,
+    hash TEXT NOT NULL
+) STRICT;
+CREATE UNIQUE INDEX events_by_id ON events (body ->> 'id');
+CREATE INDEX events_by_service_account ON events (body ->> 'service_account')
+    WHERE body ->> 'service_account' IS NOT NULL;
+CREATE INDEX events_by_issuer ON events (body ->> 'issuer') WHERE body ->> 'issuer' IS NOT NULL;
+CREATE INDEX events_by_reason ON events (body ->> 'reason') WHERE body ->> 'reason' IS NOT NULL;
+
+CREATE TABLE spends (
+    key BLOB PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX spends_by_expiry ON spends (expires_at);
+
+CREATE TABLE signing_keys (
+    algorithm TEXT NOT NULL,
+    generation INTEGER NOT NULL,
+    key_id TEXT NOT NULL UNIQUE,
+    publish_at REAL NOT NULL,
+    sign_from REAL NOT NULL,
+    sign_until REAL,
+    remove_at REAL,
+    wrapped BLOB NOT NULL,
+    PRIMARY KEY (algorithm, generation)
+) STRICT, WITHOUT ROWID;
+
+PRAGMA application_id = {APPLICATION_ID};
+PRAGMA user_version = {SCHEMA_VERSION};
+"""
+
+
+def open_for_writing(path: Path) -> apsw.Connection:
+    """Open the database, making the file (0600), its folders (0700) and its tables if need be.
+
+    Raises `ConfigurationError` when the file cannot be used.
+    """
+    try:
+        _create_file(path)
+        connection = apsw.Connection(str(path.absolute()), flags=apsw.SQLITE_OPEN_READWRITE)
+    except OSError as error:
+        raise _unusable(path, f"cannot be created: {error.strerror}") from None
+    except apsw.CantOpenError:
+        raise _unusable(path, "cannot be opened: check that it is a file and its rights") from None
+    try:
+        _configure(connection)
+        _create_tables(connection, path)
+    except ConfigurationError:
+        connection.close()
+        raise
+    except apsw.Error as error:
+        connection.close()
+        raise _unusable(path, _explain(error)) from None
+    return connection
+
+
+def open_for_reading(path: Path) -> apsw.Connection:
+    """Open the existing database. Raises `apsw.Error`."""
+    connection = apsw.Connection(str(path.absolute()), flags=apsw.SQLITE_OPEN_READONLY)
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    return connection
+
+
+@contextmanager
+def transaction(connection: apsw.Connection) -> Iterator[None]:
+    """Run the block in a transaction that is the only writer from its first statement on.
+
+    A transaction that began by reading could not wait for another writer: it would fail at once.
+    """
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        yield
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def file_identity(path: Path) -> tuple[int, int] | None:
+    """Tell which file is at a path now, None when there is none."""
+    try:
+        status = path.stat()
+    except OSError:
+        return None
+    return status.st_dev, status.st_ino
+
+
+def require_same_file(path: Path, identity: tuple[int, int] | None) -> None:
+    """Raise `apsw.CantOpenError` unless the file at the path is still the one that was opened.
+
+    SQLite goes on writing to a file that was deleted or replaced; what it then acknowledges is lost
+    and spends would be kept in two places.
+    """
+    if identity is None or file_identity(path) != identity:
+        raise apsw.CantOpenError("the database file was moved, deleted or replaced")
+
+
+def prove_writable(connection: apsw.Connection) -> None:
+    """Write something that stays as it is, through to the disk. Raises `apsw.Error`."""
+    with transaction(connection):
+        connection.pragma("application_id", APPLICATION_ID)
+
+
+def _create_file(path: Path) -> None:
+    missing = [folder for folder in path.absolute().parents if not folder.exists()]
+    for folder in reversed(missing):
+        folder.mkdir(mode=0o700, exist_ok=True)
+    try:
+        # NOTE: an existing file is not even opened here. Closing it again would release the locks
+        # that another connection of this process holds on it.
+        os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    except FileExistsError:
+        return
+
+
+def _configure(connection: apsw.Connection) -> None:
+    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.pragma("journal_mode", "wal")
+    connection.pragma("synchronous", "full")
+    connection.pragma("fullfsync", "on")
+    connection.pragma("journal_size_limit", MAX_WAL_BYTES)
+
+
+def _create_tables(connection: apsw.Connection, path: Path) -> None:
+    if _has_tables(connection, path):
+        return
+    with transaction(connection):
+        # Another process may have been first.
+        if not _has_tables(connection, path):
+            connection.execute(_SCHEMA)
+
+
+def _has_tables(connection: apsw.Connection, path: Path) -> bool:
+    """Tell a database of this version from an empty one; raise for any other."""
+    version = connection.pragma("user_version")
+    if connection.pragma("application_id") == APPLICATION_ID:
+        if version == SCHEMA_VERSION:
+            return True
+        raise _unusable(
+            path,
+            f"was written by a newer broker (schema {version}, this one knows {SCHEMA_VERSION}):"
+            " run that version, or restore a backup made before the upgrade",
+        )
+    if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
+        raise _unusable(path, "is a database of another program: name another file under `store`")
+    return False
+
+
+def _explain(error: apsw.Error) -> str:
+    if isinstance(error, apsw.NotADBError):
+        return "is not a SQLite database: name another file under `store`"
+    if isinstance(error, apsw.CorruptError):
+        return "is damaged: restore a backup"
+    if isinstance(error, apsw.ReadOnlyError | apsw.CantOpenError | apsw.PermissionsError):
+        return "cannot be written: check the rights of the file and of its folder"
+    if isinstance(error, apsw.FullError):
+        return "cannot be written: the disk is full"
+    return f"cannot be used: {error}"
+
+
+def _unusable(path: Path, what: str) -> ConfigurationError:
+    return ConfigurationError([Problem(str(path), 0, 0, f"the store {what}")])

@@ -1,0 +1,120 @@
+"""The hash chain over audit events: what it covers and what shows."""
+
+import hashlib
+import json
+from dataclasses import fields
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, chain, chain_hash
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=20),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=8), inner, max_size=3)
+    ),
+    max_leaves=8,
+)
+
+
+def an_event(**members: Any) -> AuditEvent:
+    values: dict[str, Any] = {
+        "id": "0190-1",
+        "time": 1_750_000_000.125,
+        "type": "token.exchanged",
+        "outcome": "success",
+        "issuer": "github",
+        "claims": {"repository": "acme/web", "ref": "refs/heads/main"},
+        "policies": ("web-production",),
+        "requested": {"scope": None, "audience": ["deploy-api"]},
+        "scopes": ("deploy:read",),
+    }
+    return AuditEvent(**(values | members))
+
+
+def test_a_line_holds_every_member_in_the_order_of_the_contract() -> None:
+    line = chain(an_event(), 1, GENESIS).line()
+
+    members = [member.name for member in fields(AuditEvent)]
+    assert ["seq", *members, "prev", "hash"] == list(json.loads(line))
+
+
+def test_the_line_and_the_members_say_the_same() -> None:
+    chained = chain(an_event(claims={"name": 'q"\\\n\u2028\U0001f600'}), 3, GENESIS)
+
+    assert json.loads(chained.line()) == chained.members
+
+
+def test_the_time_is_utc_with_milliseconds() -> None:
+    assert chain(an_event(), 1, GENESIS).members["time"] == "2025-06-15T15:06:40.125Z"
+
+
+def test_everything_unprintable_in_a_line_is_escaped() -> None:
+    line = chain(an_event(subject="a\r\n\x1b[2J\x7f\u202e\ud800"), 1, GENESIS).line()
+
+    assert line.isascii()
+    assert line.isprintable()
+
+
+def test_the_hash_is_of_the_line_without_it_and_with_the_digest_of_the_claims() -> None:
+    chained = chain(an_event(), 1, GENESIS)
+
+    claims = '{"ref":"refs/heads/main","repository":"acme/web"}'
+    digest = hashlib.sha256(claims.encode()).hexdigest()
+    text = chained.line().replace(claims, f'"{digest}"').replace(f',"hash":"{chained.hash}"', "")
+    assert chained.hash == hashlib.sha256(text.encode()).hexdigest()
+
+
+@given(claims=st.none() | st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4))
+def test_the_hash_can_be_computed_anew_from_a_line(claims: dict[str, Any] | None) -> None:
+    chained = chain(an_event(claims=claims, changes=claims), 7, "a" * 64)
+
+    assert chained.hash == chain_hash(json.loads(chained.line()))
+
+
+def test_the_hash_does_not_depend_on_the_order_of_the_members() -> None:
+    changes = {"b": [{"y": 1, "x": 2}], "a": None}
+    chained = chain(an_event(changes=changes), 1, GENESIS)
+    reordered = json.loads(json.dumps(chained.members, sort_keys=True))
+
+    assert chained.hash == chain_hash(reordered)
+
+
+def edited(chained: ChainedEvent, name: str, value: object) -> dict[str, Any]:
+    return chained.members | {name: value}
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("seq", 2),
+        ("prev", "f" * 64),
+        ("outcome", "refused"),
+        ("reason", "blocked"),
+        ("claims", {"repository": "acme/web", "ref": "refs/heads/other"}),
+        ("claims", None),
+        ("scopes", ["deploy:read", "deploy:write"]),
+        ("requested", {"scope": None, "audience": []}),
+        ("stranger", None),
+    ],
+)
+def test_any_edit_changes_the_hash(name: str, value: object) -> None:
+    chained = chain(an_event(), 1, GENESIS)
+
+    assert chain_hash(edited(chained, name, value)) != chained.hash
+
+
+def test_two_places_give_two_hashes() -> None:
+    event = SerializedEvent.of(an_event())
+    places = [(1, GENESIS), (2, GENESIS), (1, "b" * 64)]
+
+    assert len({event.at(sequence, prev).hash for sequence, prev in places}) == 3
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf")])
+def test_a_number_without_json_is_refused(value: float) -> None:
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        SerializedEvent.of(an_event(claims={"n": value}))
