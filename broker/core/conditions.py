@@ -187,9 +187,10 @@ def _compiled_regex(pattern: str, *, fold: bool) -> Pattern:
 
 def _matches_single(matcher: Single, text: str, *, folded: bool) -> bool:
     if isinstance(matcher, Regex):
+        pattern = matcher.pattern
         if folded:
-            text = text.translate(_NO_ASCII_LETTER)
-        return _compiled_regex(matcher.pattern, fold=folded).fullmatch(text) is not None
+            pattern, text = pattern.translate(_NO_ASCII_LETTER), text.translate(_NO_ASCII_LETTER)
+        return _compiled_regex(pattern, fold=folded).fullmatch(text) is not None
     if isinstance(matcher, Glob):
         if folded:
             return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))

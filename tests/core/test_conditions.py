@@ -174,33 +174,27 @@ def test_folding_stays_within_ascii(text: str, value: str, effect: Effect) -> No
         assert not Condition("c", matcher, folded=True).holds({"c": value}, effect)
 
 
+@pytest.mark.parametrize("effect", Effect)
 @pytest.mark.parametrize(
     ("pattern", "value"),
     [
         pytest.param("kit", "\u212ait", id="Kelvin sign"),
         pytest.param("[a-z]ub", "\u017fub", id="long s"),
         pytest.param("\u212ait", "KIT", id="Kelvin sign in the policy"),
-        pytest.param("é", "É", id="e with acute"),
-        pytest.param(r"\x{e9}", "É", id="e with acute, escaped"),
-        pytest.param(r"\p{Lu}", "é", id="a class of letters"),
-        pytest.param("[^k]it", "\u212ait", id="Kelvin sign outside a class"),
     ],
 )
-def test_a_regex_that_folds_beyond_ascii_refuses_on_both_sides(pattern: str, value: str) -> None:
-    matches = Condition("c", Regex(pattern), folded=True)
-    differs = Condition("c", Not(Regex(pattern)), folded=True)
-
-    assert not matches.holds({"c": value}, Effect.ALLOW)
-    assert not differs.holds({"c": value}, Effect.ALLOW)
-    assert matches.holds({"c": value}, Effect.DENY)
-    assert differs.holds({"c": value}, Effect.DENY)
+def test_a_folding_regex_takes_no_other_character_for_an_ascii_letter(
+    pattern: str, value: str, effect: Effect
+) -> None:
+    assert not Condition("c", Regex(pattern), folded=True).holds({"c": value}, effect)
+    assert Condition("c", Not(Regex(pattern)), folded=True).holds({"c": value}, effect)
 
 
 @pytest.mark.parametrize(
     ("pattern", "value", "matching"),
     [("\u212a.*", "\u212aube", True), ("é+", "éé", True), ("é+", "x", False)],
 )
-def test_a_folding_regex_is_sure_where_case_makes_no_difference(
+def test_a_folding_regex_may_name_characters_beyond_ascii(
     pattern: str, value: str, matching: bool
 ) -> None:
     for effect in Effect:
