@@ -1,0 +1,9 @@
+"""Strict YAML: a text in, a plain tree with the place of every value out.
+
+What YAML leaves to surprise is refused, with a sentence that says how to write it.
+"""
+
+from broker.yaml_document.document import Document, Path, Place, Tree
+from broker.yaml_document.reader import MAX_BYTES, MAX_DEPTH, read
+
+__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "Path", "Place", "Tree", "read"]

@@ -1,0 +1,65 @@
+"""A YAML file that was read: its tree, and the line and column of every value and key in it."""
+
+from dataclasses import dataclass, field
+from typing import TypeAlias
+
+from broker.core.errors import Problem
+
+Tree: TypeAlias = "dict[str, Tree] | list[Tree] | str | int | bool | None"
+Path = tuple[str | int, ...]
+Place = tuple[int, int]
+"""Line and column, both from 1."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A value with its place, and those of its keys and children."""
+
+    value: Tree
+    place: Place
+    children: "dict[str | int, Node]" = field(default_factory=dict)
+    key_places: dict[str, Place] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One YAML file: a mapping whose every value and key knows its line and column."""
+
+    file: str
+    value: dict[str, Tree]
+    lines: tuple[str, ...]
+    """The source, for comments that a linter reads; `lines[0]` is line 1."""
+
+    _root: Node = field(repr=False, compare=False)
+
+    def place(self, path: Path) -> Place:
+        """Give line and column of the value at a path; of the nearest one above if it is absent."""
+        node, _ = self._walk(path)
+        return node.place
+
+    def key_place(self, path: Path) -> Place:
+        """Give line and column of the key that ends a path.
+
+        That of the item for a list, of the nearest value above where the path leads nowhere.
+        """
+        parent, rest = self._walk(path[:-1])
+        if rest or not path:
+            return parent.place
+        last = path[-1]
+        if isinstance(last, str) and last in parent.key_places:
+            return parent.key_places[last]
+        return parent.children[last].place if last in parent.children else parent.place
+
+    def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
+        """Describe a fault of the value (or the key) at a path."""
+        line, column = self.key_place(path) if at_key else self.place(path)
+        return Problem(self.file, line, column, message)
+
+    def _walk(self, path: Path) -> tuple[Node, Path]:
+        node = self._root
+        for depth, step in enumerate(path):
+            child = node.children.get(step)
+            if child is None:
+                return node, path[depth:]
+            node = child
+        return node, ()

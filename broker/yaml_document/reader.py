@@ -1,0 +1,240 @@
+"""From YAML text to a document, collecting every problem on the way.
+
+The C parser's flat event stream is read, never composed, so that deep nesting costs nothing.
+Refused: anchors, aliases, merge keys, tags, duplicate keys, several documents, keys that are no
+text (attacks rows 79-82, 84, 86).
+"""
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from typing import Final, NoReturn
+
+import yaml
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.yaml_document.document import Document, Node, Place, Tree
+from broker.yaml_document.scalars import (
+    CONSTANTS,
+    INTEGER,
+    MAX_DIGITS,
+    UNSEEN,
+    short,
+    surprise,
+    unseen_message,
+)
+
+MAX_BYTES: Final = 1 << 20
+MAX_DEPTH: Final = 32
+MAX_PROBLEMS: Final = 50
+
+
+def read(
+    text: str | bytes,
+    file: str,
+    *,
+    text_keys: Collection[str] = (),
+    max_bytes: int = MAX_BYTES,
+) -> Document:
+    """Read one YAML mapping; an empty text is an empty mapping.
+
+    A plain scalar under one of `text_keys` stays text where it would be refused as a date or as a
+    word of YAML 1.1 elsewhere (`expires: 2027-06-30`). Raises `ConfigurationError` with every
+    problem found, at most `MAX_PROBLEMS` of them.
+    """
+    problems: list[Problem] = []
+    source = _decode(text, file, max_bytes)
+    visible = UNSEEN.sub(" ", source)
+    if visible != source:
+        problems += _unseen_characters(source, file)
+    reader = _Reader(file, frozenset(text_keys), problems)
+    root = reader.read(visible, report_syntax=not problems)
+    if problems:
+        ordered = sorted(problems, key=lambda each: (each.line, each.column))
+        if len(ordered) > MAX_PROBLEMS:
+            left = f"and {len(ordered) - MAX_PROBLEMS} more problems in this file"
+            ordered = [*ordered[:MAX_PROBLEMS], Problem(file, 0, 0, left)]
+        raise ConfigurationError(ordered)
+    value = root.value if isinstance(root.value, dict) else {}
+    return Document(file, value, tuple(source.split("\n")), root)
+
+
+def _decode(text: str | bytes, file: str, max_bytes: int) -> str:
+    raw = text.encode("utf-8", "surrogatepass") if isinstance(text, str) else text
+    if len(raw) > max_bytes:
+        _refuse(file, 0, 0, f"the file is larger than {max_bytes} bytes; split it into several")
+    if isinstance(text, str):
+        return text
+    try:
+        return raw.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = raw[: error.start]
+        line = before.count(b"\n") + 1
+        column = len(before[before.rfind(b"\n") + 1 :].decode("utf-8", "replace")) + 1
+        _refuse(file, line, column, "not UTF-8; save the file as UTF-8 without a byte order mark")
+
+
+def _refuse(file: str, line: int, column: int, message: str) -> NoReturn:
+    raise ConfigurationError([Problem(file, line, column, message)])
+
+
+def _unseen_characters(source: str, file: str) -> Iterator[Problem]:
+    """Report the first unseen character of each line."""
+    for number, line in enumerate(source.split("\n"), start=1):
+        found = next(UNSEEN.finditer(line), None)
+        if found is not None:
+            character = found.group()
+            yield Problem(file, number, found.start() + 1, unseen_message(character, number))
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection whose end has not come yet; `key` waits for its value."""
+
+    node: Node
+    key: str | None = None
+    waiting: bool = False
+    key_place: Place = (0, 0)
+
+
+class _Reader:
+    """Builds the tree from parse events, collecting problems as it goes."""
+
+    def __init__(self, file: str, text_keys: frozenset[str], problems: list[Problem]) -> None:
+        self._file = file
+        self._text_keys = text_keys
+        self._problems = problems
+        self._stack: list[_Open] = []
+        self._root: Node | None = None
+        self._documents = 0
+
+    def read(self, text: str, *, report_syntax: bool) -> Node:
+        try:
+            for event in yaml.parse(text, Loader=yaml.CSafeLoader):
+                if not self._take(event):
+                    break
+        except yaml.YAMLError as error:
+            if report_syntax:
+                self._syntax(error)
+        root = self._root or Node({}, (1, 1))
+        if not isinstance(root.value, dict) and not self._problems:
+            self._report(root.place, "the file must be a mapping: `key: value` lines at its top")
+        return root
+
+    def _take(self, event: yaml.Event) -> bool:
+        """Take one event; False stops the reading."""
+        place = _place(event.start_mark)
+        if isinstance(event, yaml.ScalarEvent):
+            self._check_node(event, place)
+            self._scalar(event, place)
+        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
+            self._check_node(event, place)
+            if len(self._stack) >= MAX_DEPTH:
+                self._report(place, f"nested deeper than {MAX_DEPTH} levels")
+                return False
+            mapping = isinstance(event, yaml.MappingStartEvent)
+            node = Node({} if mapping else [], place)
+            self._place_value(node)
+            self._stack.append(_Open(node))
+        elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
+            self._stack.pop()
+        elif isinstance(event, yaml.AliasEvent):
+            self._report(place, f"the alias `*{short(event.anchor or '')}`; write the value out")
+            self._place_value(Node(None, place))
+        elif isinstance(event, yaml.DocumentStartEvent):
+            return self._document_start(event, place)
+        return True
+
+    def _document_start(self, event: yaml.DocumentStartEvent, place: Place) -> bool:
+        self._documents += 1
+        if event.version or event.tags:
+            self._report(place, "a `%` directive; delete it")
+        if self._documents > 1:
+            self._report(place, "a second document (`---`); put it into a file of its own")
+            return False
+        return True
+
+    def _check_node(self, event: yaml.NodeEvent, place: Place) -> None:
+        if event.anchor is not None:
+            self._report(place, f"the anchor `&{short(event.anchor or '')}`; write the value out")
+        tag = getattr(event, "tag", None)
+        if tag is not None:
+            self._report(place, f"the tag `{short(tag)}`; delete it (quote text)")
+
+    def _scalar(self, event: yaml.ScalarEvent, place: Place) -> None:
+        text = event.value
+        plain = not event.style
+        found = None if plain else UNSEEN.search(text)
+        if found is not None:
+            self._report(place, unseen_message(found.group(), 0))
+        opened = self._stack[-1] if self._stack else None
+        if opened is not None and isinstance(opened.node.value, dict) and not opened.waiting:
+            self._key(opened, text, place, plain=plain)
+            return
+        if opened is None and plain and not text:
+            self._root = Node({}, place)
+            return
+        key = opened.key if opened is not None else None
+        value = self._plain(text, place, key) if plain else text
+        self._place_value(Node(value, place))
+
+    def _key(self, opened: _Open, text: str, place: Place, *, plain: bool) -> None:
+        opened.waiting = True
+        opened.key = text
+        opened.key_place = place
+        if plain and text == "<<":
+            self._report(place, "the merge key `<<`; write the members out")
+        elif plain and (text in CONSTANTS or surprise(text) or INTEGER.fullmatch(text)):
+            self._report(place, f'the key `{short(text)}` is not text; quote it: "{short(text)}"')
+        elif not text:
+            self._report(place, "an empty key")
+        elif text in opened.node.key_places:
+            line, _ = opened.node.key_places[text]
+            self._report(place, f"the key `{short(text)}` is here twice, first in line {line}")
+            # The second value still has to be read; it must not replace the first.
+            opened.key = None
+
+    def _place_value(self, node: Node) -> None:
+        if not self._stack:
+            self._root = node
+            return
+        opened = self._stack[-1]
+        parent = opened.node
+        if isinstance(parent.value, list):
+            parent.children[len(parent.value)] = node
+            parent.value.append(node.value)
+            return
+        if not opened.waiting:
+            self._report(node.place, "a key that is no plain text; write `key: value`")
+            opened.waiting, opened.key = True, None
+            return
+        opened.waiting = False
+        if opened.key is not None and isinstance(parent.value, dict):
+            parent.key_places[opened.key] = opened.key_place
+            parent.children[opened.key] = node
+            parent.value[opened.key] = node.value
+
+    def _plain(self, text: str, place: Place, key: str | None) -> Tree:
+        if text in CONSTANTS:
+            return CONSTANTS[text]
+        if INTEGER.fullmatch(text) and len(text) <= MAX_DIGITS:
+            return int(text)
+        fault = surprise(text)
+        if fault is not None and key not in self._text_keys:
+            self._report(place, fault)
+        return text
+
+    def _syntax(self, error: yaml.YAMLError) -> None:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        place = _place(mark)
+        cause = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
+        context = getattr(error, "context", None)
+        where = f" ({context})" if context else ""
+        self._report(place, f"not YAML: {cause}{where}; check indentation, quotes and brackets")
+
+    def _report(self, place: Place, message: str) -> None:
+        self._problems.append(Problem(self._file, *place, message))
+
+
+def _place(mark: object) -> Place:
+    # The C parser's mark is a type of its own, which its stubs leave open.
+    return getattr(mark, "line", -1) + 1, getattr(mark, "column", -1) + 1
