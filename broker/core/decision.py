@@ -144,7 +144,7 @@ def decide(
     allows = [each for each in allows if service.name in _granted_services(each, policy_set)]
     if not allows:
         return _deny(Reason.TARGET_UNKNOWN, detail=f"none of the policies grants {service.name}")
-    if not all_hold(service.require, claims, Effect.ALLOW):
+    if not all_hold(service.minimum(issuer), claims, Effect.ALLOW):
         return _deny(Reason.NO_POLICY_MATCHED, allows, detail=f"`require` of {service.name}")
     # 5 deny policies
     denies = [

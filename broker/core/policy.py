@@ -5,13 +5,13 @@ Everything here is a value. `broker.policy_files` makes them from YAML and refus
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any
 
 from broker.core.conditions import Condition, Effect
-from broker.core.platforms import Platform
+from broker.core.platforms import PRESETS, Platform
 
 
 class Replay(StrEnum):
@@ -99,6 +99,26 @@ class Service:
     require: tuple[Condition, ...] = ()
     introspection: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
+    _require_by_preset: Mapping[str, tuple[Condition, ...]] = field(
+        init=False, repr=False, compare=False
+    )
+
+    def __post_init__(self) -> None:
+        """Prepare `require` for every preset once, not at every decision."""
+        by_preset = {
+            platform.name: tuple(
+                replace(condition, folded=condition.claim in platform.folded)
+                for condition in self.require
+            )
+            for platform in PRESETS.values()
+        }
+        object.__setattr__(self, "_require_by_preset", by_preset)
+
+    def minimum(self, issuer: Issuer) -> tuple[Condition, ...]:
+        """Give `require` for tokens of an issuer, ignoring case where its platform does."""
+        if issuer.platform is None:
+            return self.require
+        return self._require_by_preset[issuer.platform.name]
 
 
 Grants = Mapping[str, frozenset[str]]
