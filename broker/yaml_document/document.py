@@ -13,11 +13,13 @@ Place = tuple[int, int]
 
 @dataclass(slots=True)
 class Node:
-    """A value with its place, and those of its keys and children."""
+    """A mapping or list with its place, and those of its keys and items."""
 
-    value: Tree
+    value: dict[str, Tree] | list[Tree]
     place: Place
-    children: "dict[str | int, Node]" = field(default_factory=dict)
+    children: "dict[str | int, Node | Place]" = field(default_factory=dict)
+    """A scalar is its place alone: there are many."""
+
     key_places: dict[str, Place] = field(default_factory=dict)
 
 
@@ -34,32 +36,32 @@ class Document:
 
     def place(self, path: Path) -> Place:
         """Give line and column of the value at a path; of the nearest one above if it is absent."""
-        node, _ = self._walk(path)
-        return node.place
+        found, _ = self._walk(path)
+        return found.place if isinstance(found, Node) else found
 
     def key_place(self, path: Path) -> Place:
-        """Give line and column of the key that ends a path.
+        """Give line and column of the key that ends a path; of the item itself in a list.
 
-        That of the item for a list, of the nearest value above where the path leads nowhere.
+        Where the path leads nowhere, of the nearest value above.
         """
         parent, rest = self._walk(path[:-1])
-        if rest or not path:
-            return parent.place
-        last = path[-1]
-        if isinstance(last, str) and last in parent.key_places:
-            return parent.key_places[last]
-        return parent.children[last].place if last in parent.children else parent.place
+        if path and not rest and isinstance(parent, Node):
+            last = path[-1]
+            if isinstance(last, str) and last in parent.key_places:
+                return parent.key_places[last]
+        return self.place(path)
 
     def problem(self, path: Path, message: str, *, at_key: bool = False) -> Problem:
         """Describe a fault of the value (or the key) at a path."""
         line, column = self.key_place(path) if at_key else self.place(path)
         return Problem(self.file, line, column, message)
 
-    def _walk(self, path: Path) -> tuple[Node, Path]:
-        node = self._root
+    def _walk(self, path: Path) -> tuple[Node | Place, Path]:
+        """Give what lies at a path, or the nearest thing above it and the rest of the path."""
+        found: Node | Place = self._root
         for depth, step in enumerate(path):
-            child = node.children.get(step)
+            child = found.children.get(step) if isinstance(found, Node) else None
             if child is None:
-                return node, path[depth:]
-            node = child
-        return node, ()
+                return found, path[depth:]
+            found = child
+        return found, ()

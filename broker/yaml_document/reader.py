@@ -7,7 +7,7 @@ text (attacks rows 79-82, 84, 86).
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import Final, NoReturn
+from typing import Final, NoReturn, Protocol
 
 import yaml
 
@@ -86,11 +86,17 @@ def _unseen_characters(source: str, file: str) -> Iterator[Problem]:
             yield Problem(file, number, found.start() + 1, unseen_message(character, number))
 
 
+class _Mark(Protocol):
+    line: int
+    column: int
+
+
 @dataclass(slots=True)
 class _Open:
     """A collection whose end has not come yet; `key` waits for its value."""
 
     node: Node
+    mapping: bool
     key: str | None = None
     waiting: bool = False
     key_place: Place = (0, 0)
@@ -104,7 +110,7 @@ class _Reader:
         self._text_keys = text_keys
         self._problems = problems
         self._stack: list[_Open] = []
-        self._root: Node | None = None
+        self._root: Node | Place | None = None
         self._documents = 0
 
     def read(self, text: str, *, report_syntax: bool) -> Node:
@@ -115,33 +121,28 @@ class _Reader:
         except yaml.YAMLError as error:
             if report_syntax:
                 self._syntax(error)
-        root = self._root or Node({}, (1, 1))
-        if not isinstance(root.value, dict) and not self._problems:
-            self._report(root.place, "the file must be a mapping: `key: value` lines at its top")
-        return root
+        root = self._root
+        if isinstance(root, Node) and isinstance(root.value, dict):
+            return root
+        if root is not None and not self._problems:
+            place = root.place if isinstance(root, Node) else root
+            self._report(place, "the file must be a mapping: `key: value` lines at its top")
+        return Node({}, (1, 1))
 
     def _take(self, event: yaml.Event) -> bool:
         """Take one event; False stops the reading."""
-        place = _place(event.start_mark)
         if isinstance(event, yaml.ScalarEvent):
-            self._check_node(event, place)
-            self._scalar(event, place)
-        elif isinstance(event, (yaml.MappingStartEvent, yaml.SequenceStartEvent)):
-            self._check_node(event, place)
-            if len(self._stack) >= MAX_DEPTH:
-                self._report(place, f"nested deeper than {MAX_DEPTH} levels")
-                return False
-            mapping = isinstance(event, yaml.MappingStartEvent)
-            node = Node({} if mapping else [], place)
-            self._place_value(node)
-            self._stack.append(_Open(node))
+            self._scalar(event, _place(event.start_mark))
         elif isinstance(event, (yaml.MappingEndEvent, yaml.SequenceEndEvent)):
             self._stack.pop()
+        elif isinstance(event, yaml.CollectionStartEvent):
+            return self._collection(event, _place(event.start_mark))
         elif isinstance(event, yaml.AliasEvent):
+            place = _place(event.start_mark)
             self._report(place, f"the alias `*{short(event.anchor or '')}`; write the value out")
-            self._place_value(Node(None, place))
+            self._put(None, place, place)
         elif isinstance(event, yaml.DocumentStartEvent):
-            return self._document_start(event, place)
+            return self._document_start(event, _place(event.start_mark))
         return True
 
     def _document_start(self, event: yaml.DocumentStartEvent, place: Place) -> bool:
@@ -153,29 +154,40 @@ class _Reader:
             return False
         return True
 
-    def _check_node(self, event: yaml.NodeEvent, place: Place) -> None:
+    def _check_node(
+        self, event: yaml.ScalarEvent | yaml.CollectionStartEvent, place: Place
+    ) -> None:
         if event.anchor is not None:
-            self._report(place, f"the anchor `&{short(event.anchor or '')}`; write the value out")
-        tag = getattr(event, "tag", None)
-        if tag is not None:
-            self._report(place, f"the tag `{short(tag)}`; delete it (quote text)")
+            self._report(place, f"the anchor `&{short(event.anchor)}`; write the value out")
+        if event.tag is not None:
+            self._report(place, f"the tag `{short(event.tag)}`; delete it (quote text)")
+
+    def _collection(self, event: yaml.CollectionStartEvent, place: Place) -> bool:
+        self._check_node(event, place)
+        if len(self._stack) >= MAX_DEPTH:
+            self._report(place, f"nested deeper than {MAX_DEPTH} levels")
+            return False
+        mapping = isinstance(event, yaml.MappingStartEvent)
+        node = Node({} if mapping else [], place)
+        self._put(node.value, node, place)
+        self._stack.append(_Open(node, mapping))
+        return True
 
     def _scalar(self, event: yaml.ScalarEvent, place: Place) -> None:
+        self._check_node(event, place)
         text = event.value
         plain = not event.style
-        found = None if plain else UNSEEN.search(text)
-        if found is not None:
+        if not plain and (found := UNSEEN.search(text)):
             self._report(place, unseen_message(found.group(), 0))
-        opened = self._stack[-1] if self._stack else None
-        if opened is not None and isinstance(opened.node.value, dict) and not opened.waiting:
+        if not self._stack:
+            # An empty document is one empty scalar; it leaves the root unset.
+            self._root = None if plain and not text else place
+            return
+        opened = self._stack[-1]
+        if opened.mapping and not opened.waiting:
             self._key(opened, text, place, plain=plain)
-            return
-        if opened is None and plain and not text:
-            self._root = Node({}, place)
-            return
-        key = opened.key if opened is not None else None
-        value = self._plain(text, place, key) if plain else text
-        self._place_value(Node(value, place))
+        else:
+            self._put(self._plain(text, place, opened.key) if plain else text, place, place)
 
     def _key(self, opened: _Open, text: str, place: Place, *, plain: bool) -> None:
         opened.waiting = True
@@ -193,25 +205,25 @@ class _Reader:
             # The second value still has to be read; it must not replace the first.
             opened.key = None
 
-    def _place_value(self, node: Node) -> None:
+    def _put(self, value: Tree, found: Node | Place, place: Place) -> None:
+        """Put a value into the innermost open collection."""
         if not self._stack:
-            self._root = node
+            self._root = found
             return
         opened = self._stack[-1]
         parent = opened.node
         if isinstance(parent.value, list):
-            parent.children[len(parent.value)] = node
-            parent.value.append(node.value)
-            return
-        if not opened.waiting:
-            self._report(node.place, "a key that is no plain text; write `key: value`")
+            parent.children[len(parent.value)] = found
+            parent.value.append(value)
+        elif not opened.waiting:
+            self._report(place, "a key that is no plain text; write `key: value`")
             opened.waiting, opened.key = True, None
-            return
-        opened.waiting = False
-        if opened.key is not None and isinstance(parent.value, dict):
-            parent.key_places[opened.key] = opened.key_place
-            parent.children[opened.key] = node
-            parent.value[opened.key] = node.value
+        else:
+            opened.waiting = False
+            if opened.key is not None:
+                parent.key_places[opened.key] = opened.key_place
+                parent.children[opened.key] = found
+                parent.value[opened.key] = value
 
     def _plain(self, text: str, place: Place, key: str | None) -> Tree:
         if text in CONSTANTS:
@@ -235,6 +247,5 @@ class _Reader:
         self._problems.append(Problem(self._file, *place, message))
 
 
-def _place(mark: object) -> Place:
-    # The C parser's mark is a type of its own, which its stubs leave open.
-    return getattr(mark, "line", -1) + 1, getattr(mark, "column", -1) + 1
+def _place(mark: _Mark | None) -> Place:
+    return (mark.line + 1, mark.column + 1) if mark is not None else (0, 0)

@@ -20,7 +20,6 @@ UNSEEN: Final = re.compile(
     "\U000e0000-\U000e0fff]"
 )
 INTEGER: Final = re.compile(r"0|-?[1-9][0-9]*")
-_LOOKS_LIKE_NUMBER: Final = re.compile(r"[-+]?\.?[0-9]|[-+]?\.(inf|nan)", re.IGNORECASE)
 _LEADING_ZERO: Final = re.compile(r"[-+]?0[0-9]+")
 _DECIMAL: Final = re.compile(r"[-+]?[0-9]+")
 _OTHER_BASE: Final = re.compile(r"[-+]?0[box][0-9a-f_]+", re.IGNORECASE)
@@ -30,8 +29,13 @@ _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}([Tt ].*)?")
 _FLOAT: Final = re.compile(
     r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)(e[-+]?[0-9]+)?|[-+]?\.(inf|nan)", re.IGNORECASE
 )
-_OLD_TRUE: Final = frozenset({"y", "yes", "on"})
-_OLD_FALSE: Final = frozenset({"n", "no", "off"})
+_OLD_WORDS: Final = {
+    spelling: meaning
+    for meaning, words in (("true", ("y", "yes", "on")), ("false", ("n", "no", "off")))
+    for word in words
+    for spelling in (word, word.upper(), word.capitalize())
+}
+_NUMBER_BEGINS: Final = frozenset("+-.0123456789")
 CONSTANTS: Final[dict[str, bool | None]] = {
     "": None, "~": None, "null": None, "Null": None, "NULL": None,
     "true": True, "True": True, "TRUE": True,
@@ -41,11 +45,10 @@ CONSTANTS: Final[dict[str, bool | None]] = {
 
 def surprise(text: str) -> str | None:
     """Say what another YAML reader would make of a plain text, None if it is just text."""
-    lower = text.lower()
-    if lower in _OLD_TRUE or lower in _OLD_FALSE:
-        word = "true" if lower in _OLD_TRUE else "false"
+    word = _OLD_WORDS.get(text)
+    if word is not None:
         return f'`{text}` is {word} to many YAML readers; write {word}, or quote it: "{text}"'
-    return _number_surprise(text) if _LOOKS_LIKE_NUMBER.match(text) else None
+    return _number_surprise(text) if text[:1] in _NUMBER_BEGINS else None
 
 
 def _number_surprise(text: str) -> str | None:

@@ -1,0 +1,91 @@
+"""From entries of `service_accounts` to service accounts."""
+
+import json
+from collections.abc import Mapping
+from typing import Final
+
+from broker.core.errors import Problem
+from broker.core.policy import Service, ServiceAccount
+from broker.policy_files.catalogue import check_organizations, read_grants
+from broker.policy_files.entries import Entries, Entry
+from broker.policy_files.matchers import claim_fault
+from broker.policy_files.models import ServiceAccountModel
+
+MAX_METADATA_BYTES: Final = 1024
+MAX_JSON_INTEGER: Final = 2**53
+
+_NO_SECRETS: Final = (
+    "client secrets and registered keys are not available in this version;"
+    " CI jobs exchange their ID tokens, which needs neither"
+)
+
+
+def build_accounts(
+    entries: Entries, services: Mapping[str, Service], problems: list[Problem]
+) -> dict[str, ServiceAccount]:
+    """Make accounts of the entries; what is wrong with them goes to `problems`."""
+    return {
+        entry.name: _account(entry, entries, services, problems)
+        for entry in entries.service_accounts.values()
+    }
+
+
+def _account(
+    entry: Entry[ServiceAccountModel],
+    entries: Entries,
+    services: Mapping[str, Service],
+    problems: list[Problem],
+) -> ServiceAccount:
+    model = entry.model
+    _refuse_secrets(entry, problems)
+    _check_metadata(entry, problems)
+    _check_instances(entry, problems)
+    if model.organization is not None:
+        check_organizations(entry, "organization", [model.organization], entries, problems)
+    return ServiceAccount(
+        client_id=entry.name,
+        grants=read_grants(entry, model.grants, entries, services, problems),
+        description=model.description,
+        owner=model.owner,
+        organization=model.organization,
+        ttl=model.ttl,
+        max_ttl=model.max_ttl,
+        metadata=dict(model.metadata),
+        enabled=model.enabled,
+        instances=tuple(model.instances),
+    )
+
+
+def _refuse_secrets(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
+    model = entry.model
+    if model.secrets == "allowed":
+        problems.append(entry.problem(("secrets",), _NO_SECRETS))
+    for name, stated in (("jwks", model.jwks), ("jwks_uri", model.jwks_uri)):
+        if stated is not None:
+            problems.append(entry.problem((name,), _NO_SECRETS, at_key=True))
+
+
+def _check_metadata(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
+    metadata = entry.model.metadata
+    for name, value in metadata.items():
+        if isinstance(value, (dict, list)):
+            text = f"`{name}` must be a text, a whole number, true or false"
+            problems.append(entry.problem(("metadata", name), text))
+        elif isinstance(value, int) and abs(value) > MAX_JSON_INTEGER:
+            text = f'`{name}` is too large for a number in JSON; quote it: "{value}"'
+            problems.append(entry.problem(("metadata", name), text))
+    if len(json.dumps(metadata, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
+        text = f"`metadata` is larger than {MAX_METADATA_BYTES} bytes as JSON"
+        problems.append(entry.problem(("metadata",), text))
+
+
+def _check_instances(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
+    claims = entry.model.instances
+    for index, claim in enumerate(claims):
+        fault = claim_fault(claim)
+        if fault is None and ":" in claim:
+            fault = "the name of an instance claim has no colon"
+        if fault is None and claim in claims[:index]:
+            fault = f"`{claim}` is here twice"
+        if fault is not None:
+            problems.append(entry.problem(("instances", index), fault))

@@ -1,0 +1,126 @@
+"""From the documents of all files to one policy set, or to every problem in them."""
+
+import gc
+import hashlib
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.core.policy import Issuer, PolicySet
+from broker.policy_files.accounts import build_accounts
+from broker.policy_files.catalogue import build_services
+from broker.policy_files.deployment import Deployment
+from broker.policy_files.entries import MODELS, collect
+from broker.policy_files.issuers import build_issuers
+from broker.policy_files.policies import References, build_policies
+from broker.policy_files.policy_tests import PolicyTest, build_tests
+from broker.yaml_document import Document, read
+
+TEXT_KEYS = ("expires",)
+"""Keys whose value may look like a date of YAML 1.1."""
+
+_DEV_FILE = "serve --dev"
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedPolicies:
+    """A policy set, the tests that came with it, and the files that both were read from."""
+
+    policy_set: PolicySet
+    tests: tuple[PolicyTest, ...]
+    sources: Mapping[str, Document]
+
+
+@contextmanager
+def _without_collection() -> Iterator[None]:
+    """Pause the cyclic garbage collector, which costs as much again as loading itself.
+
+    Nothing here makes cycles, and everything made stays.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@_without_collection()
+def build(
+    texts: Mapping[str, str | bytes], deployment: Deployment, unread: Iterable[Problem] = ()
+) -> LoadedPolicies:
+    """Make a policy set of YAML texts by file name; their order leaves no trace.
+
+    `unread` are the problems of files that could not be read. Raises `ConfigurationError` with
+    every problem of every file, sorted by place.
+    """
+    problems = list(unread)
+    sources: dict[str, Document] = {}
+    for file in sorted(texts):
+        try:
+            sources[file] = read(texts[file], file, text_keys=TEXT_KEYS)
+        except ConfigurationError as error:
+            problems += error.problems
+    documents = [*_dev_documents(deployment), *sources.values()]
+    entries = collect(documents, problems)
+    issuers = build_issuers(entries.issuers.values(), deployment, problems)
+    services = build_services(entries, deployment, problems)
+    accounts = build_accounts(entries, services, problems)
+    policies = build_policies(References(issuers, services, entries), problems)
+    tests = build_tests(entries, problems)
+    if problems:
+        raise ConfigurationError(_sorted(problems))
+    organizations = {
+        name: entry.model.description for name, entry in sorted(entries.organizations.items())
+    }
+    policy_set = PolicySet(
+        issuers=dict(sorted(issuers.items())),
+        services=dict(sorted(services.items())),
+        service_accounts=dict(sorted(accounts.items())),
+        policies=dict(sorted(policies.items())),
+        organizations=organizations,
+        version=_version(documents, issuers, deployment),
+    )
+    return LoadedPolicies(policy_set, tests, sources)
+
+
+def _dev_documents(deployment: Deployment) -> Iterable[Document]:
+    """Write the dev platform's issuers as a file would, so that the same rules hold for them."""
+    if deployment.dev_issuers:
+        entries = {
+            name: {"preset": name.removeprefix("dev-"), "issuer": url}
+            for name, url in deployment.dev_issuers.items()
+        }
+        yield read(json.dumps({"issuers": entries}), _DEV_FILE)
+
+
+def _sorted(problems: Iterable[Problem]) -> list[Problem]:
+    return sorted(set(problems), key=lambda each: (each.file, each.line, each.column, each.message))
+
+
+def _version(
+    documents: Iterable[Document], issuers: Mapping[str, Issuer], deployment: Deployment
+) -> str:
+    """Digest everything that can change a decision or a token, whichever file it stands in."""
+    content: dict[str, object] = {section: {} for section in MODELS}
+    for document in documents:
+        for section, entries in document.value.items():
+            merged = content.get(section)
+            if isinstance(merged, dict) and isinstance(entries, dict):
+                merged |= entries
+    content["jwks"] = {
+        name: hashlib.sha256(issuer.keys.document).hexdigest()
+        for name, issuer in issuers.items()
+        if issuer.keys.document is not None
+    }
+    content["broker"] = [
+        deployment.broker_issuer,
+        deployment.ttl,
+        deployment.max_ttl,
+        list(deployment.signing_algorithms),
+    ]
+    canonical = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()

@@ -1,0 +1,86 @@
+"""Reading the policy folder from disk: which files count, and that none leads out of it."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.policy_files.deployment import Attachment
+from broker.yaml_document import MAX_BYTES
+
+SUFFIXES: Final = (".yaml", ".yml")
+DEV_FOLDER: Final = "dev"
+MAX_ATTACHMENT_BYTES: Final = 1 << 20
+
+
+def read_folder(folder: Path, *, dev: bool) -> tuple[dict[str, bytes], list[Problem]]:
+    """Read every policy file below a folder, by path; `dev/` at its top only when asked.
+
+    What cannot be read is a problem, lest the policies in it count as absent.
+
+    Hidden files and folders are passed over: Kubernetes keeps the real files of a mounted
+    ConfigMap in one, behind links that stay inside. Links that lead out are refused (attacks row
+    85). Raises `ConfigurationError` for a missing folder.
+    """
+    if not folder.is_dir():
+        raise ConfigurationError([Problem(str(folder), 0, 0, "there is no such folder")])
+    texts: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    root = folder.resolve()
+    for path in _candidates(folder, problems, skip=None if dev else folder / DEV_FOLDER):
+        fault = _fault(path, root)
+        if fault is None:
+            try:
+                texts[path.as_posix()] = _content(path, MAX_BYTES)
+            except OSError as error:
+                fault = f"cannot be read: {error.strerror}"
+        if fault is not None:
+            problems.append(Problem(path.as_posix(), 0, 0, fault))
+    return texts, problems
+
+
+def read_attachment(file: str, name: str) -> Attachment:
+    """Read a file named in a policy file, relative to that file. Raises `OSError`."""
+    path = Path(file).parent / name
+    content = _content(path, MAX_ATTACHMENT_BYTES)
+    if len(content) > MAX_ATTACHMENT_BYTES:
+        raise OSError(errno.EFBIG, f"larger than {MAX_ATTACHMENT_BYTES} bytes")
+    return Attachment(str(path.absolute()), content)
+
+
+def _candidates(folder: Path, problems: list[Problem], skip: Path | None) -> Iterator[Path]:
+    def unreadable(error: OSError) -> None:
+        text = f"cannot be read: {error.strerror}"
+        problems.append(Problem(Path(error.filename).as_posix(), 0, 0, text))
+
+    for parent, folders, files in os.walk(folder, onerror=unreadable):
+        here = Path(parent)
+        shown = sorted(name for name in folders if not name.startswith("."))
+        folders[:] = [name for name in shown if here / name != skip]
+        for name in folders:
+            if (here / name).is_symlink():
+                text = "a link to a folder; put the folder itself here"
+                problems.append(Problem((here / name).as_posix(), 0, 0, text))
+        for name in sorted(files):
+            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                yield here / name
+
+
+def _fault(path: Path, root: Path) -> str | None:
+    if path.suffix not in SUFFIXES:
+        return f"not read with this spelling; rename it to end in `{path.suffix.lower()}`"
+    if path.is_symlink() and not path.resolve().is_relative_to(root):
+        return "a link that leads out of the policy folder; put the file itself here"
+    return None
+
+
+def _content(path: Path, limit: int) -> bytes:
+    """Read up to one byte more than `limit`, from a regular file alone."""
+    # O_NONBLOCK: opening a named pipe would otherwise wait for its other end.
+    with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb") as file:
+        if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+            raise OSError(errno.EINVAL, "not a regular file")
+        return file.read(limit + 1)

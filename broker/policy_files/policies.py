@@ -1,0 +1,178 @@
+"""From entries of `policies` to policies: the tenant floor, and what each effect may say."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from broker.core.conditions import AnyOf, Condition, Effect, Glob
+from broker.core.errors import Problem
+from broker.core.policy import Issuer, Mode, Policy, Service
+from broker.core.tenant_floor import pins_tenant
+from broker.policy_files.catalogue import read_grants, unknown_service
+from broker.policy_files.entries import Entries, Entry
+from broker.policy_files.matchers import read_conditions
+from broker.policy_files.models import PolicyModel
+from broker.policy_files.sentences import did_you_mean
+
+_OF_ALLOW_ALONE: Final = ("service_account", "grants", "ttl", "max_ttl")
+
+
+@dataclass(frozen=True, slots=True)
+class References:
+    """What policies refer to: the sound issuers and services, and all entries by name."""
+
+    issuers: Mapping[str, Issuer]
+    services: Mapping[str, Service]
+    entries: Entries
+
+
+def build_policies(references: References, problems: list[Problem]) -> dict[str, Policy]:
+    """Make policies of the entries; what is wrong with them goes to `problems`."""
+    policies: dict[str, Policy] = {}
+    for entry in references.entries.policies.values():
+        policy = _policy(entry, references, problems)
+        if policy is not None:
+            policies[policy.name] = policy
+    return policies
+
+
+def _policy(
+    entry: Entry[PolicyModel], references: References, problems: list[Problem]
+) -> Policy | None:
+    model = entry.model
+    effect = Effect(model.effect)
+    issuer = references.issuers.get(model.issuer)
+    known = references.entries.declared["issuers"]
+    if model.issuer not in known:
+        text = f"there is no issuer `{model.issuer}`{did_you_mean(model.issuer, known)}"
+        problems.append(entry.problem(("issuer",), text))
+    folded = issuer.platform.folded if issuer and issuer.platform else frozenset()
+    conditions = read_conditions(
+        model.match,
+        folded,
+        lambda path, text: problems.append(entry.problem(("match", *path), text)),
+    )
+    problems += _deny_faults(entry) if effect is Effect.DENY else _allow_faults(entry, references)
+    problems += _service_faults(entry, references.entries)
+    if effect is Effect.ALLOW and issuer is not None and conditions is not None:
+        problems += _floor_faults(entry, conditions, issuer)
+        problems += _instance_faults(entry, conditions, issuer, references.entries)
+    grants = None
+    if model.grants is not None and effect is Effect.ALLOW:
+        grants = read_grants(entry, model.grants, references.entries, references.services, problems)
+    if conditions is None:
+        return None
+    return Policy(
+        name=entry.name,
+        issuer=model.issuer,
+        conditions=conditions,
+        effect=effect,
+        service_account=model.service_account,
+        grants=grants,
+        services=frozenset(model.services) if model.services is not None else None,
+        ttl=model.ttl,
+        max_ttl=model.max_ttl,
+        expires_at=model.expires,
+        mode=Mode(model.mode),
+        owner=model.owner,
+        ticket=model.ticket,
+        description=model.description,
+        place=entry.place,
+    )
+
+
+def _deny_faults(entry: Entry[PolicyModel]) -> Iterator[Problem]:
+    for name in _OF_ALLOW_ALONE:
+        if getattr(entry.model, name) is not None:
+            text = f"a deny policy grants nothing; delete `{name}`"
+            yield entry.problem((name,), text, at_key=True)
+
+
+def _allow_faults(entry: Entry[PolicyModel], references: References) -> Iterator[Problem]:
+    model = entry.model
+    if model.services is not None:
+        text = "`services` limits a deny policy; an allow policy names its services in `grants`"
+        yield entry.problem(("services",), text, at_key=True)
+    known = references.entries.declared["service_accounts"]
+    if model.service_account is None:
+        text = "`service_account` is missing: who may act as whom?"
+        yield entry.problem((), text, at_key=True)
+    elif model.service_account not in known and model.grants is None:
+        hint = did_you_mean(model.service_account, known)
+        yield entry.problem(
+            ("service_account",),
+            f"no file defines the account `{model.service_account}`{hint}"
+            " (for an account made through the API, give the policy `grants` of its own)",
+        )
+
+
+def _service_faults(entry: Entry[PolicyModel], entries: Entries) -> Iterator[Problem]:
+    if entry.model.effect != "deny":
+        return
+    for index, name in enumerate(entry.model.services or ()):
+        fault = unknown_service(name, entries)
+        if fault is not None:
+            yield entry.problem(("services", index), fault)
+
+
+def _floor_faults(
+    entry: Entry[PolicyModel], conditions: tuple[Condition, ...], issuer: Issuer
+) -> Iterator[Problem]:
+    """Report a policy under the tenant floor, at the condition that nearly pins a tenant."""
+    if pins_tenant(conditions, issuer):
+        return
+    claims = issuer.tenant_claims
+    near = next((each for each in conditions if each.claim in (*claims, "sub")), None)
+    advice = f"pin {' or '.join(f'`{claim}`' for claim in claims)} to a literal"
+    if near is None:
+        text = f"any tenant of issuer `{issuer.name}` could match: {advice}"
+        yield entry.problem(("match",), text, at_key=True)
+        return
+    if near.claim == "sub":
+        starts = "`repo:OWNER/REPO`" if _is_github(issuer) else "`project_path:GROUP/PROJECT`"
+        if issuer.platform is None:
+            text = f"`sub` names no tenant of issuer `{issuer.name}`: {advice}"
+        else:
+            text = f"`sub` names a tenant only as an exact value that begins with {starts};"
+            text += f" better, {advice}"
+    elif _has_glob(near) and issuer.platform and near.claim in issuer.platform.tenant_paths:
+        text = (
+            f"a wildcard in the first segment of `{near.claim}` admits strangers (`acme*` is also"
+            ' `acme-evil`); write it out, as in `{glob: "acme/*"}`'
+        )
+    else:
+        text = f"`{near.claim}` pins a tenant only as a literal or a list of literals"
+    yield entry.problem(("match", near.claim), text)
+
+
+def _is_github(issuer: Issuer) -> bool:
+    return issuer.platform is not None and issuer.platform.name == "github"
+
+
+def _has_glob(condition: Condition) -> bool:
+    matcher = condition.matcher
+    items = matcher.items if isinstance(matcher, AnyOf) else (matcher,)
+    return any(isinstance(item, Glob) for item in items)
+
+
+def _instance_faults(
+    entry: Entry[PolicyModel],
+    conditions: tuple[Condition, ...],
+    issuer: Issuer,
+    entries: Entries,
+) -> Iterator[Problem]:
+    """Report instance claims that a stranger could choose (attacks row 169)."""
+    account = entries.service_accounts.get(entry.model.service_account or "")
+    immutable = issuer.platform.immutable_ids if issuer.platform else frozenset()
+    pinned = {
+        condition.claim
+        for condition in conditions
+        if not condition.is_pointer and condition.literals() is not None
+    }
+    for claim in account.model.instances if account else ():
+        if claim not in immutable and claim not in pinned:
+            text = (
+                f"account `{entry.model.service_account}` has one identity per `{claim}`, which is"
+                f" no immutable id of issuer `{issuer.name}`; pin it in `match` to a literal"
+            )
+            yield entry.problem(("service_account",), text)
