@@ -10,6 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from random import SystemRandom
 
 import uvicorn
 import uvloop
@@ -33,10 +34,9 @@ from broker.ports import Clock
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.signing.keyring import Keyring
-from broker.signing.master_key import MasterKey
+from broker.signing.master_key import load_master_key
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock, UuidV7Identifiers
-
 
 logger = logging.getLogger(__name__)
 
@@ -72,7 +72,8 @@ async def running(
 ) -> AsyncIterator[Broker]:
     """Run a broker until the block ends, without listening anywhere.
 
-    `dev_issuers` are the dev platform's URLs by name; with them policies/dev/ is loaded too. Raises `ConfigurationError` with every problem when it cannot start.
+    `dev_issuers` are the dev platform's URLs by name; with them policies/dev/ is loaded too.
+    Raises `ConfigurationError` with every problem when it cannot start.
     """
     clock = clock or SystemClock()
     identifiers = UuidV7Identifiers()
@@ -82,7 +83,9 @@ async def running(
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
         keyring = await _open_keyring(settings, store, clock)
-        issuer_keys = HttpIssuerKeys(clock, broker_on_loopback=settings.loopback)
+        issuer_keys = HttpIssuerKeys(
+            clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
+        )
         stack.push_async_callback(issuer_keys.close)
         counts = RefusalCounts(identifiers.new)
         exchange = TokenExchange(
@@ -97,8 +100,10 @@ async def running(
             leeway=settings.leeway,
         )
         endpoints = Endpoints(
-            oauth_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies, False),
-            api_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies, True),
+            oauth_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies),
+            api_token=TokenEndpoint(
+                exchange, counts, clock, settings.trusted_proxies, json_allowed=True
+            ),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
             health=Health(store, keyring, clock),
         )
@@ -195,6 +200,14 @@ def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
         platform = DevPlatform.open(base_url(bound), data / "dev")
         with serving(platform.app(), bound):
             yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
+
+
+async def _open_keyring(settings: Settings, store: SqliteStore, clock: Clock) -> Keyring:
+    given = settings.master_key.reveal() if settings.master_key is not None else None
+    master_key = await load_master_key(
+        settings.master_key_file, given, store, may_create=settings.loopback
+    )
+    return await Keyring.open(store, master_key, settings.signing.algorithms, clock)
 
 
 def _load_policies(settings: Settings, dev_issuers: Mapping[str, str] | None) -> PolicySet:

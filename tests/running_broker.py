@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from concurrent.futures import Future
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
@@ -21,7 +21,9 @@ from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
-from broker.testing.issuer_server import IssuerServer
+
+if TYPE_CHECKING:
+    from broker.testing.issuer_server import IssuerServer
 
 NOW = 1_795_300_000.0
 AUDIENCE = "https://broker.example"
@@ -222,13 +224,21 @@ class RunningBroker:
         self._loop = asyncio.get_running_loop()
         async with running(self.settings(), clock=self.clock) as broker:
             self._broker = broker
-            self._server = uvicorn.Server(uvicorn_config(broker.app))
-            serving = asyncio.create_task(self._server.serve(sockets=[listener]))
-            while not self._server.started:
-                await asyncio.sleep(0.001)
-            started.set_result(None)
-            await serving
+            self._server = _Server(uvicorn_config(broker.app), started)
+            await self._server.serve(sockets=[listener])
 
     def _stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    """A server that tells when it answers."""
+
+    def __init__(self, config: uvicorn.Config, began: "Future[None]") -> None:
+        super().__init__(config)
+        self._began = began
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._began.set_result(None)

@@ -1,7 +1,6 @@
 """The list of endpoints, on one screen."""
 
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -19,8 +18,6 @@ from broker.http.health import Health
 from broker.http.middleware import RequestEdge
 from broker.http.token_endpoint import TokenEndpoint
 
-Lifespan = Callable[[Starlette], AbstractAsyncContextManager[None]]
-
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
@@ -32,9 +29,7 @@ class Endpoints:
     health: Health
 
 
-def build_app(
-    issuer: str, endpoints: Endpoints, lifespan: Lifespan, draw_id: Callable[[], str]
-) -> ASGIApp:
+def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> ASGIApp:
     """Put the endpoints where the issuer's URL says, and at the root as well.
 
     An issuer with a path has its RFC 8414 metadata inserted behind the host (§3.1), all else below
@@ -59,7 +54,6 @@ def build_app(
         ]
     app = Starlette(
         routes=routes,
-        lifespan=lifespan,
         exception_handlers={HTTPException: _http_problem},
     )
     # A redirect would send the credentials of a POST elsewhere (RFC 9700 §4.12).

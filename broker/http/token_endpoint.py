@@ -41,7 +41,7 @@ class TokenEndpoint:
     refusal_counts: RefusalCounts
     clock: Clock
     trusted_proxies: Networks
-    json_allowed: bool
+    json_allowed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""

@@ -24,7 +24,7 @@ __all__ = [
 ]
 
 
-def load(  # noqa: PLR0913 - all that the files depend on, each by its name
+def load(
     folder: Path,
     *,
     broker_issuer: str,
@@ -51,7 +51,7 @@ def load(  # noqa: PLR0913 - all that the files depend on, each by its name
     return build(texts, deployment, unread)
 
 
-def load_texts(  # noqa: PLR0913 - all that the files depend on, each by its name
+def load_texts(
     texts: Mapping[str, str | bytes],
     *,
     broker_issuer: str,

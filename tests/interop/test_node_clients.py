@@ -1,9 +1,11 @@
 """Real OAuth clients from npm discover the broker, exchange a CI token and validate the answer."""
 
 import json
+import os
 import shutil
 import subprocess
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -16,9 +18,9 @@ AUDIENCE = "https://deploy.example.com"
 ACCOUNT = "deploy-web"
 
 
-def run_node(script: str, *arguments: str, token: str) -> dict[str, object]:
+def run_node(script: str, *arguments: str, token: str) -> dict[str, Any]:
     """Run a script with the token on its standard input; never on its command line."""
-    node = shutil.which("node", path=f"{HERE.parents[1] / '.venv/bin'}:{_path()}")
+    node = shutil.which("node", path=f"{HERE.parents[1] / '.venv/bin'}:{os.environ['PATH']}")
     assert node, "node is missing: `make test` sets it up"
     assert (HERE / "node_modules").is_dir(), "the Node packages are missing: `make test`"
     done = subprocess.run(
@@ -30,14 +32,8 @@ def run_node(script: str, *arguments: str, token: str) -> dict[str, object]:
         check=False,
     )
     assert done.returncode == 0, done.stderr
-    answer: dict[str, object] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(done.stdout)
     return answer
-
-
-def _path() -> str:
-    import os
-
-    return os.environ["PATH"]
 
 
 @pytest.mark.parametrize("grant", [GRANT_TOKEN_EXCHANGE, GRANT_JWT_BEARER])
@@ -49,3 +45,27 @@ def test_openid_client_exchanges_and_verifies(live_broker: RunningBroker, grant:
     assert told["payload"]["aud"] == AUDIENCE
     assert told["payload"]["client_id"] == ACCOUNT
     assert told["answer"]["service_account"] == ACCOUNT
+
+
+def test_openid_client_reads_why_a_token_was_refused(live_broker: RunningBroker) -> None:
+    token = live_broker.github_token(event_name="pull_request")
+
+    told = run_node(
+        "openid_client.mjs", live_broker.url, SERVICE, ACCOUNT, GRANT_TOKEN_EXCHANGE, token=token
+    )
+
+    assert (told["status"], told["error"]) == (400, "invalid_request")
+    assert told["cause"]["reason"] == "no_policy_matched"
+    assert "no trust policy" in told["description"]
+
+
+def test_oauth4webapi_discovers_both_ways_and_accepts_the_token(live_broker: RunningBroker) -> None:
+    token = live_broker.github_token()
+
+    told = run_node("oauth4webapi.mjs", live_broker.url, SERVICE, AUDIENCE, ACCOUNT, token=token)
+
+    assert told["same"] is True
+    assert told["answer"]["token_type"] == "bearer"
+    assert told["claims"]["scope"] == "deploy:read deploy:write"
+    assert told["claims"]["act"]["sub"] == "repo:octo-org/octo-repo:ref:refs/heads/main"
+    assert told["replayed"]["reason"] == "token_already_used"
