@@ -1,0 +1,38 @@
+"""The configured issuer that a test's server is."""
+
+from pathlib import Path
+
+from broker.core.policy import Issuer, KeySource
+from tests.issuer_keys.key_server import KeyServer
+
+
+def issuer_of(
+    server: KeyServer,
+    name: str = "gitlab-corp",
+    *,
+    url: str | None = None,
+    ca_file: Path | None = None,
+    jwks_uri: str | None = None,
+    proxy: str | None = None,
+    algorithms: frozenset[str] = frozenset({"RS256", "ES256"}),
+) -> Issuer:
+    """Configure the server as an issuer, by its origin and with discovery unless said otherwise."""
+    return Issuer(
+        name=name,
+        url=server.origin if url is None else url,
+        audiences=frozenset({"https://broker.example"}),
+        keys=KeySource(
+            jwks_uri=jwks_uri, ca_file=None if ca_file is None else str(ca_file), proxy=proxy
+        ),
+        algorithms=algorithms,
+    )
+
+
+def issuer_with_file(document: bytes, name: str = "gitlab-corp") -> Issuer:
+    """Configure an issuer whose key set is a file."""
+    return Issuer(
+        name=name,
+        url="https://gitlab.corp.example",
+        audiences=frozenset({"https://broker.example"}),
+        keys=KeySource(document=document),
+    )
