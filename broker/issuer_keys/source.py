@@ -1,6 +1,7 @@
 """All issuers' keys: each issuer has its own cache, and only issuers in use are ever asked."""
 
 import asyncio
+import random
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
@@ -35,7 +36,7 @@ class HttpIssuerKeys:
         clock: Clock,
         *,
         broker_on_loopback: bool,
-        rng: Callable[[], float],
+        rng: Callable[[], float] = random.random,
         fetch_deadline: float = FETCH_DEADLINE,
     ) -> None:
         self._clock = clock

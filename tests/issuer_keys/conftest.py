@@ -3,9 +3,9 @@ from collections.abc import AsyncIterator
 import pytest
 
 from broker.issuer_keys import HttpIssuerKeys
+from broker.testing import FrozenClock
 from tests.issuer_keys.certificates import Authority, make_authority
 from tests.issuer_keys.key_server import KeyServer
-from tests.issuer_keys.set_clock import SetClock
 
 
 @pytest.fixture(scope="session")
@@ -14,8 +14,8 @@ def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
 
 
 @pytest.fixture
-def clock() -> SetClock:
-    return SetClock()
+def clock() -> FrozenClock:
+    return FrozenClock()
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ async def tls_server(authority: Authority) -> AsyncIterator[KeyServer]:
 
 
 @pytest.fixture
-async def keys(clock: SetClock) -> AsyncIterator[HttpIssuerKeys]:
+async def keys(clock: FrozenClock) -> AsyncIterator[HttpIssuerKeys]:
     """The keys as a broker on loopback fetches them; no jitter."""
     keys = HttpIssuerKeys(clock, broker_on_loopback=True, rng=lambda: 0.0)
     yield keys
@@ -50,7 +50,7 @@ async def keys(clock: SetClock) -> AsyncIterator[HttpIssuerKeys]:
 
 
 @pytest.fixture
-async def hasty_keys(clock: SetClock) -> AsyncIterator[HttpIssuerKeys]:
+async def hasty_keys(clock: FrozenClock) -> AsyncIterator[HttpIssuerKeys]:
     """The same, with little patience for a slow issuer."""
     keys = HttpIssuerKeys(clock, broker_on_loopback=True, rng=lambda: 0.0, fetch_deadline=0.3)
     yield keys

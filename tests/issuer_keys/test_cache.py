@@ -11,10 +11,10 @@ from broker.core.errors import Reason, Refusal, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer
 from broker.issuer_keys import HttpIssuerKeys
+from broker.testing import FrozenClock
 from tests.issuer_keys.issuers import issuer_of, issuer_with_file
 from tests.issuer_keys.jwks import document, rsa_jwk, rsa_key
 from tests.issuer_keys.key_server import DISCOVERY, KEYS, Answer, KeyServer
-from tests.issuer_keys.set_clock import SetClock
 
 HOUR = 3600.0
 
@@ -94,7 +94,7 @@ async def test_a_thousand_random_key_ids_at_once_cause_one_fetch(
 
 
 async def test_a_thousand_random_key_ids_one_by_one_cause_one_fetch_in_thirty_seconds(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -120,7 +120,7 @@ async def test_an_unknown_key_id_in_the_first_token_causes_no_second_fetch(
 
 
 async def test_neither_the_first_nor_a_periodic_fetch_delays_the_one_for_a_new_key(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -134,7 +134,7 @@ async def test_neither_the_first_nor_a_periodic_fetch_delays_the_one_for_a_new_k
 
 
 async def test_a_second_new_key_within_thirty_seconds_has_to_wait(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -150,7 +150,7 @@ async def test_a_second_new_key_within_thirty_seconds_has_to_wait(
 
 
 async def test_a_fetch_that_began_before_the_token_came_does_not_have_the_last_word(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -268,7 +268,7 @@ async def test_five_hundred_tokens_of_an_issuer_that_is_away_cause_one_fetch(
 
 
 async def test_an_issuer_that_is_away_is_asked_ever_less_often_down_to_every_thirty_seconds(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     server.answers[DISCOVERY] = Answer(status=500)
@@ -290,7 +290,7 @@ async def test_an_issuer_that_is_away_is_asked_ever_less_often_down_to_every_thi
 
 
 async def test_held_keys_serve_while_the_issuer_is_away_and_unknown_ones_are_unavailable(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -308,7 +308,7 @@ async def test_held_keys_serve_while_the_issuer_is_away_and_unknown_ones_are_una
 
 
 async def test_random_key_ids_do_not_ask_an_issuer_that_is_away_more_often(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     await keys.find(issuer, "k1")
@@ -322,7 +322,7 @@ async def test_random_key_ids_do_not_ask_an_issuer_that_is_away_more_often(
 
 
 async def test_held_keys_serve_for_24_hours_and_no_longer(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     """Attacks row 30."""
     issuer = issuer_of(server)
@@ -346,7 +346,7 @@ async def test_held_keys_serve_for_24_hours_and_no_longer(
 
 
 async def test_the_24_hours_count_from_the_start_of_the_fetch(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     gate = asyncio.Event()
@@ -361,7 +361,7 @@ async def test_the_24_hours_count_from_the_start_of_the_fetch(
 
 
 async def test_a_withdrawn_key_is_refused_after_the_next_good_fetch(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     server.publish("k1", "k2")
@@ -397,7 +397,7 @@ async def test_a_withdrawn_key_is_refused_after_the_next_good_fetch(
     ],
 )
 async def test_a_bad_answer_leaves_the_last_good_keys_as_they_are(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock, answer: Answer
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock, answer: Answer
 ) -> None:
     """Attacks row 31."""
     issuer = issuer_of(server)
@@ -418,7 +418,7 @@ async def test_a_bad_answer_leaves_the_last_good_keys_as_they_are(
 
 
 async def test_keys_are_fetched_anew_every_five_minutes(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     await keys.find(issuer_of(server), "k1")
 
@@ -433,7 +433,7 @@ async def test_keys_are_fetched_anew_every_five_minutes(
 
 
 async def test_jitter_makes_the_interval_up_to_a_minute_shorter(
-    clock: SetClock, server: KeyServer
+    clock: FrozenClock, server: KeyServer
 ) -> None:
     draws = iter([1.0, 0.5, 0.0])
     keys = HttpIssuerKeys(clock, broker_on_loopback=True, rng=lambda: next(draws))
@@ -450,7 +450,7 @@ async def test_jitter_makes_the_interval_up_to_a_minute_shorter(
 
 
 async def test_an_issuer_that_never_answered_is_not_asked_without_a_token(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     server.answers[DISCOVERY] = Answer(status=500)
     await refusal_of(keys, issuer_of(server), "k1")
@@ -462,7 +462,7 @@ async def test_an_issuer_that_never_answered_is_not_asked_without_a_token(
 
 
 async def test_after_a_failure_the_periodic_fetch_comes_sooner(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     await keys.find(issuer_of(server), "k1")
     await server.down()
@@ -480,7 +480,7 @@ async def test_after_a_failure_the_periodic_fetch_comes_sooner(
 
 
 async def test_the_loop_refreshes_until_it_is_cancelled(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     await keys.find(issuer_of(server), "k1")
     clock.advance(300)
@@ -495,7 +495,7 @@ async def test_the_loop_refreshes_until_it_is_cancelled(
 
 
 async def test_an_issuer_that_nobody_asked_for_in_a_day_is_forgotten(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     await keys.find(issuer_of(server), "k1")
 
@@ -507,7 +507,7 @@ async def test_an_issuer_that_nobody_asked_for_in_a_day_is_forgotten(
 
 
 async def test_a_clock_that_is_set_back_prolongs_no_cooldown(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     server.answers[DISCOVERY] = Answer(status=500)
@@ -565,7 +565,7 @@ async def test_an_issuer_that_a_reload_changes_starts_afresh(
 
 
 async def test_an_issuer_that_is_no_longer_configured_is_not_asked_again(
-    keys: HttpIssuerKeys, server: KeyServer, other_server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, other_server: KeyServer, clock: FrozenClock
 ) -> None:
     kept = issuer_of(other_server, "kept")
     await keys.find(issuer_of(server, "gone"), "k1")
@@ -602,7 +602,7 @@ async def test_whoever_waits_when_its_issuer_is_forgotten_is_told_that_it_is_una
 
 
 async def test_configured_keys_are_used_without_any_network(
-    keys: HttpIssuerKeys, clock: SetClock
+    keys: HttpIssuerKeys, clock: FrozenClock
 ) -> None:
     issuer = issuer_with_file(document(rsa_jwk(rsa_key(), "k1"), {"kid": "odd"}))
 
@@ -648,7 +648,7 @@ async def test_a_changed_key_file_takes_the_place_of_the_old(keys: HttpIssuerKey
 async def test_failures_and_skipped_keys_are_logged_once_per_change(
     keys: HttpIssuerKeys,
     server: KeyServer,
-    clock: SetClock,
+    clock: FrozenClock,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     caplog.set_level(logging.WARNING, logger="broker.issuer_keys")
@@ -683,7 +683,7 @@ async def test_failures_and_skipped_keys_are_logged_once_per_change(
 
 
 async def test_the_status_tells_age_and_failure_of_every_issuer_in_use(
-    keys: HttpIssuerKeys, server: KeyServer, other_server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, other_server: KeyServer, clock: FrozenClock
 ) -> None:
     await keys.find(issuer_of(server, "b"), "k1")
     clock.advance(100)

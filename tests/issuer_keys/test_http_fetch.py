@@ -17,12 +17,12 @@ from broker.core.errors import Reason, Unavailable
 from broker.core.issuer_keys import MAX_DOCUMENT_BYTES
 from broker.core.policy import Issuer
 from broker.issuer_keys import HttpIssuerKeys
+from broker.testing import FrozenClock
 from tests.issuer_keys.certificates import Authority, make_authority
 from tests.issuer_keys.forward_proxy import ForwardProxy
 from tests.issuer_keys.issuers import issuer_of
 from tests.issuer_keys.jwks import document, rsa_jwk, rsa_key
 from tests.issuer_keys.key_server import DISCOVERY, KEYS, Answer, KeyServer
-from tests.issuer_keys.set_clock import SetClock
 
 
 async def failure_of(keys: HttpIssuerKeys, issuer: Issuer) -> str:
@@ -169,7 +169,7 @@ async def test_discovery_cannot_send_the_broker_to_another_server_but_configurat
 
 
 async def test_plain_http_is_refused_while_the_broker_is_not_on_loopback(
-    clock: SetClock, server: KeyServer
+    clock: FrozenClock, server: KeyServer
 ) -> None:
     keys = HttpIssuerKeys(clock, broker_on_loopback=False, rng=lambda: 0.0)
 
@@ -198,7 +198,7 @@ async def test_plain_http_is_for_loopback_hosts_alone(
 
 
 async def test_discovery_over_tls_cannot_fall_back_to_another_scheme(
-    clock: SetClock, tls_server: KeyServer, authority: Authority
+    clock: FrozenClock, tls_server: KeyServer, authority: Authority
 ) -> None:
     keys = HttpIssuerKeys(clock, broker_on_loopback=False, rng=lambda: 0.0)
     plain = tls_server.origin.replace("https", "http") + KEYS
@@ -266,7 +266,7 @@ async def test_a_key_id_never_reaches_the_url(keys: HttpIssuerKeys, server: KeyS
 
 
 async def test_cookies_are_not_kept(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     cookie = (("Set-Cookie", "session=1; Path=/"),)
     for target in (DISCOVERY, KEYS):
@@ -340,7 +340,7 @@ async def test_any_status_but_200_is_refused(
 
 
 async def test_a_document_of_exactly_the_largest_size_is_taken_and_one_byte_more_is_not(
-    keys: HttpIssuerKeys, server: KeyServer, clock: SetClock
+    keys: HttpIssuerKeys, server: KeyServer, clock: FrozenClock
 ) -> None:
     issuer = issuer_of(server)
     largest = document(rsa_jwk(rsa_key(), "k1")).ljust(MAX_DOCUMENT_BYTES)
@@ -536,7 +536,7 @@ async def test_a_ca_file_that_was_replaced_is_read_after_a_failure(
     keys: HttpIssuerKeys,
     tls_server: KeyServer,
     authority: Authority,
-    clock: SetClock,
+    clock: FrozenClock,
     tmp_path: Path,
 ) -> None:
     ca_file = tmp_path / "ca.pem"

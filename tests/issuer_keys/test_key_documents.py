@@ -29,16 +29,19 @@ from tests.issuer_keys.jwks import (
 
 EVERY_ALGORITHM = frozenset(ASYMMETRIC_ALGORITHMS)
 
+# JSON that not even the strict reader takes, with what it takes.
+_ODD = st.sampled_from([float("nan"), float("inf"), "\ud800", 10**400])
+
 # Members of hostile keys: values that mean something at some place, at every place.
 _VALUES = st.one_of(
     st.sampled_from(["RSA", "EC", "OKP", "oct", "sig", "enc", "RS256", "ES256", "HS256", "none"]),
     st.sampled_from(["P-256", "P-384", "P-521", "secp256k1", "Ed25519", "Ed448", "X25519"]),
     st.sampled_from(["AQAB", "AQ", "Aw", "", "A" * 43, "A" * 43 + "=", "_" * 342, "A" * 4000]),
-    st.sampled_from(["ü", "\ud800", "k1"]),
+    st.sampled_from(["ü", "k1"]),
     st.sampled_from([rsa_jwk(rsa_key())["n"], rsa_jwk(rsa_key())["n"] + "AAAA"]),
     st.text(max_size=50),
     st.text("ABCabc019-_=", max_size=90),
-    st.none() | st.booleans() | st.integers() | st.floats(),
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False),
     st.lists(st.sampled_from(["verify", "sign", "encrypt", ""]), max_size=3),
     st.dictionaries(st.text(max_size=3), st.none(), max_size=2),
 )
@@ -66,7 +69,9 @@ def test_any_bytes_are_keys_or_are_refused(content: bytes) -> None:
 
 @settings(deadline=None)
 @given(
-    st.recursive(_VALUES, lambda inner: st.dictionaries(st.just("keys"), inner) | st.lists(inner))
+    st.recursive(
+        _VALUES | _ODD, lambda inner: st.dictionaries(st.just("keys"), inner) | st.lists(inner)
+    )
 )
 def test_any_json_is_keys_or_is_refused(value: Any) -> None:
     read(json.dumps(value).encode())
@@ -89,10 +94,7 @@ def test_a_good_key_is_found_among_any_others(entries: list[Any]) -> None:
     ]
     content = document(rsa_jwk(rsa_key(), "good"), *others)
 
-    # A lone surrogate anywhere refuses the document as a whole.
-    held = None if b"\\ud" in content else read_jwks(content, EVERY_ALGORITHM)
-
-    assert held is None or held.keys["good"].algorithm == "RS256"
+    assert read_jwks(content, EVERY_ALGORITHM).keys["good"].algorithm == "RS256"
 
 
 @settings(deadline=None)
