@@ -37,7 +37,12 @@ def test_a_host_of_github_needs_the_github_preset(url: str) -> None:
 
 @pytest.mark.parametrize(
     "url",
-    ["https://gitlab.com", "https://GitLab.com/", "https://gitlab.com:8443", "https://eu.gitlab.com"],
+    [
+        "https://gitlab.com",
+        "https://GitLab.com/",
+        "https://gitlab.com:8443",
+        "https://eu.gitlab.com",
+    ],
 )
 def test_a_host_of_gitlab_com_needs_the_gitlab_preset(url: str) -> None:
     assert preset_of_host(url) == "gitlab"
@@ -105,11 +110,11 @@ def test_events_that_outsiders_cause_are_not_trusted_on_github(event: str) -> No
 
 
 def test_the_trusted_events_are_those_of_the_contract() -> None:
-    assert GITHUB.trusted_events == set(
-        "push workflow_dispatch schedule release create delete deployment merge_group"
-        " repository_dispatch".split()
-    )
-    assert GITLAB.trusted_events == set("push web schedule api trigger".split())
+    assert GITHUB.trusted_events == {
+        "push", "workflow_dispatch", "schedule", "release", "create", "delete", "deployment",
+        "merge_group", "repository_dispatch",
+    }  # fmt: skip
+    assert GITLAB.trusted_events == {"push", "web", "schedule", "api", "trigger"}
 
 
 def test_the_folding_claims_are_those_of_the_contract() -> None:

@@ -59,7 +59,9 @@ def test_a_literal_github_tenant_is_pinned(match: dict[str, Any]) -> None:
         pytest.param({"repository": Glob("/web")}, id="an empty owner"),
         pytest.param({"repository": Regex("acme/.*")}, id="a regex with an owner"),
         pytest.param({"repository": Not(Glob("acme/*"))}, id="not an owner"),
-        pytest.param({"repository": ["acme/web", Glob("*/web")]}, id="one wildcard owner in a list"),
+        pytest.param(
+            {"repository": ["acme/web", Glob("*/web")]}, id="one wildcard owner in a list"
+        ),
         pytest.param({"sub": "environment:production"}, id="a sub led by an environment"),
         pytest.param({"sub": "job_workflow_ref:acme/web/.github/x"}, id="a sub led by a workflow"),
         pytest.param({"sub": "repository_visibility:private"}, id="a sub led by a visibility"),
