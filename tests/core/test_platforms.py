@@ -111,16 +111,9 @@ def test_events_that_outsiders_cause_are_not_trusted_on_github(event: str) -> No
 
 def test_the_trusted_events_are_those_of_the_contract() -> None:
     assert GITHUB.trusted_events == {
-        "push",
-        "workflow_dispatch",
-        "schedule",
-        "release",
-        "create",
-        "delete",
-        "deployment",
-        "merge_group",
-        "repository_dispatch",
-    }
+        "push", "workflow_dispatch", "schedule", "release", "create", "delete", "deployment",
+        "merge_group", "repository_dispatch",
+    }  # fmt: skip
     assert GITLAB.trusted_events == {"push", "web", "schedule", "api", "trigger"}
 
 

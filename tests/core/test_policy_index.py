@@ -1,0 +1,90 @@
+"""The index yields every policy that may hold, and few others."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from broker.core.conditions import Glob, Not, Present, Regex
+from broker.core.policy import Policy
+from broker.core.policy_index import PolicyIndex
+from tests.core.builders import a_policy, an_issuer, github_claims
+
+
+def found(policies: list[Policy], claims: Mapping[str, Any], issuer: str = "github") -> list[str]:
+    index = PolicyIndex(an_issuer(issuer), policies)
+    return sorted(policy.name for policy in index.candidates(claims))
+
+
+def test_a_literal_finds_its_policy_and_no_other() -> None:
+    policies = [a_policy(name, {"repository": f"acme/{name}"}) for name in ("web", "api", "docs")]
+
+    assert found(policies, github_claims(repository="acme/web")) == ["web"]
+    assert found(policies, github_claims(repository="acme/none")) == []
+    assert found(policies, {}) == []
+
+
+def test_every_literal_of_a_list_finds_the_policy_once() -> None:
+    policies = [a_policy("both", {"repository_id": [1, "2", "2"]})]
+
+    assert found(policies, {"repository_id": "2"}) == ["both"]
+    assert found(policies, {"repository_id": 1}) == ["both"]
+    assert found(policies, {"repository_id": ["1", "2"]}) == ["both"]
+
+
+def test_a_policy_is_filed_under_its_most_telling_claim() -> None:
+    by_repository = a_policy("r", {"ref": "main", "repository_owner_id": "1", "repository_id": "2"})
+    by_owner = a_policy("o", {"ref": "main", "repository_owner_id": "1"})
+    by_name = a_policy("n", {"repository": "acme/web", "repository_owner_id": "1"})
+
+    claims = {"ref": "main", "repository_owner_id": "1", "repository_id": "3"}
+
+    assert found([by_repository, by_owner, by_name], claims) == ["o"]
+
+
+def test_without_a_preset_tenant_claims_tell_most() -> None:
+    policy = a_policy("p", {"organization_id": "acme-1", "branch": "main"}, issuer="ci")
+
+    assert found([policy], {"branch": "main", "organization_id": "other"}, "ci") == []
+    assert found([policy], {"organization_id": "acme-1"}, "ci") == ["p"]
+
+
+def test_a_glob_is_filed_under_its_literal_first_segment() -> None:
+    policies = [a_policy("g", {"repository": Glob("Acme/w*")}), a_policy("x", {"ref": Glob("a/*")})]
+
+    assert found(policies, {"repository": "aCME/anything"}) == ["g"]
+    assert found(policies, {"repository": "acme"}) == ["g"]
+    assert found(policies, {"repository": "acme-evil/web", "ref": ["b/c", "a/b"]}) == ["x"]
+
+
+@pytest.mark.parametrize(
+    "match",
+    [
+        {},
+        {"repository": Glob("*/web")},
+        {"repository": Glob("acme*")},
+        {"repository": Glob("/web")},
+        {"repository": Regex("acme/web")},
+        {"repository": Not(Glob("acme/*"))},
+        {"repository": ["acme/web", Glob("acme/*")]},
+        {"repository": Present()},
+        {"/a/b": "literal"},
+    ],
+)
+def test_what_has_no_literal_is_always_asked(match: dict[str, Any]) -> None:
+    assert found([a_policy("rest", match)], {"repository": "x/y"}) == ["rest"]
+
+
+def test_spelling_in_other_capitals_finds_the_policy() -> None:
+    policies = [a_policy("web", {"repository": "Acme/Web"}), a_policy("ref", {"ref": "Main"})]
+
+    assert found(policies, {"repository": "aCME/wEB", "ref": "mAIN"}) == ["ref", "web"]
+
+
+@pytest.mark.parametrize("value", [None, "", 1.5, {"a": "b"}, [], [None], [["acme/web"]]])
+def test_a_claim_without_a_text_finds_nothing(value: object) -> None:
+    assert found([a_policy("web", {"repository": "acme/web"})], {"repository": value}) == []
+
+
+def test_an_empty_index_finds_nothing() -> None:
+    assert found([], github_claims()) == []
