@@ -1,0 +1,27 @@
+"""The settings of a broker: `broker.yaml`, `BROKER_…` variables and options (contract §3)."""
+
+from broker.settings.keys import KEYS
+from broker.settings.loading import load
+from broker.settings.model import (
+    AuditSettings,
+    MetricsSettings,
+    Network,
+    Secret,
+    Settings,
+    SigningSettings,
+    SqliteStoreLocation,
+    TokenSettings,
+)
+
+__all__ = [
+    "KEYS",
+    "AuditSettings",
+    "MetricsSettings",
+    "Network",
+    "Secret",
+    "Settings",
+    "SigningSettings",
+    "SqliteStoreLocation",
+    "TokenSettings",
+    "load",
+]

@@ -1,0 +1,114 @@
+"""From a file, variables and options to settings, or to every problem in them at once."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.settings import keys, rules
+from broker.settings.addresses import default_issuer, host_of, is_loopback
+from broker.settings.model import (
+    AuditSettings,
+    MetricsSettings,
+    Settings,
+    SigningSettings,
+    SqliteStoreLocation,
+    TokenSettings,
+)
+from broker.settings.reading import Reading
+from broker.settings.sources import (
+    Given,
+    KeyPath,
+    from_document,
+    from_environment,
+    read_document,
+)
+
+DEFAULT_FILE: Final = "broker.yaml"
+
+
+def load(
+    config_file: Path | None,
+    environment: Mapping[str, str],
+    *,
+    listen: str | None = None,
+    dev: bool = False,
+    data_dir: Path = Path("data"),
+    working_directory: Path,
+) -> Settings:
+    """Read the settings of a broker (contract §3).
+
+    An option wins over a variable, a variable over the file. Without `config_file`, `broker.yaml`
+    in the working directory is read if it is there. `listen` is `HOST:PORT`; store and master key
+    lie in `data_dir` unless they are configured; `dev` demands loopback. Raises
+    `ConfigurationError` with every problem: its `file` is the file's name as given, or a
+    variable's or option's with line 0.
+    """
+    file = config_file or Path(DEFAULT_FILE)
+    problems: list[Problem] = []
+    given: dict[KeyPath, Given] = {}
+    readable = True
+    try:
+        path = working_directory / file
+        document = read_document(path, str(file), required=config_file is not None)
+        if document is not None:
+            given = from_document(document, path.parent, problems)
+    except ConfigurationError as error:
+        problems += error.problems
+        readable = False
+    overriding = from_environment(environment, working_directory, problems)
+    if listen is not None:
+        overriding[keys.LISTEN.path] = Given(listen, working_directory, "--listen")
+    if keys.RATE_LIMITS.path in overriding:
+        for member in keys.RATE_LIMIT_MEMBERS:
+            given.pop(member.path, None)
+    reading = Reading(
+        given | overriding, problems, file=str(file), working_directory=working_directory
+    )
+    settings = _read(reading, dev=dev, data_dir=working_directory / data_dir)
+    # Without its file a broker would lack settings that stand in it.
+    if readable:
+        rules.check(settings, reading)
+    if problems:
+        ordered = sorted(
+            problems, key=lambda each: (each.file != str(file), each.line, each.column)
+        )
+        raise ConfigurationError(ordered)
+    return settings
+
+
+def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
+    for unbuilt in (keys.RATE_LIMITS, *keys.RATE_LIMIT_MEMBERS, keys.FOLDERS):
+        reading.value(unbuilt)
+    listen = reading.value(keys.LISTEN)
+    issuer = reading.value(keys.ISSUER) or default_issuer(listen)
+    max_ttl = reading.value(keys.MAX_TTL)
+    ttl = reading.value(keys.TTL)
+    return Settings(
+        issuer=issuer,
+        listen=listen,
+        policies=reading.path(keys.POLICIES),
+        store=SqliteStoreLocation(reading.path(keys.STORE, data_dir / "broker.db")),
+        master_key_file=reading.path(keys.MASTER_KEY_FILE, data_dir / "master.key"),
+        master_key=reading.value(keys.MASTER_KEY),
+        signing=SigningSettings(
+            algorithms=reading.value(keys.ALGORITHMS),
+            rotate_every=reading.value(keys.ROTATE_EVERY),
+            publish_before_use=reading.value(keys.PUBLISH_BEFORE_USE),
+        ),
+        tokens=TokenSettings(
+            ttl=ttl if reading.given(keys.TTL) else min(ttl, max_ttl),
+            max_ttl=max_ttl,
+        ),
+        secret_prefix=reading.value(keys.SECRET_PREFIX),
+        max_accounts=reading.value(keys.MAX_ACCOUNTS),
+        leeway=reading.value(keys.LEEWAY),
+        trusted_proxies=reading.value(keys.TRUSTED_PROXIES),
+        jwks_hosts=reading.value(keys.JWKS_HOSTS),
+        audit=AuditSettings(
+            retention=reading.value(keys.RETENTION), stdout=reading.value(keys.STDOUT)
+        ),
+        metrics=MetricsSettings(public=reading.value(keys.PUBLIC_METRICS)),
+        loopback=is_loopback(listen[0]) and is_loopback(host_of(issuer)),
+        dev=dev,
+    )

@@ -1,0 +1,118 @@
+"""What `broker.yaml` and the `BROKER_` variables say, as values that the rest of the broker reads.
+
+Every duration is in seconds; every path is complete.
+"""
+
+import hmac
+from dataclasses import dataclass, replace
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+from typing import Final
+
+from broker.settings.addresses import default_issuer
+
+Network = IPv4Network | IPv6Network
+
+
+class Secret:
+    """A text that shows itself only when asked: never in a repr, a log or an error."""
+
+    __slots__ = ("_text",)
+
+    def __init__(self, text: str) -> None:
+        self._text: Final = text
+
+    def reveal(self) -> str:
+        """Give the text."""
+        return self._text
+
+    def __repr__(self) -> str:
+        return "Secret(…)"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(self._text.encode(), other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash(self._text)
+
+
+@dataclass(frozen=True, slots=True)
+class SqliteStoreLocation:
+    """State is kept in one SQLite file."""
+
+    path: Path
+
+
+@dataclass(frozen=True, slots=True)
+class SigningSettings:
+    """Which algorithms the broker signs with, and how its keys follow one another."""
+
+    algorithms: tuple[str, ...]
+    rotate_every: int
+    publish_before_use: int
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSettings:
+    """How long a token lives where neither service, account nor policy says so."""
+
+    ttl: int
+    max_ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class AuditSettings:
+    """How long audit events stay in the store, and whether they also go to stdout."""
+
+    retention: int
+    stdout: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MetricsSettings:
+    """Whether `/metrics` is open to everyone who reaches it."""
+
+    public: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything that is configured outside the policy files (contract §3)."""
+
+    issuer: str
+    """The broker's public URL, compared byte for byte."""
+
+    listen: tuple[str, int]
+    """An IP address or `localhost`, and a port; port 0 lets the system choose."""
+
+    policies: Path
+    store: SqliteStoreLocation
+    master_key_file: Path
+    master_key: Secret | None
+    """The key itself when `BROKER_MASTER_KEY` gives it; then `master_key_file` is not read."""
+
+    signing: SigningSettings
+    tokens: TokenSettings
+    secret_prefix: str
+    max_accounts: int
+    leeway: int
+    trusted_proxies: tuple[Network, ...]
+    jwks_hosts: tuple[str, ...]
+    audit: AuditSettings
+    metrics: MetricsSettings
+    loopback: bool
+    """Whether both the issuer and the listen address are on this machine alone."""
+
+    dev: bool
+
+    def bound_to(self, port: int) -> "Settings":
+        """Give the settings of a broker whose port the system chose (`listen` has port 0).
+
+        An issuer that was derived from `listen` follows; one that was configured stays.
+        """
+        host, configured_port = self.listen
+        derived = self.issuer == default_issuer((host, configured_port))
+        issuer = default_issuer((host, port)) if derived else self.issuer
+        return replace(self, listen=(host, port), issuer=issuer)
