@@ -30,6 +30,12 @@ GITHUB = "https://token.actions.githubusercontent.com"
 AUDIENCE = "https://broker.example"
 RESULTS = Path("build/bench/exchange.json")
 
+CONFIGURATION = """\
+policies: policies
+store: sqlite:data/broker.db
+master_key_file: data/master.key
+audit: {stdout: false}
+"""
 POLICIES = f"""\
 issuers:
   github: {{preset: github, audiences: ["{AUDIENCE}"], jwks_file: jwks.json}}
@@ -127,22 +133,18 @@ def broker_server(issuer: FakeIssuer) -> Iterator[tuple[tuple[int, int], float]]
         policies.mkdir()
         (policies / "bench.yaml").write_text(POLICIES)
         (policies / "jwks.json").write_text(json.dumps(issuer.jwks()))
-        Path(folder, "broker.yaml").write_text("audit: {stdout: false}\n")
+        Path(folder, "broker.yaml").write_text(CONFIGURATION)
         command = [sys.executable, "-m", "broker", "serve", "--listen", f"127.0.0.1:{port}"]
-        config = ["--config", f"{folder}/broker.yaml", "--data", f"{folder}/data"]
-        store = {"BROKER_STORE": f"sqlite:{folder}/data/broker.db"}
-        key = {"BROKER_MASTER_KEY_FILE": f"{folder}/data/master.key"}
-        with running([*command, *config], port, "/readyz", store | key) as (pid, ready):
+        config = ["--config", f"{folder}/broker.yaml"]
+        with running([*command, *config], port, "/readyz") as (pid, ready):
             yield (pid, port), ready
 
 
 @contextmanager
-def running(
-    command: list[str], port: int, path: str, environment: dict[str, str] | None = None
-) -> Iterator[tuple[int, float]]:
+def running(command: list[str], port: int, path: str) -> Iterator[tuple[int, float]]:
     """Run a server until the block ends; give its process id and the seconds until it answered."""
     started = time.perf_counter()
-    with subprocess.Popen(command, env=os.environ | (environment or {})) as process:
+    with subprocess.Popen(command) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}{path}", process)
             yield process.pid, time.perf_counter() - started

@@ -99,10 +99,10 @@ policies:
 class RunningBroker:
     """A broker that answers at `url`, and what tests need around it."""
 
-    def __init__(self, folder: Path, policies: str = POLICIES) -> None:
+    def __init__(self, folder: Path, policies: str = POLICIES, *, now: float = NOW) -> None:
         self.folder = folder
         self.policies = policies
-        self.clock = FrozenClock(NOW)
+        self.clock = FrozenClock(now)
         self.github = FakeIssuer(GITHUB, clock=self.clock)
         self.gitlab = FakeIssuer(GITLAB, clock=self.clock, lifetime=3600, backdate=5)
         self.gitlab_corp = FakeIssuer(GITLAB_CORP, clock=self.clock, lifetime=3600, backdate=5)

@@ -4,6 +4,8 @@ import json
 import os
 import shutil
 import subprocess
+import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +18,14 @@ HERE = Path(__file__).parent
 SERVICE = "deploy-api"
 AUDIENCE = "https://deploy.example.com"
 ACCOUNT = "deploy-web"
+
+
+@pytest.fixture(scope="module")
+def today_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """Run a broker at the time that the clients' own clocks show."""
+    folder = tmp_path_factory.mktemp("broker")
+    with RunningBroker(folder, now=time.time()).serving() as broker:
+        yield broker
 
 
 def run_node(script: str, *arguments: str, token: str) -> dict[str, Any]:
@@ -37,21 +47,21 @@ def run_node(script: str, *arguments: str, token: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("grant", [GRANT_TOKEN_EXCHANGE, GRANT_JWT_BEARER])
-def test_openid_client_exchanges_and_verifies(live_broker: RunningBroker, grant: str) -> None:
-    token = live_broker.github_token()
+def test_openid_client_exchanges_and_verifies(today_broker: RunningBroker, grant: str) -> None:
+    token = today_broker.github_token()
 
-    told = run_node("openid_client.mjs", live_broker.url, SERVICE, ACCOUNT, grant, token=token)
+    told = run_node("openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, grant, token=token)
 
     assert told["payload"]["aud"] == AUDIENCE
     assert told["payload"]["client_id"] == ACCOUNT
     assert told["answer"]["service_account"] == ACCOUNT
 
 
-def test_openid_client_reads_why_a_token_was_refused(live_broker: RunningBroker) -> None:
-    token = live_broker.github_token(event_name="pull_request")
+def test_openid_client_reads_why_a_token_was_refused(today_broker: RunningBroker) -> None:
+    token = today_broker.github_token(event_name="pull_request")
 
     told = run_node(
-        "openid_client.mjs", live_broker.url, SERVICE, ACCOUNT, GRANT_TOKEN_EXCHANGE, token=token
+        "openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, GRANT_TOKEN_EXCHANGE, token=token
     )
 
     assert (told["status"], told["error"]) == (400, "invalid_request")
@@ -59,10 +69,12 @@ def test_openid_client_reads_why_a_token_was_refused(live_broker: RunningBroker)
     assert "no trust policy" in told["description"]
 
 
-def test_oauth4webapi_discovers_both_ways_and_accepts_the_token(live_broker: RunningBroker) -> None:
-    token = live_broker.github_token()
+def test_oauth4webapi_discovers_both_ways_and_accepts_the_token(
+    today_broker: RunningBroker,
+) -> None:
+    token = today_broker.github_token()
 
-    told = run_node("oauth4webapi.mjs", live_broker.url, SERVICE, AUDIENCE, ACCOUNT, token=token)
+    told = run_node("oauth4webapi.mjs", today_broker.url, SERVICE, AUDIENCE, ACCOUNT, token=token)
 
     assert told["same"] is True
     assert told["answer"]["token_type"] == "bearer"

@@ -1,0 +1,21 @@
+"""What every test folder may ask for."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.running_broker import RunningBroker
+
+
+@pytest.fixture(scope="session")
+def live_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """Share one running broker among all tests that leave its state and clock as they are."""
+    with RunningBroker(tmp_path_factory.mktemp("broker")).serving() as broker:
+        yield broker
+
+
+@pytest.fixture
+def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """Run a broker for one test alone, which may move its clock and break its issuers."""
+    with RunningBroker(tmp_path_factory.mktemp("broker")).serving() as broker:
+        yield broker
