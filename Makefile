@@ -48,11 +48,8 @@ cover: dev ## Coverage of everything, line by line, in build/coverage
 	@$(BIN)/coverage html --quiet --directory build/coverage
 
 .PHONY: bench
-bench: dev ## Measurements (bench/)
-	@for each in bench/bench_*.py; do \
-		[ -e "$$each" ] || { echo "bench: nothing to measure yet"; exit 0; }; \
-		echo "== $$each"; $(BIN)/python "$$each" || exit 1; \
-	done
+bench: dev ## Measurements: CPU per exchange beside a bare POST
+	@$(BIN)/python -m bench.bench_exchange
 
 ##@ Work
 

@@ -19,8 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from load import Measured, measure, resident_megabytes
-
+from bench.load import Measured, measure, resident_megabytes
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.testing import FakeIssuer, github_claims
 

@@ -156,7 +156,8 @@ class RunningBroker:
 
     def events(self) -> list[dict[str, Any]]:
         """Read the whole audit, the counted refusals of the running minute included."""
-        return self._run(self._read_events())
+        events: list[dict[str, Any]] = self._run(self._read_events())
+        return events
 
     def minted(self) -> int:
         """Count the service tokens issued so far."""
