@@ -130,6 +130,7 @@ def serve(
     with ExitStack() as stack:
         dev_issuers = stack.enter_context(_dev_platform(dev_listen, data)) if dev else None
         listener = stack.enter_context(_bind(settings.listen))
+        settings = settings.bound_to(listener.getsockname()[1])
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(_serve(settings, dev_issuers, listener))
 

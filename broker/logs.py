@@ -13,40 +13,22 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, TextIO
 
-import structlog
-from structlog.typing import EventDict, WrappedLogger
-
 MAX_TEXT: Final = 16_384
 MAX_ITEMS: Final = 100
 MAX_DEPTH: Final = 6
 
-# Every fixed member, in the order in which a line shows them; what a record adds follows.
-_FIXED: Final = ("time", "level", "logger", "message")
+# What Python itself keeps in a record, and uvicorn's copy of the message with terminal colours.
+_OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"color_message"}
 
 
 def configure(stream: TextIO, level: int = logging.INFO) -> None:
     """Send the records of every logger, and Python's warnings, to a stream.
 
     Replaces what was configured before. Members of a line: `time` (RFC 3339, UTC), `level`,
-    `logger`, `message`, whatever `extra` and the bound context variables of structlog add, and
-    `exception` with the traceback.
+    `logger`, `message`, whatever `extra` adds, and `exception` with the traceback.
     """
     handler = JsonLines(stream)
-    handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=[
-                _name_message,
-                structlog.contextvars.merge_contextvars,
-                structlog.stdlib.ExtraAdder(),
-            ],
-            processors=[
-                _fix_members,
-                structlog.processors.format_exc_info,
-                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
-                _render,
-            ],
-        )
-    )
+    handler.setFormatter(JsonFormatter())
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -89,32 +71,29 @@ def _without_query(record: logging.LogRecord) -> bool:
     return True
 
 
-def _name_message(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Take the name `event` from the message: `extra` may hold one, never a `message`."""
-    event["message"] = event.pop("event")
-    return event
+class JsonFormatter(logging.Formatter):
+    """Writes a record as one line of JSON."""
 
-
-def _fix_members(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """Put the fixed members over whatever a record brings under the same names."""
-    record: logging.LogRecord = event["_record"]
-    # Uvicorn's copy of the message with terminal colours.
-    event.pop("color_message", None)
-    event["time"] = _rfc3339(record.created)
-    event["level"] = record.levelname.lower()
-    event["logger"] = record.name
-    return event
+    def format(self, record: logging.LogRecord) -> str:
+        """Give the line, without its end."""
+        added = {
+            name: value for name, value in vars(record).items() if name not in _OF_EVERY_RECORD
+        }
+        if record.exc_info:
+            added["exception"] = self.formatException(record.exc_info)
+        fixed = {
+            "time": _rfc3339(record.created),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+        }
+        # A record cannot replace the fixed members by names of its own.
+        return _line(fixed | {name: added[name] for name in sorted(added) if name not in fixed})
 
 
 def _rfc3339(seconds: float) -> str:
     moment = datetime.fromtimestamp(seconds, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _render(_logger: WrappedLogger, _method: str, event: EventDict) -> str:
-    fixed = {name: event[name] for name in _FIXED}
-    added = {name: event[name] for name in sorted(event) if name not in _FIXED}
-    return _line(fixed | added)
 
 
 def _line(members: Mapping[str, Any]) -> str:

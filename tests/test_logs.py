@@ -10,7 +10,6 @@ from typing import Any
 
 import httpx
 import pytest
-import structlog
 import uvicorn
 from hypothesis import given
 from hypothesis import strategies as st
@@ -172,17 +171,6 @@ def test_a_record_cannot_replace_the_fixed_members() -> None:
     assert (line["level"], line["logger"], line["message"]) == ("info", log.name, "true")
     assert line["event"] == "kept"
     assert line["time"] != "x"
-
-
-def test_bound_context_is_part_of_every_record() -> None:
-    with logging_configured() as written:
-        with structlog.contextvars.bound_contextvars(request_id="r-1"):
-            log.info("inside")
-        log.info("outside")
-
-    inside, outside = written.lines()
-    assert inside["request_id"] == "r-1"
-    assert "request_id" not in outside
 
 
 def test_debug_is_silent() -> None:
