@@ -1,0 +1,1 @@
+"""The broker's own signing keys, wrapped under the master key."""
