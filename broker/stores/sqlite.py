@@ -11,7 +11,7 @@ from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
 from broker.ports import AlreadySpent, Clock, Committed, Entry, SigningKeyRow
 from broker.stores import sqlite_ledger, sqlite_signing_keys
-from broker.stores.sqlite_file import open_for_reading, open_for_writing, prove_writable
+from broker.stores.sqlite_file import open_for_reading, open_for_writing
 from broker.stores.sqlite_ledger import PendingEntry
 from broker.stores.sqlite_writer import SqliteWriter
 
@@ -53,9 +53,14 @@ class SqliteStore:
         """Make an entry durable.
 
         A caller that is cancelled from here on does not undo it. Raises `Unavailable`, and
-        `ValueError` for an entry that cannot be written.
+        `ValueError` or `TypeError` for an entry that cannot be written.
         """
-        return await self._writer.append(PendingEntry.of(entry))
+        pending = PendingEntry.of(entry)
+        try:
+            return await self._writer.append(pending)
+        except Unavailable:
+            self._proved_at = float("-inf")
+            raise
 
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         """List every row. Raises `Unavailable`."""
@@ -77,12 +82,12 @@ class SqliteStore:
         )
 
     async def ready(self) -> bool:
-        """Tell whether the store can be written, as proved within the last second."""
+        """Tell whether the store can be written, by a proof that is at most a second old."""
         if 0 <= self._clock.now() - self._proved_at < _READY_SECONDS:
             return True
         try:
             if self._proof is None or self._proof.done():
-                self._proof = self._writer.run(prove_writable)
+                self._proof = self._writer.run(sqlite_ledger.prove_writable)
             # Shielded, because others may wait for the same proof.
             await asyncio.shield(self._proof)
         except Unavailable:

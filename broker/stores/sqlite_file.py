@@ -1,8 +1,10 @@
 """The database file: opening or creating it, its schema, and how a transaction runs in it."""
 
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Final
 
@@ -12,8 +14,10 @@ from broker.core.errors import ConfigurationError, Problem
 
 SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x57494642  # marks the file as the broker's: "WIFB" in ASCII
-BUSY_TIMEOUT_MS: Final = 5000
+BUSY_TIMEOUT_SECONDS: Final = 5.0
 MAX_WAL_BYTES: Final = 64 * 1024 * 1024
+
+_BUSY_PAUSE_SECONDS: Final = 0.001
 
 # Events are indexed on the very text that their hash covers, so that no index can say other than
 # that. The indexes are few because each costs on every exchange.
@@ -66,8 +70,10 @@ def open_for_writing(path: Path) -> apsw.Connection:
     except apsw.CantOpenError:
         raise _unusable(path, "cannot be opened: check that it is a file and its rights") from None
     try:
-        _configure(connection)
+        connection.set_busy_handler(_wait_for_the_other)
+        # Before anything is changed: the file may be another program's.
         _create_tables(connection, path)
+        _configure(connection)
     except ConfigurationError:
         connection.close()
         raise
@@ -80,7 +86,7 @@ def open_for_writing(path: Path) -> apsw.Connection:
 def open_for_reading(path: Path) -> apsw.Connection:
     """Open the existing database. Raises `apsw.Error`."""
     connection = apsw.Connection(str(path.absolute()), flags=apsw.SQLITE_OPEN_READONLY)
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
+    connection.set_busy_timeout(int(BUSY_TIMEOUT_SECONDS * 1000))
     return connection
 
 
@@ -118,12 +124,6 @@ def require_same_file(path: Path, identity: tuple[int, int] | None) -> None:
         raise apsw.CantOpenError("the database file was moved, deleted or replaced")
 
 
-def prove_writable(connection: apsw.Connection) -> None:
-    """Write something that stays as it is, through to the disk. Raises `apsw.Error`."""
-    with transaction(connection):
-        connection.pragma("application_id", APPLICATION_ID)
-
-
 def _create_file(path: Path) -> None:
     missing = [folder for folder in path.absolute().parents if not folder.exists()]
     for folder in reversed(missing):
@@ -137,18 +137,36 @@ def _create_file(path: Path) -> None:
 
 
 def _configure(connection: apsw.Connection) -> None:
-    connection.set_busy_timeout(BUSY_TIMEOUT_MS)
-    connection.pragma("journal_mode", "wal")
+    _switch_to_wal(connection)
     connection.pragma("synchronous", "full")
     connection.pragma("fullfsync", "on")
     connection.pragma("journal_size_limit", MAX_WAL_BYTES)
 
 
+def _wait_for_the_other(calls: int) -> bool:
+    """Wait a moment for the process that is writing; tell whether to try once more.
+
+    SQLite's own handler sleeps up to 100 ms at a time, while a transaction takes about one.
+    """
+    time.sleep(_BUSY_PAUSE_SECONDS)
+    return calls * _BUSY_PAUSE_SECONDS < BUSY_TIMEOUT_SECONDS
+
+
+def _switch_to_wal(connection: apsw.Connection) -> None:
+    # SQLite does not call the busy handler here, and processes may start at the same moment.
+    for calls in count():
+        try:
+            connection.pragma("journal_mode", "wal")
+        except apsw.BusyError:
+            if not _wait_for_the_other(calls):
+                raise
+        else:
+            return
+
+
 def _create_tables(connection: apsw.Connection, path: Path) -> None:
-    if _has_tables(connection, path):
-        return
+    # Also the look is taken in the transaction: another process may be doing the same.
     with transaction(connection):
-        # Another process may have been first.
         if not _has_tables(connection, path):
             connection.execute(_SCHEMA)
 
@@ -178,6 +196,8 @@ def _explain(error: apsw.Error) -> str:
         return "cannot be written: check the rights of the file and of its folder"
     if isinstance(error, apsw.FullError):
         return "cannot be written: the disk is full"
+    if isinstance(error, apsw.BusyError):
+        return "is locked by another process"
     return f"cannot be used: {error}"
 
 

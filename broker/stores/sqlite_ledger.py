@@ -8,7 +8,7 @@ import apsw
 
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, stored_members
 from broker.ports import Entry, Spend
-from broker.stores.sqlite_file import transaction
+from broker.stores.sqlite_file import APPLICATION_ID, transaction
 
 # Each append prunes more expired spends than it can add new ones, so that they do not pile up.
 _PRUNED_BESIDES: Final = 16
@@ -71,6 +71,13 @@ def append(
             sequence, prev = chained.sequence, chained.hash
         connection.executemany(_APPEND, [_row(written.event) for written in appended])
     return appended
+
+
+def prove_writable(connection: apsw.Connection) -> None:
+    """Do all that a commit does but leave the state as it is. Raises `apsw.Error`."""
+    with transaction(connection):
+        connection.execute(_HEAD).fetchone()
+        connection.pragma("application_id", APPLICATION_ID)
 
 
 def read_events(

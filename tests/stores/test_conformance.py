@@ -1,0 +1,294 @@
+"""What every store promises, whatever it is made of (contract §7)."""
+
+import asyncio
+
+import pytest
+
+from broker.core.errors import Reason, Unavailable
+from broker.core.signing_keys import SigningSchedule
+from broker.ports import AlreadySpent, Committed, Entry, Spend
+from broker.testing import FrozenClock
+from tests.stores.conftest import OpenStore
+from tests.stores.entries import (
+    NOW,
+    ReadableStore,
+    a_key_row,
+    a_spend,
+    an_entry,
+    an_event,
+    assert_chained,
+)
+
+# --- The ledger -----------------------------------------------------------------------------------
+
+
+async def test_events_are_numbered_from_one_without_a_gap(store: ReadableStore) -> None:
+    receipts = [await store.commit(an_entry()) for _ in range(3)]
+
+    assert receipts == [Committed(1), Committed(2), Committed(3)]
+
+
+async def test_a_committed_event_is_read_back_member_by_member(store: ReadableStore) -> None:
+    event = an_event(
+        subject='repo:acme/web:ref:"x"\\\n',
+        issuer="github",
+        claims={"repository": "acme/web", "run_id": 7, "ö": ["\U0001f600", None, True]},
+        policies=("a", "b"),
+        requested={"audience": ["deploy-api"], "scope": None},
+        scopes=(),
+        duration_ms=0.25,
+        changes={"enabled": [True, False]},
+    )
+    await store.commit(Entry(event))
+
+    [stored] = await store.events()
+    assert stored.items() >= event.members().items()
+
+
+async def test_the_chain_holds_over_many_commits_at_once(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(300)))
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(300)))
+
+    events = await store.events(limit=1000)
+    assert len(events) == 600
+    assert_chained(events)
+
+
+async def test_commits_are_numbered_in_the_order_in_which_they_came(store: ReadableStore) -> None:
+    entries = [an_entry() for _ in range(50)]
+    receipts = await asyncio.gather(*(store.commit(entry) for entry in entries))
+
+    assert [Committed(place) for place in range(1, 51)] == receipts
+    assert [event["id"] for event in await store.events()] == [entry.event.id for entry in entries]
+
+
+async def test_the_first_spend_goes_through_and_the_second_does_not(store: ReadableStore) -> None:
+    assert await store.commit(a_spend("token")) == Committed(1)
+    assert await store.commit(a_spend("token")) == AlreadySpent(2)
+
+
+async def test_a_second_spend_is_recorded_as_the_refusal_that_it_is(store: ReadableStore) -> None:
+    await store.commit(a_spend("token"))
+    await store.commit(a_spend("token"))
+
+    success, refusal = await store.events()
+    assert (success["type"], success["reason"]) == ("token.exchanged", None)
+    assert (refusal["type"], refusal["reason"]) == ("token.refused", "token_already_used")
+    assert_chained([success, refusal])
+
+
+async def test_spends_of_different_keys_do_not_meet(store: ReadableStore) -> None:
+    receipts = [await store.commit(a_spend(name)) for name in ("a", "b")]
+
+    assert receipts == [Committed(1), Committed(2)]
+
+
+async def test_of_fifty_spends_at_once_one_goes_through(store: ReadableStore) -> None:
+    receipts = await asyncio.gather(*(store.commit(a_spend("token")) for _ in range(50)))
+
+    assert sum(isinstance(receipt, Committed) for receipt in receipts) == 1
+    assert sorted(receipt.sequence for receipt in receipts) == list(range(1, 51))
+    outcomes = [event["outcome"] for event in await store.events()]
+    assert outcomes == ["success"] + 49 * ["refused"]
+
+
+async def test_of_fifty_spends_on_two_replicas_one_goes_through(open_store: OpenStore) -> None:
+    replicas = [await open_store(), await open_store()]
+    receipts = await asyncio.gather(
+        *(replica.commit(a_spend("token")) for _ in range(25) for replica in replicas)
+    )
+
+    assert sum(isinstance(receipt, Committed) for receipt in receipts) == 1
+    assert_chained(await replicas[0].events())
+
+
+async def test_replicas_append_to_one_chain(open_store: OpenStore) -> None:
+    replicas = [await open_store(), await open_store()]
+    for _ in range(20):
+        await asyncio.gather(*(replica.commit(an_entry()) for replica in replicas))
+
+    events = await replicas[1].events()
+    assert len(events) == 40
+    assert_chained(events)
+
+
+async def test_a_spend_is_remembered_by_the_next_start(open_store: OpenStore) -> None:
+    first = await open_store()
+    await first.commit(a_spend("token"))
+    await first.close()
+    second = await open_store()
+
+    assert await second.commit(a_spend("token")) == AlreadySpent(2)
+    assert_chained(await second.events())
+
+
+async def test_a_spend_is_remembered_until_it_expires(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    await store.commit(a_spend("token", expires_at=NOW + 300))
+
+    clock.advance(299)
+    assert await store.commit(a_spend("token", expires_at=NOW + 900)) == AlreadySpent(2)
+
+
+async def test_an_expired_spend_key_can_be_spent_again(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    await store.commit(a_spend("token", expires_at=NOW + 300))
+    clock.advance(301)
+
+    assert await store.commit(a_spend("token", expires_at=NOW + 900)) == Committed(2)
+    assert await store.commit(a_spend("token", expires_at=NOW + 900)) == AlreadySpent(3)
+
+
+async def test_what_expires_takes_no_living_spend_along(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    living = [a_spend(f"living-{number}", expires_at=NOW + 900) for number in range(50)]
+    dying = [a_spend(f"dying-{number}", expires_at=NOW + 10) for number in range(50)]
+    await asyncio.gather(*(store.commit(entry) for entry in [*living, *dying]))
+    clock.advance(600)
+    for _ in range(5):
+        await store.commit(an_entry())
+
+    again = [a_spend(f"living-{number}") for number in range(50)]
+    receipts = await asyncio.gather(*(store.commit(entry) for entry in again))
+    assert all(isinstance(receipt, AlreadySpent) for receipt in receipts)
+
+
+async def test_a_caller_that_goes_away_is_recorded_all_the_same_and_once(
+    store: ReadableStore,
+) -> None:
+    gone = asyncio.create_task(store.commit(a_spend("token", id="of the one who left")))
+    await asyncio.sleep(0)
+    gone.cancel()
+
+    assert await store.commit(a_spend("token")) == AlreadySpent(2)
+    assert gone.cancelled()
+    assert len(await store.events(decision_id="of the one who left")) == 1
+
+
+async def test_callers_that_go_away_leave_the_others_of_their_batch_alone(
+    store: ReadableStore,
+) -> None:
+    tasks = [asyncio.create_task(store.commit(an_entry())) for _ in range(100)]
+    await asyncio.sleep(0)
+    for task in tasks[::2]:
+        task.cancel()
+    receipts = await asyncio.gather(*tasks, return_exceptions=True)
+
+    assert [Committed(place) for place in range(2, 101, 2)] == receipts[1::2]
+    assert len(await store.events()) == 100
+
+
+async def test_a_spend_without_the_event_of_its_refusal_is_not_taken(store: ReadableStore) -> None:
+    with pytest.raises(ValueError, match="event_if_spent"):
+        await store.commit(Entry(an_event(), Spend(b"key", int(NOW) + 300)))
+
+    assert await store.events() == []
+
+
+async def test_an_event_that_is_no_json_harms_nobody_else(store: ReadableStore) -> None:
+    with pytest.raises(TypeError):
+        await store.commit(an_entry(claims={"sub": b"bytes"}))
+
+    assert await store.commit(an_entry()) == Committed(1)
+
+
+# --- Reading events -------------------------------------------------------------------------------
+
+
+async def test_an_event_is_found_by_the_id_of_its_decision(store: ReadableStore) -> None:
+    for _ in range(3):
+        await store.commit(an_entry())
+    wanted = an_entry(id="wanted")
+    await store.commit(wanted)
+
+    assert [event["seq"] for event in await store.events(decision_id="wanted")] == [4]
+    assert await store.events(decision_id="unknown") == []
+
+
+async def test_events_are_read_in_pages_oldest_first(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(5)))
+
+    assert [event["seq"] for event in await store.events(limit=2)] == [1, 2]
+    assert [event["seq"] for event in await store.events(after_seq=2, limit=2)] == [3, 4]
+    assert [event["seq"] for event in await store.events(after_seq=4, limit=2)] == [5]
+
+
+# --- Signing keys ---------------------------------------------------------------------------------
+
+
+async def test_signing_keys_are_read_back_as_they_were_written(open_store: OpenStore) -> None:
+    whole = SigningSchedule(NOW + 0.125, NOW + 1e-3, NOW + 2.5, NOW + 3)
+    rows = [a_key_row("ES256", schedule=whole), a_key_row("RS256", wrapped=bytes(range(256)))]
+    writer, reader = await open_store(), await open_store()
+    for row in rows:
+        assert await writer.add_signing_key_row(row)
+
+    assert await reader.signing_key_rows() == rows
+
+
+async def test_the_first_row_of_an_algorithm_and_generation_stays(store: ReadableStore) -> None:
+    first = a_key_row("RS256", 1)
+
+    assert await store.add_signing_key_row(first)
+    assert not await store.add_signing_key_row(a_key_row("RS256", 1))
+    assert await store.signing_key_rows() == [first]
+
+
+async def test_of_racing_rows_one_is_inserted(open_store: OpenStore) -> None:
+    replicas = [await open_store(), await open_store()]
+    inserted = await asyncio.gather(
+        *(replica.add_signing_key_row(a_key_row()) for _ in range(5) for replica in replicas)
+    )
+
+    assert sum(inserted) == 1
+    assert len(await replicas[0].signing_key_rows()) == 1
+
+
+async def test_other_generations_and_algorithms_stand_beside(store: ReadableStore) -> None:
+    rows = [a_key_row("RS256", 1), a_key_row("RS256", 2), a_key_row("ES256", 2)]
+    for row in rows:
+        assert await store.add_signing_key_row(row)
+
+    assert set(await store.signing_key_rows()) == set(rows)
+
+
+# --- Ready, and the end ---------------------------------------------------------------------------
+
+
+async def test_an_open_store_is_ready(store: ReadableStore) -> None:
+    assert await store.ready()
+
+
+async def test_being_ready_leaves_no_trace(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.ready() for _ in range(10)))
+
+    assert await store.events() == []
+
+
+async def test_closing_writes_what_waits(open_store: OpenStore) -> None:
+    closing = await open_store()
+    waiting = [asyncio.create_task(closing.commit(an_entry())) for _ in range(1000)]
+    await asyncio.sleep(0)
+    await closing.close()
+    receipts = await asyncio.gather(*waiting)
+
+    assert [Committed(place) for place in range(1, 1001)] == receipts
+    assert len(await (await open_store()).events(limit=2000)) == 1000
+
+
+async def test_a_closed_store_refuses_and_says_so(store: ReadableStore) -> None:
+    await store.close()
+
+    with pytest.raises(Unavailable) as refused:
+        await store.commit(an_entry())
+    assert refused.value.reason is Reason.STORE_UNAVAILABLE
+    assert refused.value.retry_after > 0
+    assert not await store.ready()
+
+
+async def test_closing_twice_is_closing_once(store: ReadableStore) -> None:
+    await store.close()
+    await store.close()

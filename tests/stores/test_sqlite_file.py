@@ -1,0 +1,175 @@
+"""The database file: how it is made, and which files are refused."""
+
+import asyncio
+import hashlib
+import os
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+
+import apsw
+import pytest
+
+from broker.core.errors import ConfigurationError
+from broker.ports import Committed
+from broker.stores.sqlite import SqliteStore
+from broker.stores.sqlite_file import SCHEMA_VERSION
+from broker.testing import FrozenClock
+from tests.stores.damage import allow, overwrite
+from tests.stores.entries import an_entry
+
+OpenSqlite = Callable[[], Awaitable[SqliteStore]]
+
+
+def mode(path: Path) -> int:
+    return path.stat().st_mode & 0o777
+
+
+def checksum(file: Path) -> str:
+    return hashlib.sha256(file.read_bytes()).hexdigest()
+
+
+def statement(database: Path, sql: str) -> None:
+    connection = apsw.Connection(str(database))
+    connection.execute(sql)
+    connection.close()
+
+
+async def test_the_file_and_its_folders_are_for_the_owner_alone(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    database = tmp_path / "var" / "lib" / "broker.db"
+    before = os.umask(0)
+    try:
+        store = await SqliteStore.open(database, clock)
+    finally:
+        os.umask(before)
+    await store.commit(an_entry())
+
+    assert [mode(tmp_path / "var"), mode(tmp_path / "var" / "lib")] == [0o700, 0o700]
+    assert {mode(file) for file in database.parent.iterdir()} == {0o600}
+    await store.close()
+
+
+async def test_a_closed_store_is_one_file(open_sqlite: OpenSqlite, database: Path) -> None:
+    store = await open_sqlite()
+    await store.commit(an_entry())
+    await store.close()
+
+    assert [database] == list(database.parent.iterdir())
+
+
+async def test_a_relative_path_is_from_the_working_directory(
+    tmp_path: Path, clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    store = await SqliteStore.open(Path("broker.db"), clock)
+    await store.close()
+
+    assert (tmp_path / "broker.db").is_file()
+
+
+async def test_the_store_syncs_every_commit_to_the_disk(open_sqlite: OpenSqlite) -> None:
+    def settings(connection: apsw.Connection) -> tuple[object, object]:
+        return connection.pragma("journal_mode"), connection.pragma("synchronous")
+
+    full = 2
+    assert await (await open_sqlite())._writer.run(settings) == ("wal", full)
+
+
+async def test_searches_use_the_indexes(open_sqlite: OpenSqlite) -> None:
+    def plans(connection: apsw.Connection) -> list[str]:
+        columns = ["id", "service_account", "issuer", "reason"]
+        search = "EXPLAIN QUERY PLAN SELECT hash FROM events WHERE body ->> '%s' = 'x'"
+        return [connection.execute(search % column).get[3] for column in columns]
+
+    used = await (await open_sqlite())._writer.run(plans)
+    assert all(plan.startswith("SEARCH events USING INDEX events_by_") for plan in used)
+
+
+async def test_many_openings_of_a_new_file_at_once_agree(open_sqlite: OpenSqlite) -> None:
+    stores = await asyncio.gather(*(open_sqlite() for _ in range(8)))
+    receipts = [await store.commit(an_entry()) for store in stores]
+
+    assert [Committed(place) for place in range(1, 9)] == receipts
+
+
+async def refusal(database: Path, clock: FrozenClock) -> str:
+    with pytest.raises(ConfigurationError) as refused:
+        await SqliteStore.open(database, clock)
+    [problem] = refused.value.problems
+    assert problem.file == str(database)
+    return problem.message
+
+
+async def test_a_file_of_a_newer_version_is_refused(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    await (await open_sqlite()).close()
+    statement(database, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+
+    assert "written by a newer broker (schema 2, this one knows 1)" in await refusal(
+        database, clock
+    )
+
+
+async def test_a_database_of_another_program_is_refused_and_left_alone(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    database = tmp_path / "other.db"
+    statement(database, "CREATE TABLE events (id)")
+    before = checksum(database)
+
+    assert "another program" in await refusal(database, clock)
+    assert checksum(database) == before
+
+
+async def test_a_file_that_is_no_database_is_refused_and_left_alone(
+    tmp_path: Path, clock: FrozenClock
+) -> None:
+    database = tmp_path / "notes.txt"
+    database.write_text("not a database, " * 1000)
+    before = checksum(database)
+
+    assert "not a SQLite database" in await refusal(database, clock)
+    assert checksum(database) == before
+
+
+async def test_a_folder_in_place_of_the_file_is_refused(tmp_path: Path, clock: FrozenClock) -> None:
+    assert "cannot be opened" in await refusal(tmp_path, clock)
+
+
+async def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path, clock: FrozenClock) -> None:
+    (tmp_path / "data").write_text("")
+
+    assert "Not a directory" in await refusal(tmp_path / "data" / "broker.db", clock)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+async def test_a_read_only_folder_is_refused(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    await (await open_sqlite()).close()
+    allow(database.parent, 0o500)
+
+    assert "check the rights" in await refusal(database, clock)
+    assert "Permission denied" in await refusal(database.with_name("new.db"), clock)
+    allow(database.parent, 0o700)
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+async def test_an_unreadable_file_is_refused(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    await (await open_sqlite()).close()
+    allow(database, 0)
+
+    assert "check that it is a file and its rights" in await refusal(database, clock)
+
+
+async def test_a_damaged_schema_is_refused(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    await (await open_sqlite()).close()
+    overwrite(database, 100, 4096)
+
+    assert "is damaged: restore a backup" in await refusal(database, clock)
