@@ -3,6 +3,7 @@
 import pytest
 
 from broker.core.conditions import AnyOf, Condition, Equals, Glob, Matcher, Not, Present, Regex
+from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
 from tests.policy_files.loading import assert_refused, load_beside_base, policy
 
 
@@ -166,3 +167,25 @@ def test_the_require_of_a_service_ignores_case_as_the_issuer_of_the_token_does()
     }
 
     assert folded == {"github": [True], "gitlab": [False], "buildkite": [False]}
+
+
+@pytest.mark.parametrize(
+    ("issuer", "tenant", "permitted"),
+    [("github", {"repository_id": "1", "event_name": "push"}, True),
+     ("gitlab", {"project_id": "1", "pipeline_source": "push"}, False)],
+)  # fmt: skip
+def test_a_service_may_require_an_environment_of_tokens_from_every_platform(
+    issuer: str, tenant: dict[str, str], permitted: bool
+) -> None:
+    policy_set = load_beside_base(
+        "services: {s: {audience: a, require: {environment: Prod}}}\n"
+        "service_accounts: {web: {grants: {s: []}}}\n"
+        + policy(f"{{{next(iter(tenant))}: 1}}", issuer, service_account="web")
+    ).policy_set
+    claims = {**tenant, "environment": "PROD", "exp": 600}
+
+    decision = decide(
+        claims, policy_set.issuers[issuer], DecisionRequest(), IndexedPolicies.of(policy_set), 0
+    )
+
+    assert isinstance(decision, Permit) is permitted
