@@ -17,7 +17,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-from broker.core.durations import format_duration, parse_duration
+from broker.core.durations import seconds_of
 
 MAX_TTL: Final = 86_400
 MAX_TOKEN_LIFETIME: Final = 30 * 86_400
@@ -26,22 +26,12 @@ MAX_ASKED_LIFETIME: Final = 365 * 86_400
 _DATE: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
-def _duration(value: object, maximum: int) -> int:
-    try:
-        seconds = parse_duration(value if isinstance(value, str) else "")
-    except ValueError:
-        raise ValueError("must be one number and one of s, m, h, d, as in `10m`") from None
-    if not 1 <= seconds <= maximum:
-        raise ValueError(f"must be from 1s to {format_duration(maximum)}")
-    return seconds
-
-
 def _ttl(value: object) -> int:
-    return _duration(value, MAX_TTL)
+    return seconds_of(value, minimum=1, maximum=MAX_TTL)
 
 
 def _token_lifetime(value: object) -> int:
-    return _duration(value, MAX_TOKEN_LIFETIME)
+    return seconds_of(value, minimum=1, maximum=MAX_TOKEN_LIFETIME)
 
 
 def _expiry(value: object) -> float:
@@ -59,7 +49,7 @@ def _asked_lifetime(value: object) -> int:
     """Read what a request may ask for: seconds as a number, or a duration."""
     if isinstance(value, int) and not isinstance(value, bool) and value > 0:
         return value
-    return _duration(value, MAX_ASKED_LIFETIME)
+    return seconds_of(value, minimum=1, maximum=MAX_ASKED_LIFETIME)
 
 
 _DURATION_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]+[smhd]$"}

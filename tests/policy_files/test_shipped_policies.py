@@ -91,7 +91,7 @@ GITLAB_PUSH = {
 @pytest.mark.parametrize(
     ("issuer", "claims"), [("dev-github", GITHUB_PUSH), ("dev-gitlab", GITLAB_PUSH)]
 )
-@pytest.mark.parametrize("targets", [(), ("deploy-api",), ("http://127.0.0.1:8090",)])
+@pytest.mark.parametrize("targets", [(), ("deploy-api",), ("https://deploy.example.com",)])
 def test_a_dev_push_to_main_may_deploy(
     dev: LoadedPolicies, issuer: str, claims: dict[str, object], targets: tuple[str, ...]
 ) -> None:
