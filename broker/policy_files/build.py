@@ -12,7 +12,7 @@ from broker.core.policy import Issuer, PolicySet
 from broker.policy_files.accounts import build_accounts
 from broker.policy_files.catalogue import build_services
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import MODELS, collect
+from broker.policy_files.entries import IS_EMPTY, MODELS, Entries, collect
 from broker.policy_files.issuers import build_issuers
 from broker.policy_files.policies import References, build_policies
 from broker.policy_files.policy_tests import PolicyTest, build_tests
@@ -72,7 +72,7 @@ def build(
     policies = build_policies(References(issuers, services, entries), problems)
     tests = build_tests(entries, problems)
     if problems:
-        raise ConfigurationError(_sorted(problems))
+        raise ConfigurationError(_worth_telling(problems, entries))
     organizations = {
         name: entry.model.description for name, entry in sorted(entries.organizations.items())
     }
@@ -97,8 +97,15 @@ def _dev_documents(deployment: Deployment) -> Iterable[Document]:
         yield read(json.dumps({"issuers": entries}), _DEV_FILE)
 
 
-def _sorted(problems: Iterable[Problem]) -> list[Problem]:
-    return sorted(set(problems), key=lambda each: (each.file, each.line, each.column, each.message))
+def _worth_telling(problems: Iterable[Problem], entries: Entries) -> list[Problem]:
+    """Sort by place; an empty value is only called empty, whatever else it is for that reason."""
+    told = {
+        problem
+        for problem in problems
+        if (problem.file, problem.line, problem.column) not in entries.empty
+        or problem.message.endswith(IS_EMPTY)
+    }
+    return sorted(told, key=lambda each: (each.file, each.line, each.column, each.message))
 
 
 def _version(

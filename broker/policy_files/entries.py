@@ -28,6 +28,7 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
 }
 TESTS: Final = "tests"
 BROKER_SERVICE: Final = "broker"
+IS_EMPTY: Final = "is empty; give it a value or delete it"
 
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -69,6 +70,9 @@ class Entries:
     )
     """Map → name → `file:line`, malformed entries included."""
 
+    empty: set[tuple[str, int, int]] = field(default_factory=set)
+    """File, line and column of every value that is empty, and reported so."""
+
 
 def collect(documents: Iterable[Document], problems: list[Problem]) -> Entries:
     """Gather the entries of all documents, adding to `problems` what is wrong with each alone."""
@@ -90,7 +94,9 @@ class _Collector:
     def collect(self) -> None:
         self.empty = frozenset(_empty_values(self.document.value, ()))
         for path in self.empty:
-            self._report(path, f"`{path[-1]}` is empty; give it a value or delete it")
+            name = f"`{path[-1]}`" if isinstance(path[-1], str) else "this item"
+            self._report(path, f"{name} {IS_EMPTY}")
+            self.entries.empty.add((self.document.file, *self.document.place(path)))
         for section, value in self.document.value.items():
             if section == TESTS:
                 self._tests(value)

@@ -43,13 +43,13 @@ class _Refused(Exception):
 def read_conditions(
     match: Mapping[str, object], folded: Collection[str], report: Report
 ) -> tuple[Condition, ...] | None:
-    """Read a map of conditions; None when one of them is wrong, after reporting each.
+    """Read a map of conditions; None when it is empty or one is wrong, after reporting each.
 
     `folded` are the claims that ignore ASCII case. Null and empty values are left out: they are
     reported with all other empty values.
     """
     conditions: list[Condition] = []
-    sound = True
+    sound = bool(match)
     for claim, value in match.items():
         try:
             _check_claim(claim)
@@ -123,8 +123,8 @@ def _single(value: object) -> Single:
         if operator == "regex":
             return _regex(operand)
         if operator == "not":
-            raise _Refused("`not` inside a list or another `not`; write `{not: [a, b]}`", operator)
-        raise _Refused("`present` stands alone; write `claim: {present: true}`", operator)
+            raise _Refused("`not` inside a list or another `not`; write `{not: [a, b]}`")
+        raise _Refused("`present` stands alone; write `claim: {present: true}`")
     if isinstance(value, list):
         raise _Refused("a list inside a list; write its items into the outer one")
     text = text_of(value)
@@ -149,7 +149,7 @@ def _operator(value: Mapping[str, object]) -> tuple[str, object]:
     operator, operand = next(iter(value.items()))
     if operator not in OPERATORS:
         known = did_you_mean(operator, OPERATORS)
-        raise _Refused(f"there is no operator `{operator}`{known}", operator)
+        raise _Refused(f"there is no operator `{operator}`{known}")
     if operand is None or operand in ({}, []):
         raise _Refused(f"`{operator}` is empty; give it a value or delete it", operator)
     return operator, operand

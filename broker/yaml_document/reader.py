@@ -236,12 +236,15 @@ class _Reader:
         return text
 
     def _syntax(self, error: yaml.YAMLError) -> None:
-        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
-        place = _place(mark)
-        cause = getattr(error, "problem", None) or getattr(error, "reason", None) or "unreadable"
-        context = getattr(error, "context", None)
-        where = f" ({context})" if context else ""
-        self._report(place, f"not YAML: {cause}{where}; check indentation, quotes and brackets")
+        if not isinstance(error, yaml.MarkedYAMLError):
+            self._report((0, 0), "not YAML: a character that cannot be read")
+            return
+        cause = error.problem or "unreadable"
+        if error.context and error.context_mark:
+            line, column = _place(error.context_mark)
+            cause = f"{cause} {error.context} that begins at {line}:{column}"
+        place = _place(error.problem_mark)
+        self._report(place, f"not YAML: {cause}; check indentation, quotes and brackets")
 
     def _report(self, place: Place, message: str) -> None:
         self._problems.append(Problem(self._file, *place, message))
