@@ -81,7 +81,7 @@ def parse(token: str) -> ParsedToken:
     _refuse_lookalikes(claims)
     for name in ("exp", "iat"):
         _numeric_date(claims, name)
-    if claims.get("nbf") is not None:
+    if "nbf" in claims:
         _numeric_date(claims, "nbf")
     return ParsedToken(
         algorithm=algorithm,
@@ -204,7 +204,7 @@ def _verify_times(claims: Claims, issuer: Issuer, now: float, leeway: int) -> No
         raise SubjectTokenRefused(
             Reason.TOKEN_EXPIRED, f"the token expired {int(now - expires)} seconds ago"
         )
-    starts = max(issued, claims.get("nbf") or 0)
+    starts = max(issued, claims.get("nbf", 0))
     if now < starts - leeway:
         raise SubjectTokenRefused(
             Reason.TOKEN_NOT_YET_VALID,
@@ -235,11 +235,10 @@ def _verify_identity(claims: Claims, issuer: Issuer) -> None:
         raise _claim("sub", "a non-empty printable string")
     if not is_printable_ascii(_without_free_text(sub, claims, issuer)):
         raise _claim("sub", "printable ASCII")
-    jti = claims.get("jti")
-    if jti is None and issuer.replay is Replay.REUSABLE:
-        pass
-    elif not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI_LENGTH:
-        raise _claim("jti", f"a string of 1 to {MAX_JTI_LENGTH} characters")
+    if "jti" in claims or issuer.replay is not Replay.REUSABLE:
+        jti = claims.get("jti")
+        if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI_LENGTH:
+            raise _claim("jti", f"a string of 1 to {MAX_JTI_LENGTH} characters")
     for name in issuer.platform.required if issuer.platform else ():
         if text_of(claims.get(name)) is None:
             raise _claim(name, "present: without it this is no CI job's token")
