@@ -106,13 +106,12 @@ def trust(token: ParsedToken, policy_set: PolicySet) -> Issuer:
             Reason.ISSUER_NOT_TRUSTED, "the token's 'iss' is none of the trusted issuers"
         )
     if not issuer.enabled:
-        raise SubjectTokenRefused(Reason.ISSUER_DISABLED, f"issuer '{issuer.name}' is switched off")
+        raise SubjectTokenRefused(Reason.ISSUER_DISABLED, "the token's issuer is switched off")
     if token.token_type != "JWT":
         raise _malformed("its 'typ' is not JWT")
     if token.algorithm not in issuer.algorithms:
         raise SubjectTokenRefused(
-            Reason.ALGORITHM_NOT_ALLOWED,
-            f"issuer '{issuer.name}' may not sign with the token's 'alg'",
+            Reason.ALGORITHM_NOT_ALLOWED, "the token's issuer may not sign with its 'alg'"
         )
     return issuer
 
