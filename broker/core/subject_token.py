@@ -75,6 +75,9 @@ def parse(token: str) -> ParsedToken:
         raise _malformed("it has no signature")
     if not _FORBIDDEN_HEADER.isdisjoint(header):
         raise _malformed("its header names a key, an extension or a content type of its own")
+    # Never used, but registered as texts (RFC 7515 §4.1.7, §4.1.8).
+    if not (isinstance(header.get("x5t", ""), str) and isinstance(header.get("x5t#S256", ""), str)):
+        raise _malformed("its header has a thumbprint that is no text")
     key_id = header.get("kid")
     if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
         raise _malformed("its header has no usable 'kid'")

@@ -111,6 +111,16 @@ def test_a_header_that_chooses_its_own_key_or_reading_is_malformed(
     assert door.answer_to(token) is Reason.MALFORMED_TOKEN
 
 
+@pytest.mark.parametrize("name", ["x5t", "x5t#S256"])
+@pytest.mark.parametrize("value", [None, 7, ["eCgW"], {}])
+def test_a_thumbprint_that_is_no_text_is_malformed(
+    name: str, value: Any, door: Door, signed_token: TokenMaker
+) -> None:
+    token = signed_token.of(github_claims(), {name: value})
+
+    assert door.answer_to(token) is Reason.MALFORMED_TOKEN
+
+
 @pytest.mark.parametrize("member", [{"x5t": "eCgW"}, {"x5t#S256": "x"}, {"new": [1]}, {"apu": 1}])
 def test_an_unknown_header_member_is_ignored(
     member: dict[str, Any], door: Door, signed_token: TokenMaker
