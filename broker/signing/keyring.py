@@ -71,7 +71,7 @@ class Keyring:
     async def _add_first_keys(self, algorithms: Sequence[str], now: float) -> None:
         # In threads, because an RSA key takes long to find and the event loop may be serving.
         private_keys = await asyncio.gather(
-            *(asyncio.to_thread(_generate, algorithm) for algorithm in algorithms)
+            *(asyncio.to_thread(generate, algorithm) for algorithm in algorithms)
         )
         # The first key of an algorithm signs at once: no older one could sign in the meantime.
         schedule = SigningSchedule(publish_at=now, sign_from=now)
@@ -80,7 +80,8 @@ class Keyring:
             await self._store.add_signing_key_row(self._key_wrap.wrap(key, FIRST_GENERATION))
 
 
-def _generate(algorithm: str) -> PrivateKey:
+def generate(algorithm: str) -> PrivateKey:
+    """Make a new private key. Raises `ValueError` for an algorithm that the broker has not."""
     if algorithm == "RS256":
         return rsa.generate_private_key(public_exponent=65537, key_size=RSA_BITS)
     if algorithm == "ES256":

@@ -14,7 +14,7 @@ from broker.ports import Committed
 from broker.stores.sqlite import SqliteStore
 from broker.stores.sqlite_file import SCHEMA_VERSION
 from broker.testing import FrozenClock
-from tests.stores.damage import allow, overwrite
+from tests.stores.damage import allow, overwrite, rights_bind
 from tests.stores.entries import an_entry
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
@@ -144,7 +144,7 @@ async def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path, clock: Fro
     assert "Not a directory" in await refusal(tmp_path / "data" / "broker.db", clock)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+@pytest.mark.skipif(not rights_bind(), reason="root may write everywhere")
 async def test_a_read_only_folder_is_refused(
     open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
 ) -> None:
@@ -156,7 +156,7 @@ async def test_a_read_only_folder_is_refused(
     allow(database.parent, 0o700)
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
+@pytest.mark.skipif(not rights_bind(), reason="root may read everything")
 async def test_an_unreadable_file_is_refused(
     open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
 ) -> None:
