@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from broker.core.errors import ConfigurationError
@@ -94,6 +95,14 @@ def test_an_algorithm_of_a_later_version_is_named_as_such(key_wrap: KeyWrap) -> 
 
     with pytest.raises(ConfigurationError, match="unknown to this broker"):
         key_wrap.unwrap(replace(key_wrap.wrap(key, 1), algorithm="ML-DSA-65"))
+
+
+def test_a_key_of_a_kind_that_does_not_sign_is_refused(key_wrap: KeyWrap) -> None:
+    key = SigningKey.of(generate("EdDSA"), "EdDSA", SCHEDULE)
+    stranger: Any = x25519.X25519PrivateKey.generate()
+
+    with pytest.raises(ConfigurationError, match="of a kind unknown"):
+        key_wrap.unwrap(key_wrap.wrap(replace(key, private_key=stranger), 1))
 
 
 def test_whole_seconds_may_be_integers(key_wrap: KeyWrap) -> None:

@@ -10,7 +10,7 @@ import pytest
 from broker.core.errors import ConfigurationError
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import SigningKeyRow
-from broker.signing.master_key import MasterKey, load_master_key
+from broker.signing.master_key import MasterKey, _create, load_master_key
 from broker.stores.sqlite import SqliteStore
 
 SECRET = bytes(range(200, 232))
@@ -149,6 +149,14 @@ async def test_first_starts_at_the_same_moment_end_with_one_key(
     keys = await asyncio.gather(*(asyncio.to_thread(start) for _ in range(8)))
 
     assert len({key.derive("a test") for key in keys}) == 1
+    assert names(file.parent) == ["master.key"]
+
+
+def test_a_file_that_another_process_made_first_stays(file: Path) -> None:
+    write(file, TEXT)
+    _create(file)
+
+    assert file.read_text() == TEXT
     assert names(file.parent) == ["master.key"]
 
 

@@ -112,6 +112,18 @@ async def test_a_file_that_was_deleted_or_replaced_is_written_no_more(
     assert not await store.ready()
 
 
+async def test_being_ready_is_proved_at_most_once_a_second(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    store = await open_sqlite()
+    assert await store.ready()
+    delete(database)
+
+    assert await store.ready()
+    clock.advance(1)
+    assert not await store.ready()
+
+
 async def test_what_comes_while_a_batch_is_written_waits_in_bounded_number(
     open_sqlite: OpenSqlite, database: Path
 ) -> None:
