@@ -15,6 +15,9 @@ _CLAIMS: Final = [
     "workload",
 ]  # fmt: skip
 
+_Document = tuple[bytes, str]
+"""The text of a document and its ETag."""
+
 
 class Discovery:
     """The endpoints that verifiers and clients configure themselves from."""
@@ -27,17 +30,24 @@ class Discovery:
         self._policies = policies
         self._signing_keys = signing_keys
         self._clock = clock
+        # Composed once per policy set: anybody may ask, and a catalogue can be large.
+        self._composed: tuple[tuple[str, list[str]], _Document] | None = None
 
     async def metadata(self, request: Request) -> Response:
         """Serve the metadata document, the same one at both well-known places."""
-        return _cacheable(request, self.metadata_document())
+        version = self._policies.current().policy_set.version
+        algorithms = self._signing_keys.current().algorithms(self._clock.now())
+        if self._composed is None or self._composed[0] != (version, algorithms):
+            document = _serialized(self.metadata_document(algorithms))
+            self._composed = (version, algorithms), document
+        return _cacheable(request, self._composed[1])
 
     async def jwks(self, request: Request) -> Response:
         """Serve the public keys."""
         document = self._signing_keys.current().jwks(self._clock.now())
-        return _cacheable(request, document)
+        return _cacheable(request, _serialized(document))
 
-    def metadata_document(self) -> dict[str, Any]:
+    def metadata_document(self, algorithms: list[str]) -> dict[str, Any]:
         """Compose the metadata: only what works is advertised, nothing empty."""
         policy_set = self._policies.current().policy_set
         scopes = {scope for service in policy_set.services.values() for scope in service.scopes}
@@ -49,9 +59,7 @@ class Discovery:
             # Required and never empty, though no browser flow exists (OIDC Discovery §3).
             "response_types_supported": ["id_token"],
             "subject_types_supported": ["public"],
-            "id_token_signing_alg_values_supported": self._signing_keys.current().algorithms(
-                self._clock.now()
-            ),
+            "id_token_signing_alg_values_supported": algorithms,
             "grant_types_supported": list(GRANT_TYPES),
             "token_endpoint_auth_methods_supported": ["none"],
             "claims_supported": _CLAIMS,
@@ -61,9 +69,13 @@ class Discovery:
         return {name: value for name, value in document.items() if value != []}
 
 
-def _cacheable(request: Request, document: dict[str, Any]) -> Response:
+def _serialized(document: dict[str, Any]) -> _Document:
     body = json.dumps(document, separators=(",", ":")).encode()
-    etag = f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+    return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
+
+
+def _cacheable(request: Request, document: _Document) -> Response:
+    body, etag = document
     headers = {"etag": etag, "cache-control": "public, max-age=300"}
     known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]
     if etag in known or f"W/{etag}" in known or "*" in known:
