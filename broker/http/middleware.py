@@ -1,7 +1,7 @@
 """Around every request: an id, harmless headers, and an answer even when the broker fails."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -21,10 +21,13 @@ _SECURITY_HEADERS: Final = [
 class RequestEdge:
     """Give every request an `X-Request-Id` and turn what nobody caught into a 500."""
 
-    def __init__(self, app: ASGIApp, draw_id: Callable[[], str]) -> None:
-        """`draw_id` gives a fresh request id."""
+    def __init__(
+        self, app: ASGIApp, draw_id: Callable[[], str], direct: Mapping[str, ASGIApp]
+    ) -> None:
+        """`draw_id` gives a fresh request id; `direct` are endpoints by path that need no router."""
         self._app = app
         self._draw_id = draw_id
+        self._direct = direct
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -34,18 +37,20 @@ class RequestEdge:
         request_id = acceptable_request_id(header_values(scope, b"x-request-id"))
         request_id = request_id or self._draw_id()
         scope.setdefault("state", {})["request_id"] = request_id
-        extra = [(b"x-request-id", request_id.encode()), *_SECURITY_HEADERS]
+        request_header = (b"x-request-id", request_id.encode())
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *extra]
+                headers = message["headers"]
+                message["headers"] = [*headers, request_header, *_SECURITY_HEADERS]
             await send(message)
 
         try:
-            await self._app(scope, receive, send_with_headers)
+            endpoint = self._direct.get(scope["path"], self._app)
+            await endpoint(scope, receive, send_with_headers)
         except Exception:
             logger.exception("a request failed", extra={"request_id": request_id})
             if started:
