@@ -24,7 +24,7 @@ class RequestEdge:
     def __init__(
         self, app: ASGIApp, draw_id: Callable[[], str], direct: Mapping[str, ASGIApp]
     ) -> None:
-        """`draw_id` gives a fresh request id; `direct` are endpoints by path that need no router."""
+        """`draw_id` gives a fresh request id; `direct` are endpoints by path, without a router."""
         self._app = app
         self._draw_id = draw_id
         self._direct = direct
