@@ -4,12 +4,13 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
+from broker.core.broker_service import BROKER_SERVICE, broker_service
 from broker.core.claims import is_printable_ascii
 from broker.core.conditions import Condition
 from broker.core.errors import Problem
 from broker.core.policy import Grants, Service, WorkloadDetail
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import BROKER_SERVICE, Entries, Entry, Model
+from broker.policy_files.entries import Entries, Entry, Model
 from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import ServiceModel
 from broker.policy_files.sentences import did_you_mean
@@ -26,7 +27,14 @@ def build_services(
     entries: Entries, deployment: Deployment, problems: list[Problem]
 ) -> dict[str, Service]:
     """Make the catalogue of the sound entries; what is wrong with others goes to `problems`."""
-    services: dict[str, Service] = {}
+    services: dict[str, Service] = {
+        BROKER_SERVICE: broker_service(
+            deployment.broker_issuer,
+            ttl=deployment.ttl,
+            max_ttl=deployment.max_ttl,
+            signing_alg=_default_signing_alg(deployment),
+        )
+    }
     place_of_audience: dict[str, str] = {}
     for entry in entries.services.values():
         _check_audience(entry, entries, deployment, problems)
@@ -87,9 +95,7 @@ def read_grants(
 def unknown_service(name: str, entries: Entries) -> str | None:
     """Say that no file defines a service, None if one does."""
     known = entries.declared["services"]
-    if name == BROKER_SERVICE:
-        return "the scopes of `broker` itself cannot be granted in this version"
-    if name not in known:
+    if name not in known and name != BROKER_SERVICE:
         return f"there is no service `{name}`{did_you_mean(name, known)}"
     return None
 
@@ -164,11 +170,16 @@ def _signing_alg(
     available = deployment.signing_algorithms
     stated = entry.model.signing_alg
     if stated is None:
-        return DEFAULT_SIGNING_ALG if DEFAULT_SIGNING_ALG in available else available[0]
+        return _default_signing_alg(deployment)
     if stated not in available:
         text = f"the broker has no key for {stated}; `signing.algorithms`: {', '.join(available)}"
         problems.append(entry.problem(("signing_alg",), text))
     return stated
+
+
+def _default_signing_alg(deployment: Deployment) -> str:
+    available = deployment.signing_algorithms
+    return DEFAULT_SIGNING_ALG if DEFAULT_SIGNING_ALG in available else available[0]
 
 
 def _require(entry: Entry[ServiceModel], problems: list[Problem]) -> tuple[Condition, ...]:

@@ -7,6 +7,7 @@ from typing import Final, Generic, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from broker.core.broker_service import BROKER_SERVICE
 from broker.core.errors import Problem
 from broker.policy_files.models import (
     IssuerModel,
@@ -27,7 +28,6 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
     "policies": PolicyModel,
 }
 TESTS: Final = "tests"
-BROKER_SERVICE: Final = "broker"
 IS_EMPTY: Final = "is empty; give it a value or delete it"
 
 _ACCOUNT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")

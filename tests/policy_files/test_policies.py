@@ -96,7 +96,6 @@ def test_a_policy_may_name_an_account_of_the_api_with_grants_of_its_own() -> Non
         ("►ttl: 5m", "a deny policy grants nothing"),
         ("►max_ttl: 5m", "a deny policy grants nothing"),
         ("services: [plain, ►plane]", "did you mean `plain`?"),
-        ("services: [►broker]", "in this version"),
         ("services: ►plain", "must be a list, as in"),
         ("issuer: ►nowhere", "there is no issuer"),
     ],

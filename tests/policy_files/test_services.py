@@ -110,7 +110,7 @@ def test_grants_are_read_against_the_catalogue(grants: str, expected: dict[str, 
     [
         ("{►deploy-apy: [x]}", "did you mean `deploy-api`?"),
         ("{►nothing: []}", "known: deploy-api, plain"),
-        ('{►broker: ["broker:*"]}', "cannot be granted in this version"),
+        ("{broker: [►broker:everything]}", "no scope `broker:everything`"),
         ("{deploy-api: [►deploy:reed]}", "did you mean `deploy:read`?"),
         ("{deploy-api: [admin, ►sudo]}", "known: admin, deploy:read, deploy:write"),
         ("{deploy-api: [►DEPLOY:READ]}", "has no scope"),
@@ -130,3 +130,14 @@ def test_a_grant_outside_the_catalogue_is_refused(marked: str, word: str) -> Non
         f" match: {{repository: acme/web}}, grants: {marked}}}\n",
         word,
     )
+
+
+def test_the_broker_is_a_service_of_its_own_catalogue() -> None:
+    loaded = load_beside_base(
+        'service_accounts: {admin: {grants: {broker: ["broker:policies:*"]}}}'
+    ).policy_set
+
+    assert loaded.services["broker"].audience == BROKER
+    assert loaded.service_accounts["admin"].grants == {
+        "broker": frozenset({"broker:policies:read", "broker:policies:write"})
+    }
