@@ -102,6 +102,17 @@ class Ledger(Protocol):
         ...
 
 
+class TokenRecord(Protocol):
+    """Which service tokens the broker has issued."""
+
+    async def token_was_issued(self, token_id: str) -> bool:
+        """Tell whether a token with this id is on record.
+
+        The id must have been drawn for the same instant as its event's. Raises `Unavailable`.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class SigningKeyRow:
     """A signing key as the store keeps it: the private part wrapped under the master key."""
@@ -125,7 +136,7 @@ class SigningKeyStore(Protocol):
         ...
 
 
-class Store(Ledger, SigningKeyStore, Protocol):
+class Store(Ledger, SigningKeyStore, TokenRecord, Protocol):
     """A whole store."""
 
     async def ready(self) -> bool:

@@ -81,6 +81,12 @@ class SqliteStore:
             lambda connection: sqlite_ledger.read_events(connection, decision_id, after_seq, limit)
         )
 
+    async def token_was_issued(self, token_id: str) -> bool:
+        """Tell whether a token with this id is on record. Raises `Unavailable`."""
+        return await self._read(
+            lambda connection: sqlite_ledger.token_was_issued(connection, token_id)
+        )
+
     async def ready(self) -> bool:
         """Tell whether the store can be written, by a proof that is at most a second old."""
         if 0 <= self._clock.now() - self._proved_at < _READY_SECONDS:

@@ -23,6 +23,13 @@ DELETE FROM spends WHERE key IN
     (SELECT key FROM spends WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
 """
 _APPEND: Final = "INSERT INTO events (seq, body, claims, hash) VALUES (?, ?, ?, ?)"
+# A token's id and that of its event are drawn at one instant and begin with the same milliseconds,
+# so that the index on the events' ids finds the token as well.
+_ISSUED: Final = """
+SELECT 1 FROM events
+WHERE body ->> 'id' >= ?1 AND body ->> 'id' < ?1 || 'g' AND body ->> 'token_id' = ?2
+"""
+_INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
 _EVENTS: Final = "SELECT body, claims, hash FROM events"
 
 
@@ -92,6 +99,12 @@ def read_events(
         found = f"{_EVENTS} WHERE body ->> 'id' = ? AND seq > ? LIMIT ?"
         rows = connection.execute(found, (decision_id, after_seq, limit))
     return [stored_members(body, claims, event_hash) for body, claims, event_hash in rows]
+
+
+def token_was_issued(connection: apsw.Connection, token_id: str) -> bool:
+    """Tell whether an event names this token."""
+    bindings = (token_id[:_INSTANT_LENGTH], token_id)
+    return connection.execute(_ISSUED, bindings).fetchone() is not None
 
 
 def _spend(connection: apsw.Connection, spend: Spend, now: float) -> bool:

@@ -7,6 +7,7 @@ import pytest
 from broker.core.errors import Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import AlreadySpent, Committed, Entry, Spend
+from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.stores.conftest import OpenStore
 from tests.stores.entries import (
@@ -292,3 +293,19 @@ async def test_a_closed_store_refuses_and_says_so(store: ReadableStore) -> None:
 async def test_closing_twice_is_closing_once(store: ReadableStore) -> None:
     await store.close()
     await store.close()
+
+
+# --- Which tokens are on record -------------------------------------------------------------------
+
+
+async def test_a_token_is_on_record_once_its_event_is(store: ReadableStore) -> None:
+    identifiers = UuidV7Identifiers()
+    token_id = identifiers.new(NOW)
+    assert not await store.token_was_issued(token_id)
+
+    await store.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
+
+    assert await store.token_was_issued(token_id)
+    assert not await store.token_was_issued(identifiers.new(NOW))
+    assert not await store.token_was_issued("")
+    assert not await store.token_was_issued("' OR 1=1 --")

@@ -1,0 +1,60 @@
+"""Reading a service token that the broker itself issued for itself (RFC 9068 §4, contract §5)."""
+
+from dataclasses import dataclass
+
+from broker.core.errors import BrokerError, SubjectTokenRefused
+from broker.core.issuer_keys import VerificationKey
+from broker.core.signing_keys import SigningKeySet
+from broker.core.subject_token import parse
+
+
+class OwnTokenRefused(BrokerError):
+    """The token is none of the broker's own, or not for its API, or over."""
+
+
+@dataclass(frozen=True, slots=True)
+class OwnToken:
+    """What a service token for the broker's API says."""
+
+    token_id: str
+    client_id: str
+    scopes: frozenset[str]
+    organization: str | None
+
+
+def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
+    """Verify a token whose issuer and audience are the broker, without any leeway.
+
+    `now` is in seconds since the epoch. Raises `OwnTokenRefused` for everything else, tokens of
+    another `typ` included (attacks row 152).
+    """
+    try:
+        parsed = parse(token)
+    except SubjectTokenRefused as refusal:
+        raise OwnTokenRefused(refusal.description) from None
+    key = _published_key(keys, parsed.key_id, now)
+    if key is None or key.algorithm != parsed.algorithm:
+        raise OwnTokenRefused("signed by none of the broker's keys")
+    if not key.verifies(parsed.signed, parsed.signature):
+        raise OwnTokenRefused("the signature does not hold")
+    claims = parsed.claims
+    if parsed.token_type != "at+jwt" or claims.get("token_type") != "service":
+        raise OwnTokenRefused("of another type than at+jwt")
+    if claims.get("iss") != issuer or claims.get("aud") != issuer:
+        raise OwnTokenRefused("not for the broker's API")
+    if not claims["iat"] <= now < claims["exp"]:
+        raise OwnTokenRefused("not valid now")
+    organization = claims.get("org_id")
+    return OwnToken(
+        token_id=str(claims["jti"]),
+        client_id=str(claims["client_id"]),
+        scopes=frozenset(str(claims.get("scope", "")).split()),
+        organization=None if organization is None else str(organization),
+    )
+
+
+def _published_key(keys: SigningKeySet, key_id: str, now: float) -> VerificationKey | None:
+    for key in keys.keys:
+        if key.key_id == key_id and key.schedule.published(now):
+            return VerificationKey(key_id, key.algorithm, key.private_key.public_key(), key.signer)
+    return None

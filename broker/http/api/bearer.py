@@ -1,0 +1,95 @@
+"""Who calls `/api/v1`: a service token of the broker's own, on record, of a live account.
+
+RFC 6750 §3 says how a refusal reads; the body is an RFC 9457 problem with `code`.
+"""
+
+from dataclasses import dataclass
+
+from starlette.types import Scope
+
+from broker.core import own_token
+from broker.core.broker_service import BROKER_SERVICE
+from broker.core.own_token import OwnToken, OwnTokenRefused
+from broker.http.answers import Answer, Headers, problem_answer
+from broker.http.parameters import header_values
+from broker.ports import Clock, PolicySource, SigningKeySource, TokenRecord
+
+
+class ApiRefused(Exception):
+    """The request is refused; holds the whole answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__("refused")
+        self.answer = answer
+
+
+@dataclass(frozen=True, slots=True)
+class ApiCaller:
+    """The account behind a request to the API, and what it may do there."""
+
+    client_id: str
+    scopes: frozenset[str]
+    organization: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Bearer:
+    """Authenticates and authorizes requests to the API. `issuer` is the broker's own URL."""
+
+    issuer: str
+    signing_keys: SigningKeySource
+    policies: PolicySource
+    record: TokenRecord
+    clock: Clock
+
+    async def require(self, scope: Scope, wanted: str) -> ApiCaller:
+        """Find out who calls and whether it holds the scope `wanted`. Raises `ApiRefused`."""
+        token = self._read(_bearer_token(scope))
+        caller = self._caller(token)
+        if not await self.record.token_was_issued(token.token_id):
+            # Signed with a stolen key, or issued after the backup that was restored (row 153).
+            raise _invalid_token()
+        if wanted not in caller.scopes:
+            challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
+            raise _refused(403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge)
+        return caller
+
+    def _read(self, token: str) -> OwnToken:
+        keys, now = self.signing_keys.current(), self.clock.now()
+        try:
+            return own_token.read(token, keys, self.issuer, now)
+        except OwnTokenRefused:
+            raise _invalid_token() from None
+
+    def _caller(self, token: OwnToken) -> ApiCaller:
+        account = self.policies.current().policy_set.service_accounts.get(token.client_id)
+        if account is None or not account.enabled:
+            raise _invalid_token()
+        # A scope taken from the account since is gone at once.
+        scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
+        return ApiCaller(token.client_id, scopes, token.organization)
+
+
+def _bearer_token(scope: Scope) -> str:
+    values = header_values(scope, b"authorization")
+    if not values:
+        raise _refused(401, "INVALID_API_KEY", "credentials are missing", 'Bearer realm="broker"')
+    scheme, _, token = values[0].partition(" ")
+    if len(values) > 1 or "," in values[0]:
+        # A proxy and the broker could read different ones (attacks row 189).
+        raise _refused(400, "INVALID_REQUEST", "send one Authorization header", None)
+    if scheme.lower() != "bearer":
+        raise _invalid_token()
+    return token.strip()
+
+
+def _invalid_token() -> ApiRefused:
+    challenge = 'Bearer realm="broker", error="invalid_token"'
+    return _refused(401, "INVALID_API_KEY", "the credentials are not good here", challenge)
+
+
+def _refused(status: int, code: str, title: str, challenge: str | None) -> ApiRefused:
+    headers: Headers = [(b"cache-control", b"no-store")]
+    if challenge is not None:
+        headers.append((b"www-authenticate", challenge.encode()))
+    return ApiRefused(problem_answer(status, code, title, headers))
