@@ -46,8 +46,8 @@ def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
         raise OwnTokenRefused("not valid now")
     organization = claims.get("org_id")
     return OwnToken(
-        token_id=str(claims["jti"]),
-        client_id=str(claims["client_id"]),
+        token_id=str(claims.get("jti")),
+        client_id=str(claims.get("client_id")),
         scopes=frozenset(str(claims.get("scope", "")).split()),
         organization=None if organization is None else str(organization),
     )
