@@ -176,7 +176,9 @@ def _pattern(operator: str, operand: object) -> str:
 def _regex(operand: object) -> Regex:
     pattern = _pattern("regex", operand)
     try:
+        # Folding makes a pattern larger; whether the claim folds is not known here.
         compile_regex(pattern)
+        compile_regex(pattern, fold=True)
     except PatternRefused as error:
         raise _Refused(f"not a pattern of RE2: {error}", "regex") from None
     return Regex(pattern)

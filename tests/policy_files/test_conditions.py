@@ -82,6 +82,9 @@ def test_a_pointer_of_two_segments_is_a_condition() -> None:
         pytest.param("{regex: ►'a)|('}", "RE2", id="a regex that closes what it did not open"),
         pytest.param("{regex: ►'(?=a)'}", "RE2", id="look-ahead"),
         pytest.param("{regex: ►'(a)\\1'}", "RE2", id="a back reference"),
+        pytest.param(
+            "{regex: ►'" + "k{999}" * 20 + "'}", "too large", id="too large when it folds case"
+        ),
         pytest.param("{regex: ►'a{2000}'}", "RE2", id="a repetition beyond RE2"),
         pytest.param(f"{{glob: ►{'a' * 1001}}}", "1000", id="a long glob"),
         pytest.param(f"{{regex: ►{'a' * 1001}}}", "1000", id="a long regex"),

@@ -1,6 +1,7 @@
 """What a JWKS document may hold: any bytes, and keys of every kind (attacks rows 4, 13, 31)."""
 
 import json
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -278,3 +279,41 @@ def test_what_a_key_id_says_cannot_break_a_log_line() -> None:
     held = read_jwks(document(jwk, rsa_jwk(rsa_key(), "good")), EVERY_ALGORITHM)
 
     assert held.skipped[0].isprintable()
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        pytest.param(b"", "unreadable: not JSON", id="nothing"),
+        pytest.param(b"<html></html>", "unreadable: not JSON", id="HTML"),
+        pytest.param(document(rsa_jwk(rsa_key()))[:-9], "unreadable: not JSON", id="truncated"),
+        pytest.param(b"[]", "unreadable: not a JSON object", id="a list"),
+        pytest.param(b'{"keys":[],"keys":[]}', "unreadable: a member name", id="a duplicate"),
+        pytest.param(b"{}", "no list 'keys'", id="an object without keys"),
+        pytest.param(b'{"keys":{}}', "no list 'keys'", id="keys that are no list"),
+        pytest.param(b'{"keys":[]}', "holds no usable key", id="an empty set"),
+        pytest.param(document({"kty": "RSA"}), "no usable 'kid'", id="a key without kid alone"),
+        pytest.param(document(*["x"] * 9), "; an entry is not an object", id="junk alone"),
+    ],
+)
+def test_a_document_without_a_usable_key_is_refused(content: bytes, why: str) -> None:
+    """Attacks row 31: what is refused here never replaces the last good set."""
+    with pytest.raises(KeysRefused, match=re.escape(why)) as refused:
+        read_jwks(content, EVERY_ALGORITHM)
+
+    assert str(refused.value).count(";") <= 5
+
+
+def test_keys_that_are_equal_to_no_name_do_not_confuse_the_count() -> None:
+    content = document({"kid": ["k1"], "kty": "RSA"}, {"kid": {}, "kty": 1}, rsa_jwk(rsa_key()))
+
+    assert set(read_jwks(content, EVERY_ALGORITHM).keys) == {"k1"}
+
+
+@pytest.mark.parametrize("bits", [16_384, 20_000])
+def test_an_enormous_key_verifies_nothing_and_raises_nothing(bits: int) -> None:
+    jwk = rsa_jwk(rsa_key()) | {"n": base64url((1 << bits) - 1)}
+
+    key = read_jwks(document(jwk), {"RS256"}).keys["k1"]
+
+    assert not key.verifies(b"signed", bytes(bits // 8))
