@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 import uvicorn
+import uvloop
 
 from broker.bootstrap import Broker, running, uvicorn_config
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
@@ -215,7 +216,8 @@ class RunningBroker:
 
     def _run_loop(self, listener: socket.socket, started: "Future[None]") -> None:
         try:
-            asyncio.run(self._serve(listener, started))
+            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+                runner.run(self._serve(listener, started))
         except BaseException as error:
             if started.done():
                 raise

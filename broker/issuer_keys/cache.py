@@ -172,11 +172,11 @@ class IssuerKeyCache:
         if self._failure is None and self._usable() is not None:
             return SubjectTokenRefused(
                 Reason.KEY_NOT_FOUND,
-                f"issuer '{self._issuer.name}' has no key with the token's 'kid'",
+                "the token's issuer has no key with its 'kid'",
             )
         return Unavailable(
             Reason.ISSUER_UNAVAILABLE,
-            f"the keys of issuer '{self._issuer.name}' cannot be fetched now",
+            "the keys of the token's issuer cannot be fetched now",
             retry_after=max(1, math.ceil(self._wait_left(self._clock.now()))),
         )
 

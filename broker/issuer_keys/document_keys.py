@@ -40,11 +40,11 @@ class DocumentKeys:
         if self._failure is not None:
             raise Unavailable(
                 Reason.ISSUER_UNAVAILABLE,
-                f"the configured keys of issuer '{self._name}' are unusable",
+                "the keys of the token's issuer are unusable",
                 retry_after=_RETRY_AFTER,
             )
         raise SubjectTokenRefused(
-            Reason.KEY_NOT_FOUND, f"issuer '{self._name}' has no key with the token's 'kid'"
+            Reason.KEY_NOT_FOUND, "the token's issuer has no key with its 'kid'"
         )
 
     def status(self) -> IssuerKeyStatus:

@@ -704,3 +704,22 @@ async def test_no_message_holds_the_key_id_of_a_token(
     refusal = await refusal_of(keys, issuer_of(server), "from-a-token")
 
     assert "from-a-token" not in caplog.text + str(refusal) + refusal.description
+
+
+# --- what a caller is told before the signature of its token holds --------------------------------
+
+
+async def test_a_refusal_names_nothing_of_the_configuration(
+    keys: HttpIssuerKeys, server: KeyServer, other_server: KeyServer
+) -> None:
+    other_server.answers[DISCOVERY] = Answer(status=500)
+    refusals = [
+        await refusal_of(keys, issuer_of(server), "unknown"),
+        await refusal_of(keys, issuer_of(other_server), "k1"),
+        await refusal_of(keys, issuer_with_file(document(rsa_jwk(rsa_key()))), "unknown"),
+        await refusal_of(keys, issuer_with_file(b"{}", "empty-file"), "k1"),
+    ]
+
+    for refusal in refusals:
+        assert "gitlab-corp" not in refusal.description
+        assert "empty-file" not in refusal.description

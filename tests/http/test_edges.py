@@ -1,0 +1,119 @@
+"""Around every request: ids, headers, problems, and an answer when the broker itself fails."""
+
+import logging
+
+import httpx
+import pytest
+from starlette.types import Receive, Scope, Send
+
+from broker.http.middleware import RequestEdge
+from tests.http.asgi import Sent, a_scope, call, receiving
+from tests.running_broker import RunningBroker
+
+EVERYWHERE = [
+    "/oauth/token",
+    "/api/v1/auth/token",
+    "/.well-known/jwks.json",
+    "/.well-known/openid-configuration",
+    "/healthz",
+    "/readyz",
+    "/no-such-place",
+]
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_every_answer_has_the_harmless_headers(broker: RunningBroker, path: str) -> None:
+    answer = broker.request("GET", path, headers={"origin": "https://evil.example"})
+
+    assert len(answer.headers["x-request-id"]) == 36
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+    assert "server" not in answer.headers
+    assert "access-control-allow-origin" not in answer.headers
+    assert "set-cookie" not in answer.headers
+
+
+@pytest.mark.parametrize("path", EVERYWHERE)
+def test_every_answer_keeps_a_harmless_request_id(broker: RunningBroker, path: str) -> None:
+    answer = broker.request("GET", path, headers={"x-request-id": "job-42"})
+
+    assert answer.headers["x-request-id"] == "job-42"
+
+
+@pytest.mark.parametrize("path", ["/", "/admin", "/healthz/", "/.well-known", "/docs", "/oauth"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_unknown_place_is_a_problem(broker: RunningBroker, method: str, path: str) -> None:
+    answer = broker.request(method, path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json() == {
+        "type": "about:blank",
+        "title": "there is no such endpoint",
+        "status": 404,
+        "code": "NOT_FOUND",
+    }
+
+
+@pytest.mark.parametrize("path", ["/healthz", "/.well-known/jwks.json"])
+def test_a_method_that_a_place_does_not_take_is_a_problem(broker: RunningBroker, path: str) -> None:
+    answer = broker.request("DELETE", path)
+
+    assert answer.status_code == 405
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert "GET" in answer.headers["allow"]
+    assert answer.json()["code"] == "INVALID_REQUEST"
+
+
+async def failing(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app with a fault before it answers."""
+    raise RuntimeError("the fault itself")
+
+
+async def failing_late(scope: Scope, receive: Receive, send: Send) -> None:
+    """An app with a fault in the middle of its answer."""
+    await send({"type": "http.response.start", "status": 200, "headers": []})
+    raise RuntimeError("the fault itself")
+
+
+async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    sent = await call(RequestEdge(failing, lambda: "drawn-id"), a_scope())
+
+    assert sent.status == 500
+    assert sent.headers[b"x-request-id"] == b"drawn-id"
+    assert sent.headers[b"cache-control"] == b"no-store"
+    assert b"server_error" in sent.body
+    assert b"fault" not in sent.body
+    (record,) = caplog.records
+    assert record.levelno == logging.ERROR
+    assert "the fault itself" in caplog.text
+    assert vars(record)["request_id"] == "drawn-id"
+
+
+async def test_an_answer_that_has_begun_is_broken_off() -> None:
+    sent = Sent()
+    edge = RequestEdge(failing_late, lambda: "drawn-id")
+
+    with pytest.raises(RuntimeError):
+        await edge(a_scope(), receiving(), sent.send)
+
+    assert [message["type"] for message in sent.messages] == ["http.response.start"]
+
+
+async def test_what_is_no_request_passes_through() -> None:
+    seen: list[str] = []
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["type"])
+
+    await RequestEdge(app, lambda: "drawn-id")({"type": "lifespan"}, receiving(), Sent().send)
+
+    assert seen == ["lifespan"]
+
+
+def test_a_request_that_is_no_http_gets_no_further(broker: RunningBroker) -> None:
+    answer = httpx.get(broker.url, headers={"host": "evil.example"}, trust_env=False)
+
+    assert answer.status_code == 404
