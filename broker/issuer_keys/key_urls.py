@@ -3,11 +3,11 @@
 `httpx.URL` reads them, as it also connects: no second parser can see another host in them.
 """
 
-import ipaddress
 from typing import Final
 
 import httpx
 
+from broker.core.loopback import is_loopback
 from broker.issuer_keys.key_fetch import FetchFailed
 
 _DISCOVERY_PATH: Final = "/.well-known/openid-configuration"
@@ -31,7 +31,7 @@ def configured(url: str, *, broker_on_loopback: bool) -> httpx.URL:
         return read
     if read.scheme != "http":
         raise FetchFailed(f"{_quoted(url)} is not https")
-    if not (broker_on_loopback and _is_loopback(read.host)):
+    if not (broker_on_loopback and is_loopback(read.host)):
         raise FetchFailed(
             f"{_quoted(url)} is not https; plain http is for loopback, while the broker is on"
             " loopback itself"
@@ -62,15 +62,6 @@ def discovered(jwks_uri: object, issuer_url: str, *, broker_on_loopback: bool) -
             " is meant, configure it as the issuer's jwks_uri"
         )
     return read
-
-
-def _is_loopback(host: str) -> bool:
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _quoted(text: str) -> str:

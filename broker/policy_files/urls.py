@@ -1,8 +1,9 @@
 """What a URL in the policy files may be."""
 
-import ipaddress
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
+
+from broker.core.loopback import is_loopback
 
 MAX_URL_LENGTH: Final = 2000
 
@@ -19,16 +20,6 @@ def split(url: str) -> SplitResult | None:
     except ValueError:
         return None
     return parts if parts.scheme and parts.hostname else None
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is this machine by name or number."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def fetch_fault(url: str, *, http_on_loopback: bool) -> str | None:

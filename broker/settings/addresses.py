@@ -16,8 +16,6 @@ _HOST_AND_PORT: Final = re.compile(r"(\[[^\[\]]*\]|[^:\[\]]*)(?::(0|[1-9][0-9]{0
 _LABEL: Final = r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _HOST_NAME: Final = re.compile(rf"{_LABEL}(?:\.{_LABEL})*")
 _PATH: Final = re.compile(r"(?:/[A-Za-z0-9._~-]+)*")
-_LOOPBACK_V4: Final = ipaddress.ip_network("127.0.0.0/8")
-_LOOPBACK_V6: Final = ipaddress.ip_address("::1")
 
 
 def issuer_url(text: str) -> str:
@@ -86,20 +84,6 @@ def host_of(issuer: str) -> str:
     """Give the host of an issuer that `issuer_url` accepted, without brackets."""
     found = _HOST_AND_PORT.fullmatch(issuer.split("/")[2])
     return found[1].strip("[]") if found else ""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether an address stays on this machine.
-
-    An IPv4 address inside an IPv6 one does not count: systems differ in where it leads.
-    """
-    if host == "localhost":
-        return True
-    try:
-        address = ipaddress.ip_address(host)
-    except ValueError:
-        return False
-    return address == _LOOPBACK_V6 or address in _LOOPBACK_V4
 
 
 def network(text: str) -> ipaddress.IPv4Network | ipaddress.IPv6Network:

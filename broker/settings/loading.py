@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Final
 
 from broker.core.errors import ConfigurationError, Problem
+from broker.core.loopback import is_loopback
 from broker.settings import keys, rules
-from broker.settings.addresses import default_issuer, host_of, is_loopback
+from broker.settings.addresses import default_issuer, host_of
 from broker.settings.model import (
     AuditSettings,
     MetricsSettings,

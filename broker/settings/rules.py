@@ -2,8 +2,9 @@
 
 from broker.core.durations import duration_text
 from broker.core.errors import Problem
+from broker.core.loopback import is_loopback
 from broker.settings import keys
-from broker.settings.addresses import host_of, is_loopback
+from broker.settings.addresses import host_of
 from broker.settings.files import file_fault, folder_fault
 from broker.settings.model import Settings
 from broker.settings.reading import Reading

@@ -8,9 +8,10 @@ from urllib.parse import urlsplit, urlunsplit
 
 import uvicorn
 
+from broker.core.loopback import is_loopback
 from broker.testing.fake_issuer import FakeIssuer
 from broker.testing.issuer_app import ASGIApp, Message, Receive, Send, issuer_app, respond
-from broker.testing.loopback import base_url, is_loopback, listen_on
+from broker.testing.loopback import base_url, listen_on
 
 
 class IssuerServer:

@@ -1,25 +1,16 @@
 """Loopback addresses: fake platforms are reachable from this machine alone (attacks row 186)."""
 
-import ipaddress
 import socket
 from typing import Final
 from urllib.parse import urlsplit
+
+from broker.core.loopback import is_loopback
 
 _MAX_PORT: Final = 65_535
 
 
 class NotLoopback(ValueError):
     """An address that is not on loopback, or no address at all; the message says which."""
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a host is a loopback address, in digits, or `localhost`."""
-    if host == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def split_listen(listen: str) -> tuple[str, int]:
