@@ -13,8 +13,9 @@ from broker.core.signing_keys import SigningKey
 
 MAX_TOKEN_BYTES: Final = 4096
 
-# Dropped whole, in this order, while a token is too large; nothing is ever cut.
-_OPTIONAL: Final = ("workload", "metadata", "policy", "act")
+# Dropped whole, in this order, while a token is too large; nothing is ever cut. What a job can
+# inflate goes first, so that no branch name pushes out the metadata that a service decides by.
+_OPTIONAL: Final = ("workload", "act", "policy", "metadata")
 
 
 def claims_for(

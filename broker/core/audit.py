@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, fields
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -222,11 +222,6 @@ def rfc3339(instant: float) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds."""
     moment = datetime.fromtimestamp(instant, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def with_duration(event: AuditEvent, seconds: float) -> AuditEvent:
-    """Note how long the decision took."""
-    return replace(event, duration_ms=round(seconds * 1000, 3))
 
 
 def _sorted(value: object) -> object:

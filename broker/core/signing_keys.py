@@ -46,8 +46,9 @@ class SigningSchedule:
         return self.publish_at <= now and (self.remove_at is None or now < self.remove_at)
 
     def signs(self, now: float) -> bool:
-        """Tell whether the key may sign."""
-        return self.sign_from <= now and (self.sign_until is None or now < self.sign_until)
+        """Tell whether the key may sign: never while verifiers are not shown it (row 127)."""
+        began = self.sign_from <= now and self.published(now)
+        return began and (self.sign_until is None or now < self.sign_until)
 
 
 @dataclass(frozen=True, slots=True)

@@ -231,6 +231,15 @@ def test_an_absent_claim_does_not_escape_a_deny_with_not(environment: Any) -> No
     assert denied(decision) is Reason.DENIED_BY_POLICY
 
 
+@pytest.mark.parametrize("event", ["pull_request", "workflow_run", None, ...])
+def test_the_guard_keeps_a_policy_from_events_it_does_not_name(event: Any) -> None:
+    policy_set = a_policy_set(a_policy("web"))
+
+    decision = the_decision(policy_set, github_claims(event_name=event))
+
+    assert denied(decision) is Reason.NO_POLICY_MATCHED
+
+
 def test_a_deny_policy_is_under_no_guard() -> None:
     policy = a_policy("web", {"repository": "acme/web", "event_name": "pull_request"})
     no_forks = a_deny_policy("no-forks", {"event_name": Glob("pull_request*")})
