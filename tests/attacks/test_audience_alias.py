@@ -18,7 +18,7 @@ SPELLINGS: list[dict[str, Any]] = [
 ]
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(SPELLINGS, 2), ids=repr)
+@pytest.mark.parametrize(("first", "second"), list(permutations(SPELLINGS, 2)), ids=repr)
 def test_a_service_counts_once_however_it_is_spelled(
     live_broker: RunningBroker, first: dict[str, Any], second: dict[str, Any]
 ) -> None:

@@ -5,6 +5,7 @@ import json
 from typing import Any
 from urllib.parse import urlencode
 
+import httpx
 import pytest
 
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
@@ -93,7 +94,13 @@ def test_multipart_is_refused_unparsed(live_broker: RunningBroker) -> None:
     bomb = {f"part-{number}": (None, "x") for number in range(500)}
 
     for files in (parts, bomb):
-        answer = live_broker.request("POST", "/oauth/token", files=files)
+        multipart = httpx.Request("POST", live_broker.url, files=files)
+        answer = live_broker.request(
+            "POST",
+            "/oauth/token",
+            content=multipart.read(),
+            headers={"content-type": multipart.headers["content-type"]},
+        )
         assert_refused(live_broker, answer, "malformed_request")
 
 

@@ -37,7 +37,7 @@ DOORS: dict[str, Door] = {
 }
 
 
-@pytest.mark.parametrize(("first", "second"), permutations(DOORS, 2))
+@pytest.mark.parametrize(("first", "second"), list(permutations(DOORS, 2)))
 def test_a_token_is_spent_for_every_door(
     live_broker: RunningBroker, first: str, second: str
 ) -> None:

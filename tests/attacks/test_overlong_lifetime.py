@@ -1,21 +1,26 @@
 """Row 40: a token that lives for years, good for whoever finds it."""
 
+from typing import Any
+
 import pytest
 
 from broker.testing import FakeIssuer, github_claims, gitlab_claims
 from tests.attacks.refusals import assert_refused
-from tests.running_broker import AUDIENCE, NOW, OCTO_REPO, RunningBroker
+from tests.running_broker import AUDIENCE, BUILDKITE, GITHUB, NOW, RunningBroker
 from tests.service_tokens import verified
 
-BUILD = {"sub": "organization:octo", "organization_id": "7b9a3c52-0000-4000-8000-000000000001"}
+CLAIMS: dict[str, dict[str, Any]] = {
+    GITHUB: github_claims(repository="octo-org/octo-repo", repository_id="456789"),
+    BUILDKITE: {
+        "sub": "organization:octo",
+        "organization_id": "7b9a3c52-0000-4000-8000-000000000001",
+    },
+}
 TEN_YEARS = 10 * 365 * 24 * 3600
 
 
 def token_living(issuer: FakeIssuer, seconds: int) -> str:
-    claims = {
-        "https://token.actions.githubusercontent.com": github_claims(**OCTO_REPO),
-        "https://agent.buildkite.com": BUILD,
-    }.get(issuer.url, gitlab_claims())
+    claims = CLAIMS.get(issuer.url) or gitlab_claims()
     return issuer.token(claims, audience=AUDIENCE, lifetime=seconds)
 
 

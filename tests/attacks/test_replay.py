@@ -1,8 +1,8 @@
 """Row 43: a CI token from a log or a stolen runner, presented once more."""
 
-from broker.testing import github_claims
+from tests.attacks.hand_made_tokens import payload_of
 from tests.attacks.refusals import assert_refused
-from tests.running_broker import AUDIENCE, OCTO_REPO, RunningBroker
+from tests.running_broker import AUDIENCE, RunningBroker
 from tests.service_tokens import verified
 
 
@@ -31,7 +31,7 @@ def test_another_service_does_not_make_it_another_token(live_broker: RunningBrok
 
 
 def test_the_id_counts_not_the_text(live_broker: RunningBroker) -> None:
-    claims = live_broker.github.claims(github_claims(**OCTO_REPO), audience=AUDIENCE)
+    claims = payload_of(live_broker)
     verified(live_broker, live_broker.exchange(live_broker.github.token(claims, audience=AUDIENCE)))
 
     signed_anew = live_broker.github.token(claims | {"run_attempt": "2"}, audience=AUDIENCE)

@@ -113,8 +113,14 @@ def test_a_body_that_comes_byte_by_byte_is_not_either() -> None:
 
 @pytest.mark.parametrize(
     "headers",
-    [[], [(b"content-type", b"text/plain")], [FORM, FORM], [FORM, (b"content-encoding", b"gzip")]],
-    ids=["none", "another", "two", "compressed"],
+    [
+        [],
+        [(b"content-type", b"text/plain")],
+        [(FORM[0], FORM[1] + b"; charset=utf-7")],
+        [FORM, FORM],
+        [FORM, (b"content-encoding", b"gzip")],
+    ],
+    ids=["none", "another", "another charset", "two", "compressed"],
 )
 async def test_a_body_of_another_kind_is_not_read(headers: list[tuple[bytes, bytes]]) -> None:
     async def nothing_is_read() -> Message:

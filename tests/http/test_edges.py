@@ -2,10 +2,10 @@
 
 import logging
 
-import httpx
 import pytest
 from starlette.types import Receive, Scope, Send
 
+from broker.http.answers import Answer
 from broker.http.middleware import RequestEdge
 from tests.http.asgi import Sent, a_scope, call, receiving
 from tests.running_broker import RunningBroker
@@ -79,7 +79,7 @@ async def failing_late(scope: Scope, receive: Receive, send: Send) -> None:
 async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    sent = await call(RequestEdge(failing, lambda: "drawn-id"), a_scope())
+    sent = await call(RequestEdge(failing, lambda: "drawn-id", {}), a_scope())
 
     assert sent.status == 500
     assert sent.headers[b"x-request-id"] == b"drawn-id"
@@ -94,12 +94,26 @@ async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
 
 async def test_an_answer_that_has_begun_is_broken_off() -> None:
     sent = Sent()
-    edge = RequestEdge(failing_late, lambda: "drawn-id")
+    edge = RequestEdge(failing_late, lambda: "drawn-id", {})
 
     with pytest.raises(RuntimeError):
         await edge(a_scope(), receiving(), sent.send)
 
     assert [message["type"] for message in sent.messages] == ["http.response.start"]
+
+
+async def test_a_busy_endpoint_may_be_reached_directly() -> None:
+    seen: list[str] = []
+
+    async def endpoint(scope: Scope, receive: Receive, send: Send) -> None:
+        seen.append(scope["path"])
+        await Answer(200, b"")(scope, receive, send)
+
+    edge = RequestEdge(failing, lambda: "drawn-id", {"/oauth/token": endpoint})
+
+    assert (await call(edge, a_scope())).status == 200
+    assert (await call(edge, a_scope(path="/oauth/tokens"))).status == 500
+    assert seen == ["/oauth/token"]
 
 
 async def test_what_is_no_request_passes_through() -> None:
@@ -108,12 +122,6 @@ async def test_what_is_no_request_passes_through() -> None:
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         seen.append(scope["type"])
 
-    await RequestEdge(app, lambda: "drawn-id")({"type": "lifespan"}, receiving(), Sent().send)
+    await RequestEdge(app, lambda: "drawn-id", {})({"type": "lifespan"}, receiving(), Sent().send)
 
     assert seen == ["lifespan"]
-
-
-def test_a_request_that_is_no_http_gets_no_further(broker: RunningBroker) -> None:
-    answer = httpx.get(broker.url, headers={"host": "evil.example"}, trust_env=False)
-
-    assert answer.status_code == 404

@@ -1,36 +1,17 @@
 """Liveness and readiness, with the status alone."""
 
+from pathlib import Path
+
 import pytest
+from starlette.requests import Request
 
 from broker.core.signing_keys import SigningKeySet
 from broker.http.health import Health
-from broker.ports import Committed, Entry, SigningKeyRow
+from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.grants.ports_in_memory import HeldSigningKeys
 from tests.http.asgi import a_scope, receiving
 from tests.running_broker import RunningBroker
-
-
-class StoreThatIsReady:
-    """A store of which only readiness is asked."""
-
-    def __init__(self, *, ready: bool) -> None:
-        self._ready = ready
-
-    async def commit(self, entry: Entry) -> Committed:
-        raise NotImplementedError
-
-    async def signing_key_rows(self) -> list[SigningKeyRow]:
-        raise NotImplementedError
-
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
-        raise NotImplementedError
-
-    async def ready(self) -> bool:
-        return self._ready
-
-    async def close(self) -> None:
-        raise NotImplementedError
 
 
 @pytest.mark.parametrize(("path", "status"), [("/healthz", "ok"), ("/readyz", "ready")])
@@ -46,12 +27,13 @@ def test_a_broker_that_serves_says_so(
         assert answer.json() == {"status": status}
 
 
-async def test_a_broker_without_a_key_to_sign_with_is_not_ready() -> None:
-    health = Health(StoreThatIsReady(ready=True), HeldSigningKeys(SigningKeySet(())), FrozenClock())
-
-    from starlette.requests import Request  # noqa: PLC0415
+async def test_a_broker_without_a_key_to_sign_with_is_not_ready(tmp_path: Path) -> None:
+    clock = FrozenClock()
+    store = await SqliteStore.open(tmp_path / "broker.db", clock)
+    health = Health(store, HeldSigningKeys(SigningKeySet(())), clock)
 
     answer = await health.readyz(Request(a_scope("GET", "/readyz"), receiving()))
 
+    await store.close()
     assert answer.status_code == 503
     assert answer.body == b'{"status":"unready"}'

@@ -1,5 +1,7 @@
 """What the token endpoint answers, grant by grant (RFC 6749 §5, RFC 8693 §2.2)."""
 
+from collections.abc import Iterator
+
 import pytest
 
 from broker.core.vocabulary import (
@@ -10,7 +12,16 @@ from broker.core.vocabulary import (
 )
 from tests.running_broker import RunningBroker
 from tests.service_tokens import DEPLOY_API, verified
+from tests.special_brokers import special_broker
 
+MORE_POLICIES = """\
+services:
+  registry: {audience: https://registry.example.com}
+service_accounts:
+  deploy-all: {grants: {deploy-api: [deploy:read], registry: []}}
+policies:
+  octo-all: {service_account: deploy-all, issuer: github, match: {repository_id: 456789}}
+"""
 PATHS = ["/oauth/token", "/api/v1/auth/token"]
 
 
@@ -162,20 +173,24 @@ def test_no_other_spelling_of_the_path_is_served_or_redirected(
     assert "location" not in answer.headers
 
 
-def test_a_choice_of_accounts_is_listed(tmp_path_factory: pytest.TempPathFactory) -> None:
-    more = """\
-service_accounts:
-  deploy-all: {grants: {deploy-api: [deploy:read]}}
-policies:
-  octo-all: {service_account: deploy-all, issuer: github, match: {repository_id: 456789}}
-"""
-    from tests.special_brokers import special_broker  # noqa: PLC0415
+@pytest.fixture(scope="module")
+def with_more(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    with special_broker(tmp_path_factory.mktemp("broker"), MORE_POLICIES) as broker:
+        yield broker
 
-    with special_broker(tmp_path_factory.mktemp("broker"), more) as broker:
-        answer = broker.exchange(broker.github_token(), scope="deploy:read")
 
-        assert answer.status_code == 400
-        assert answer.json()["reason"] == "ambiguous_account"
-        assert answer.json()["service_accounts"] == ["deploy-all", "deploy-web"]
-        chosen = broker.exchange(broker.github_token(), client_id="deploy-all")
-        assert verified(broker, chosen)["client_id"] == "deploy-all"
+def test_a_choice_of_accounts_is_listed(with_more: RunningBroker) -> None:
+    answer = with_more.exchange(with_more.github_token(), scope="deploy:read")
+
+    assert answer.status_code == 400
+    assert answer.json()["reason"] == "ambiguous_account"
+    assert answer.json()["service_accounts"] == ["deploy-all", "deploy-web"]
+    chosen = with_more.exchange(with_more.github_token(), client_id="deploy-all")
+    assert verified(with_more, chosen)["client_id"] == "deploy-all"
+
+
+def test_an_absent_scope_is_left_out_not_null(with_more: RunningBroker) -> None:
+    answer = with_more.exchange(with_more.github_token(), audience="registry")
+
+    verified(with_more, answer, audience="https://registry.example.com")
+    assert "scope" not in answer.json()
