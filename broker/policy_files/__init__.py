@@ -12,6 +12,7 @@ from broker.policy_files.deployment import (
 )
 from broker.policy_files.folder import read_attachment, read_folder, read_paths
 from broker.policy_files.policy_tests import Expectation, PolicyTest
+from broker.policy_files.run_tests import PolicyTestResult, refuse_failed, run
 
 __all__ = [
     "Attachment",
@@ -19,9 +20,12 @@ __all__ = [
     "Expectation",
     "LoadedPolicies",
     "PolicyTest",
+    "PolicyTestResult",
     "load",
     "load_paths",
     "load_texts",
+    "refuse_failed",
+    "run",
 ]
 
 

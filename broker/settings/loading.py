@@ -42,8 +42,8 @@ def load(
 
     An option wins over a variable, a variable over the file. Without `config_file`, `broker.yaml`
     in the working directory is read if it is there. `listen` is `HOST:PORT`; store and master key
-    lie in `data_dir` unless they are configured; `dev` demands loopback. What is not `serving` needs no
-    master key and no policies on this machine. Raises `ConfigurationError` with every problem: its
+    lie in `data_dir` unless they are configured; `dev` demands loopback. What is not `serving`
+    needs no master key and no policies here. Raises `ConfigurationError` with every problem: its
     `file` is the file's name as given, or a variable's or option's with line 0.
     """
     file = config_file or Path(DEFAULT_FILE)
