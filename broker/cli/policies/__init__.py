@@ -2,7 +2,7 @@
 
 import typer
 
-from broker.cli.policies import test_command
+from broker.cli.policies import schema_command, test_command
 
 app = typer.Typer(
     help="Check, test and explain policy files; no server is needed.",
@@ -11,3 +11,4 @@ app = typer.Typer(
 )
 
 app.command("test")(test_command.run_tests)
+app.command("schema")(schema_command.schema)
