@@ -16,11 +16,10 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from broker import logs
+from broker import logs, policy_files
 from broker.core.audit import ChainedEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import ConfigurationError, Problem
-from broker.core.policy import PolicySet
 from broker.core.refusal_counts import RefusalCounts
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.token_exchange import TokenExchange
@@ -29,7 +28,6 @@ from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.policy_files import load as load_policies
 from broker.ports import Clock
 from broker.settings import Settings
 from broker.settings import load as load_settings
@@ -78,7 +76,7 @@ async def running(
     clock = clock or SystemClock()
     identifiers = UuidV7Identifiers()
     async with AsyncExitStack() as stack:
-        policies = HeldPolicies(IndexedPolicies.of(_load_policies(settings, dev_issuers)))
+        policies = HeldPolicies(_load_policies(settings, dev_issuers, clock.now()))
         sink = _print_event if settings.audit.stdout else None
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
@@ -211,15 +209,29 @@ async def _open_keyring(settings: Settings, store: SqliteStore, clock: Clock) ->
     return await Keyring.open(store, master_key, settings.signing.algorithms, clock)
 
 
-def _load_policies(settings: Settings, dev_issuers: Mapping[str, str] | None) -> PolicySet:
-    return load_policies(
+def _load_policies(
+    settings: Settings, dev_issuers: Mapping[str, str] | None, now: float
+) -> IndexedPolicies:
+    """Load the policies and run the tests in them: a set whose tests fail does not load."""
+    loaded = policy_files.load(
         settings.policies,
         broker_issuer=settings.issuer,
         token_defaults=(settings.tokens.ttl, settings.tokens.max_ttl),
         signing_algorithms=settings.signing.algorithms,
         loopback=settings.loopback,
         dev_issuers=dev_issuers,
-    ).policy_set
+    )
+    policies = IndexedPolicies.of(loaded.policy_set)
+    results = policy_files.run(loaded, now, policies=policies)
+    policy_files.refuse_failed(results)
+    for result in results:
+        if result.lapsed:
+            test = result.test
+            logger.warning(
+                "a test of the policies has lapsed",
+                extra={"place": test.place, "test": test.name, "fault": result.fault},
+            )
+    return policies
 
 
 def _print_event(event: ChainedEvent) -> None:

@@ -10,8 +10,9 @@ from broker.policy_files.deployment import (
     ReadAttachment,
     no_attachments,
 )
-from broker.policy_files.folder import read_attachment, read_folder
+from broker.policy_files.folder import read_attachment, read_folder, read_paths
 from broker.policy_files.policy_tests import Expectation, PolicyTest
+from broker.policy_files.run_tests import PolicyTestResult, refuse_failed, run
 
 __all__ = [
     "Attachment",
@@ -19,8 +20,12 @@ __all__ = [
     "Expectation",
     "LoadedPolicies",
     "PolicyTest",
+    "PolicyTestResult",
     "load",
+    "load_paths",
     "load_texts",
+    "refuse_failed",
+    "run",
 ]
 
 
@@ -40,6 +45,28 @@ def load(
     and `dev-gitlab`. Raises `ConfigurationError` with all problems of all files.
     """
     texts, unread = read_folder(folder, dev=dev_issuers is not None)
+    deployment = Deployment(
+        broker_issuer,
+        *token_defaults,
+        tuple(signing_algorithms),
+        loopback,
+        dict(dev_issuers or {}),
+        read_attachment,
+    )
+    return build(texts, deployment, unread)
+
+
+def load_paths(
+    paths: Sequence[Path],
+    *,
+    broker_issuer: str,
+    token_defaults: tuple[int, int],
+    signing_algorithms: Sequence[str],
+    loopback: bool,
+    dev_issuers: Mapping[str, str] | None = None,
+) -> LoadedPolicies:
+    """Load policy files named one by one, and folders, as one set. Otherwise like `load`."""
+    texts, unread = read_paths(paths, dev=dev_issuers is not None)
     deployment = Deployment(
         broker_issuer,
         *token_defaults,

@@ -3,7 +3,7 @@
 import errno
 import os
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
@@ -14,6 +14,8 @@ from broker.yaml_document import MAX_BYTES
 SUFFIXES: Final = (".yaml", ".yml")
 DEV_FOLDER: Final = "dev"
 MAX_ATTACHMENT_BYTES: Final = 1 << 20
+
+_NOTHING: Final = "there is no such file or folder"
 
 
 def read_folder(folder: Path, *, dev: bool) -> tuple[dict[str, bytes], list[Problem]]:
@@ -42,6 +44,30 @@ def read_folder(folder: Path, *, dev: bool) -> tuple[dict[str, bytes], list[Prob
     return texts, problems
 
 
+def read_paths(paths: Sequence[Path], *, dev: bool) -> tuple[dict[str, bytes], list[Problem]]:
+    """Read single policy files, and folders as `read_folder` does; each file once.
+
+    Raises `ConfigurationError` for paths where there is nothing.
+    """
+    absent = [Problem(str(path), 0, 0, _NOTHING) for path in paths if not path.exists()]
+    if absent:
+        raise ConfigurationError(absent)
+    texts: dict[str, bytes] = {}
+    problems: list[Problem] = []
+    for path in paths:
+        if path.is_dir():
+            found, unread = read_folder(path, dev=dev)
+            texts |= found
+            problems += unread
+        else:
+            try:
+                texts[path.as_posix()] = _content(path, MAX_BYTES)
+            except OSError as error:
+                text = f"cannot be read: {error.strerror}"
+                problems.append(Problem(path.as_posix(), 0, 0, text))
+    return _each_once(texts), problems
+
+
 def read_attachment(file: str, name: str) -> Attachment:
     """Read a file named in a policy file, relative to that file. Raises `OSError`."""
     path = Path(file).parent / name
@@ -49,6 +75,13 @@ def read_attachment(file: str, name: str) -> Attachment:
     if len(content) > MAX_ATTACHMENT_BYTES:
         raise OSError(errno.EFBIG, f"larger than {MAX_ATTACHMENT_BYTES} bytes")
     return Attachment(str(path.absolute()), content)
+
+
+def _each_once(texts: dict[str, bytes]) -> dict[str, bytes]:
+    """Leave out a file that is here under another spelling of its path."""
+    spelling = {os.path.realpath(file): file for file in reversed(texts)}
+    kept = frozenset(spelling.values())
+    return {file: text for file, text in texts.items() if file in kept}
 
 
 def _candidates(folder: Path, problems: list[Problem], skip: Path | None) -> Iterator[Path]:

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from broker.core.durations import seconds_of
+from broker.policy_files.schema_parts import DATE, duration
 
 MAX_TTL: Final = 86_400
 MAX_TOKEN_LIFETIME: Final = 30 * 86_400
@@ -52,17 +53,15 @@ def _asked_lifetime(value: object) -> int:
     return seconds_of(value, minimum=1, maximum=MAX_ASKED_LIFETIME)
 
 
-_DURATION_SCHEMA: Final = {"type": "string", "pattern": "^[0-9]+[smhd]$"}
-
-Ttl = Annotated[int, BeforeValidator(_ttl), WithJsonSchema(_DURATION_SCHEMA)]
-TokenLifetime = Annotated[int, BeforeValidator(_token_lifetime), WithJsonSchema(_DURATION_SCHEMA)]
-Expiry = Annotated[
-    float, BeforeValidator(_expiry), WithJsonSchema({"type": "string", "format": "date"})
+Ttl = Annotated[int, BeforeValidator(_ttl), WithJsonSchema(duration(MAX_TTL))]
+TokenLifetime = Annotated[
+    int, BeforeValidator(_token_lifetime), WithJsonSchema(duration(MAX_TOKEN_LIFETIME))
 ]
+Expiry = Annotated[float, BeforeValidator(_expiry), WithJsonSchema(DATE)]
 AskedLifetime = Annotated[
     int,
     BeforeValidator(_asked_lifetime),
-    WithJsonSchema({"anyOf": [_DURATION_SCHEMA, {"type": "integer", "minimum": 1}]}),
+    WithJsonSchema({"anyOf": [duration(MAX_ASKED_LIFETIME), {"type": "integer", "minimum": 1}]}),
 ]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=1000)]
 Match = dict[str, object]

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Problem, Reason
+from broker.core.typical_claims import TYPICAL_EVENTS
 from broker.policy_files.entries import Entries, Entry
 from broker.policy_files.models import ExpectedPermitModel, PolicyTestModel
 from broker.policy_files.sentences import did_you_mean, sentence
@@ -45,8 +46,18 @@ class PolicyTest:
     claims: Mapping[str, object]
     request: DecisionRequest
     expect: Expectation
-    place: str
-    """`file:line`."""
+    file: str
+    line: int
+    column: int
+
+    @property
+    def place(self) -> str:
+        """`file:line`."""
+        return f"{self.file}:{self.line}"
+
+    def problem(self, message: str) -> Problem:
+        """Describe a fault of the test as a whole."""
+        return Problem(self.file, self.line, self.column, message)
 
 
 def build_tests(entries: Entries, problems: list[Problem]) -> tuple[PolicyTest, ...]:
@@ -58,9 +69,10 @@ def build_tests(entries: Entries, problems: list[Problem]) -> tuple[PolicyTest, 
         if model.issuer not in known:
             text = f"there is no issuer `{model.issuer}`{did_you_mean(model.issuer, known)}"
             problems.append(entry.problem(("issuer",), text))
+        _check_base(entry, entries, problems)
         expect = _expectation(entry, problems)
         if expect is not None:
-            place = f"{entry.document.file}:{entry.document.place(entry.path)[0]}"
+            line, column = entry.document.place(entry.path)
             tests.append(
                 PolicyTest(
                     name=model.name,
@@ -69,10 +81,28 @@ def build_tests(entries: Entries, problems: list[Problem]) -> tuple[PolicyTest, 
                     claims=model.claims,
                     request=_request(model),
                     expect=expect,
-                    place=place,
+                    file=entry.document.file,
+                    line=line,
+                    column=column,
                 )
             )
     return tuple(tests)
+
+
+def _check_base(entry: Entry[PolicyTestModel], entries: Entries, problems: list[Problem]) -> None:
+    """Report a base that names no event of the issuer's platform."""
+    base = entry.model.base
+    issuer = entries.issuers.get(entry.model.issuer)
+    if base is None or issuer is None:
+        return
+    if issuer.model.preset is None:
+        text = "`base` needs an issuer with a preset; write the claims out"
+        problems.append(entry.problem(("base",), text, at_key=True))
+        return
+    events = TYPICAL_EVENTS[issuer.model.preset]
+    if base not in events:
+        text = f"{issuer.model.preset} has no event `{base}`{did_you_mean(base, events)}"
+        problems.append(entry.problem(("base",), text))
 
 
 def _request(model: PolicyTestModel) -> DecisionRequest:

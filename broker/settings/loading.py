@@ -36,14 +36,15 @@ def load(
     dev: bool = False,
     data_dir: Path = Path("data"),
     working_directory: Path,
+    serving: bool = True,
 ) -> Settings:
     """Read the settings of a broker (contract §3).
 
     An option wins over a variable, a variable over the file. Without `config_file`, `broker.yaml`
     in the working directory is read if it is there. `listen` is `HOST:PORT`; store and master key
-    lie in `data_dir` unless they are configured; `dev` demands loopback. Raises
-    `ConfigurationError` with every problem: its `file` is the file's name as given, or a
-    variable's or option's with line 0.
+    lie in `data_dir` unless they are configured; `dev` demands loopback. What is not `serving`
+    needs no master key and no policies here. Raises `ConfigurationError` with every problem: its
+    `file` is the file's name as given, or a variable's or option's with line 0.
     """
     file = config_file or Path(DEFAULT_FILE)
     problems: list[Problem] = []
@@ -70,6 +71,8 @@ def load(
     # Without its file a broker would lack settings that stand in it.
     if readable:
         rules.check(settings, reading)
+        if serving:
+            rules.check_files(settings, reading)
     if problems:
         ordered = sorted(
             problems, key=lambda each: (each.file != str(file), each.line, each.column)

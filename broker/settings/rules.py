@@ -15,8 +15,12 @@ def check(settings: Settings, reading: Reading) -> None:
     _signing(settings, reading)
     _tokens(settings, reading)
     _addresses(settings, reading)
-    _master_key(settings, reading)
     _rate_limits(reading)
+
+
+def check_files(settings: Settings, reading: Reading) -> None:
+    """Add the problems of the files and folders that a broker reads when it starts."""
+    _master_key(settings, reading)
     if reading.sound(keys.POLICIES):
         fault = folder_fault(settings.policies)
         if fault is not None:

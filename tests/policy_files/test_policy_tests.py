@@ -44,7 +44,9 @@ def test_every_field_of_a_test_is_read() -> None:
                 expires_in=999_999,
             ),
             expect=Expectation("permit"),
-            place="test.yaml:2",
+            file="test.yaml",
+            line=2,
+            column=3,
         ),
     )
 

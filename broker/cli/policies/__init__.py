@@ -1,0 +1,14 @@
+"""`broker policies`: work on policy files, without a server."""
+
+import typer
+
+from broker.cli.policies import schema_command, test_command
+
+app = typer.Typer(
+    help="Check, test and explain policy files; no server is needed.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+app.command("test")(test_command.run_tests)
+app.command("schema")(schema_command.schema)

@@ -1,0 +1,87 @@
+"""The policy sets that a command works on: those a broker would make of the files it names."""
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Final
+
+import typer
+
+from broker.cli.endings import USAGE
+
+if TYPE_CHECKING:
+    from broker.policy_files import LoadedPolicies
+    from broker.settings import Settings
+
+Paths = Annotated[
+    list[Path] | None,
+    typer.Argument(
+        metavar="[PATH]...",
+        help="Policy files and folders; without one the configured folder, else policies/.",
+        show_default=False,
+    ),
+]
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
+]
+
+DEV_FOLDER: Final = "dev"
+DEV_ISSUERS: Final = {
+    "dev-github": "http://127.0.0.1:8081/github",
+    "dev-gitlab": "http://127.0.0.1:8081/gitlab",
+}
+_DEV_BROKER: Final = "http://127.0.0.1:8080"
+
+
+def load_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[LoadedPolicies, ...]":
+    """Load what a broker would run on: the files without `dev/`, and with it where there is one.
+
+    The last of the sets holds all files. Ends the command with every problem when one of the sets
+    does not load. Raises `ModuleNotFoundError` without the extra `server`.
+    """
+    from broker.core.errors import ConfigurationError
+
+    try:
+        settings = _settings(config)
+        chosen = list(paths or [_from_here(settings.policies)])
+        inside = all(_is_in_dev(path) for path in chosen)
+        around = any((path / DEV_FOLDER).is_dir() for path in chosen)
+        sets = [] if inside else [_load(chosen, settings, dev=False)]
+        return (*sets, _load(chosen, settings, dev=True)) if inside or around else tuple(sets)
+    except ConfigurationError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(USAGE) from None
+
+
+def _settings(config: Path | None) -> "Settings":
+    from broker.settings import load
+
+    return load(config, os.environ, working_directory=Path.cwd(), serving=False)
+
+
+def _load(paths: Sequence[Path], settings: "Settings", *, dev: bool) -> "LoadedPolicies":
+    from broker.policy_files import load_paths
+
+    # The dev platform is trusted on loopback alone, wherever the configured broker runs.
+    elsewhere = dev and not settings.loopback
+    return load_paths(
+        paths,
+        broker_issuer=_DEV_BROKER if elsewhere else settings.issuer,
+        token_defaults=(settings.tokens.ttl, settings.tokens.max_ttl),
+        signing_algorithms=settings.signing.algorithms,
+        loopback=dev or settings.loopback,
+        dev_issuers=DEV_ISSUERS if dev else None,
+    )
+
+
+def _is_in_dev(path: Path) -> bool:
+    whole = path.absolute()
+    return (whole if whole.is_dir() else whole.parent).name == DEV_FOLDER
+
+
+def _from_here(path: Path) -> Path:
+    """Name a path as a user of this folder would."""
+    here = Path.cwd()
+    return path.relative_to(here) if path.is_relative_to(here) else path

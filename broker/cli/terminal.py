@@ -1,0 +1,40 @@
+"""What is printed for people: in colour on a terminal, plain anywhere else."""
+
+import os
+import sys
+from typing import Final
+
+import typer
+
+_COLOURS: Final = {
+    "✓": "green", "✗": "red", "[ok]": "green", "[no]": "red",
+    "permit:": "green", "deny:": "red", "fix:": "cyan",
+}  # fmt: skip
+
+
+def show(text: str) -> None:
+    """Print a text that ends in a line feed; colours stay only on a terminal, without NO_COLOR."""
+    typer.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
+
+
+def ascii_only() -> bool:
+    """Tell whether stdout cannot show the signs ✓ and ✗."""
+    try:
+        "✓✗".encode(sys.stdout.encoding or "ascii")
+    except UnicodeEncodeError:
+        return True
+    return False
+
+
+def signed(text: str) -> str:
+    """Colour the sign that a line begins with, below its indent."""
+    return "\n".join(map(_signed, text.split("\n")))
+
+
+def _signed(line: str) -> str:
+    body = line.lstrip(" ")
+    sign = body.split(" ", 1)[0]
+    if sign not in _COLOURS:
+        return line
+    indent = line[: len(line) - len(body)]
+    return indent + typer.style(sign, fg=_COLOURS[sign], bold=True) + body[len(sign) :]
