@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from broker.core.claims import Claims, fold_ascii, text_of
 from broker.core.conditions import Effect, all_hold
 from broker.core.errors import Reason
+from broker.core.neighbours import Neighbours
 from broker.core.policy import (
     Grants,
     Issuer,
@@ -84,6 +85,7 @@ class IndexedPolicies:
 
     _allow: Mapping[str, PolicyIndex] = field(repr=False)
     _deny: Mapping[str, PolicyIndex] = field(repr=False)
+    _neighbours: Mapping[str, Neighbours] = field(repr=False)
 
     @classmethod
     def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
@@ -92,11 +94,13 @@ class IndexedPolicies:
             (name, effect): [] for name in policy_set.issuers for effect in Effect
         }
         everywhere = [each for service in policy_set.services.values() for each in service.require]
+        by_issuer: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
         named = {
             name: {condition.top_level_claim for condition in (*issuer.require, *everywhere)}
             for name, issuer in policy_set.issuers.items()
         }
         for policy in policy_set.policies.values():
+            by_issuer[policy.issuer].append(policy)
             named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
             if policy.mode is Mode.ENFORCE:
                 piles[policy.issuer, policy.effect].append(policy)
@@ -107,8 +111,14 @@ class IndexedPolicies:
             }
             for effect in (Effect.ALLOW, Effect.DENY)
         )
+        neighbours = {
+            name: Neighbours(
+                issuer, by_issuer[name], lambda each: granted_services(each, policy_set)
+            )
+            for name, issuer in policy_set.issuers.items()
+        }
         frozen = {name: frozenset(claims) for name, claims in named.items()}
-        return cls(policy_set, frozen, allow, deny)
+        return cls(policy_set, frozen, allow, deny, neighbours)
 
     def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the allow policies that hold, by name."""
@@ -117,6 +127,10 @@ class IndexedPolicies:
     def denying(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the deny policies that hold, by name."""
         return _holding(self._deny[issuer.name], issuer, claims, now)
+
+    def neighbours(self, issuer: Issuer) -> Neighbours:
+        """Give the policies of an issuer, of every mode, as an explanation looks for them."""
+        return self._neighbours[issuer.name]
 
 
 def decide(
@@ -141,7 +155,7 @@ def decide(
     service = _target(request, allows, policy_set)
     if isinstance(service, Deny):
         return service
-    allows = [each for each in allows if service.name in _granted_services(each, policy_set)]
+    allows = [each for each in allows if service.name in granted_services(each, policy_set)]
     if not allows:
         return _deny(Reason.TARGET_UNKNOWN, detail=f"none of the policies grants {service.name}")
     if not all_hold(service.minimum(issuer), claims, Effect.ALLOW):
@@ -162,7 +176,7 @@ def decide(
         return account
     allows = [each for each in allows if each.service_account == account.client_id]
     # 7 the scopes
-    available = _available(allows, account, service)
+    available = available_scopes(allows, account, service)
     asked = available if request.scopes is None else frozenset(request.scopes)
     if not asked <= available:
         return _deny(Reason.SCOPE_NOT_ALLOWED, allows, detail=" ".join(sorted(asked - available)))
@@ -219,7 +233,8 @@ def granted(policy: Policy, policy_set: PolicySet) -> Grants:
     return account.grants if account else {}
 
 
-def _granted_services(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
+def granted_services(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
+    """Name the services that a policy reaches."""
     account = policy_set.service_accounts.get(policy.service_account or "")
     services = granted(policy, policy_set)
     # A policy narrows: what its account does not hold, it cannot grant.
@@ -230,7 +245,7 @@ def _target(
     request: DecisionRequest, allows: Sequence[Policy], policy_set: PolicySet
 ) -> Service | Deny:
     if not request.targets:
-        names = {name for each in allows for name in _granted_services(each, policy_set)}
+        names = {name for each in allows for name in granted_services(each, policy_set)}
         if len(names) == 1:
             return policy_set.services[names.pop()]
         return _deny(Reason.TARGET_REQUIRED, allows)
@@ -253,7 +268,8 @@ def _account(
     able = {
         client_id
         for client_id, its_allows in by_account.items()
-        if asked <= _available(its_allows, policy_set.service_accounts.get(client_id), service)
+        if asked
+        <= available_scopes(its_allows, policy_set.service_accounts.get(client_id), service)
     }
     choice = sorted(able or by_account)
     if len(choice) > 1:
@@ -264,7 +280,7 @@ def _account(
     return account
 
 
-def _available(
+def available_scopes(
     allows: Iterable[Policy], account: ServiceAccount | None, service: Service
 ) -> frozenset[str]:
     """Unite what the policies grant of one account, within its grants and the catalogue."""
@@ -299,12 +315,17 @@ def _sub(account: ServiceAccount, claims: Claims, issuer: Issuer) -> str | None:
     parts = [account.client_id]
     for claim in account.instances:
         text = text_of(claims.get(claim)) or ""
-        if not _INSTANCE_VALUE.fullmatch(text):
+        if not is_instance_value(text):
             return None
         folded = issuer.platform is not None and claim in issuer.platform.folded
         parts += [claim, fold_ascii(text) if folded else text]
     sub = ":".join(parts)
     return sub if len(sub.encode()) <= MAX_SUB_BYTES else None
+
+
+def is_instance_value(value: object) -> bool:
+    """Tell whether a claim's value can name an instance of a service account."""
+    return _INSTANCE_VALUE.fullmatch(text_of(value) or "") is not None
 
 
 def _deny(
