@@ -1,0 +1,113 @@
+// Requests bounded in time and size, and how often they are tried again.
+
+import { setTimeout as pause } from "node:timers/promises";
+
+import { debug } from "./commands.mjs";
+import { Failure, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
+
+export const REQUEST_TIMEOUT = 10_000;
+export const MAX_BODY_BYTES = 64 * 1024;
+const BUDGET = 60_000;
+const FIRST_PAUSE = 200;
+const LONGEST_PAUSE = 8_000;
+
+/** No answer, or none in time: worth another try. */
+export class NoAnswer extends Failure {}
+
+/**
+ * Send a request and read its answer as text, at most 64 KiB of it.
+ *
+ * `what` names the other side in messages. Redirects are not followed: the request may hold a
+ * token. Throws `NoAnswer`, and `Failure` for a redirect or a certificate that is not trusted.
+ */
+export async function request(what, url, { timeout = REQUEST_TIMEOUT, ...options } = {}) {
+  try {
+    const signal = AbortSignal.timeout(timeout);
+    const response = await fetch(url, { ...options, redirect: "manual", signal });
+    if (response.status >= 300 && response.status < 400) {
+      throw new Failure(redirected(what, response.status));
+    }
+    const text = await readBody(response);
+    return { what, status: response.status, headers: response.headers, text };
+  } catch (error) {
+    if (error instanceof Failure) throw error;
+    if (error.name === "TimeoutError") {
+      throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
+    }
+    const cause = String(error.cause?.code ?? error.cause?.message ?? error.message);
+    if (/CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(cause)) {
+      throw new Failure(untrustedCertificate(what, cause));
+    }
+    throw new NoAnswer(unreachable(what, cause));
+  }
+}
+
+/** Read a JSON object, or null when a text is none. */
+export function jsonObject(text) {
+  try {
+    const value = JSON.parse(text);
+    return value !== null && typeof value === "object" && !Array.isArray(value) ? value : null;
+  } catch {
+    return null;
+  }
+}
+
+/** The time that all requests of a step may take together, in milliseconds. */
+export class Patience {
+  constructor({ budget = BUDGET, now = () => performance.now(), sleep = pause, random = Math.random } = {}) {
+    this.now = now;
+    this.sleep = sleep;
+    this.random = random;
+    this.deadline = now() + budget;
+  }
+
+  /**
+   * Try until there is an answer other than 429 and 5xx, or no time is left.
+   *
+   * Whatever else is answered, a 4xx among it, is final: repeating it cannot help.
+   */
+  async insist(attempt) {
+    for (let tries = 0; ; tries++) {
+      let answer;
+      let failure;
+      try {
+        answer = await attempt();
+        if (answer.status !== 429 && answer.status < 500) return answer;
+      } catch (error) {
+        if (!(error instanceof NoAnswer)) throw error;
+        failure = error;
+      }
+      const wait = Math.max(this.#jitter(tries), retryAfter(answer));
+      if (this.now() + wait >= this.deadline) {
+        if (failure) throw failure;
+        return answer;
+      }
+      const cause = failure ? failure.message : `${answer.what} answered with ${answer.status}.`;
+      debug(`${cause} Another try in ${Math.round(wait)} ms.`);
+      await this.sleep(wait);
+    }
+  }
+
+  // Full jitter: jobs that failed together do not come back together.
+  #jitter(tries) {
+    return this.random() * Math.min(FIRST_PAUSE * 2 ** tries, LONGEST_PAUSE);
+  }
+}
+
+function retryAfter(answer) {
+  const value = answer?.headers.get("retry-after") ?? "";
+  if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
+  const date = Date.parse(value);
+  return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
+}
+
+async function readBody(response) {
+  const chunks = [];
+  let size = 0;
+  for await (const chunk of response.body ?? []) {
+    chunks.push(chunk);
+    size += chunk.length;
+    if (size > MAX_BODY_BYTES) break;
+  }
+  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
+}

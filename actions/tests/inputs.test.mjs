@@ -1,0 +1,84 @@
+// actions/lib/inputs.mjs: what an input may be.
+
+import assert from "node:assert/strict";
+import { describe, test } from "node:test";
+
+import { durationInput, input, requiredInput, urlInput } from "../lib/inputs.mjs";
+import { Failure } from "../lib/messages.mjs";
+
+function given(name, value) {
+  return { [`INPUT_${name.toUpperCase()}`]: value };
+}
+
+function refuses(read, name, value, message) {
+  assert.throws(() => read(given(name, value), name), (failure) => {
+    assert.ok(failure instanceof Failure);
+    assert.match(failure.message, message);
+    return true;
+  });
+}
+
+describe("a text", () => {
+  test("is found under its name in capitals, hyphens kept", () => {
+    assert.equal(input({ "INPUT_BROKER-URL": " x " }, "broker-url"), "x");
+    assert.equal(input({ INPUT_BROKER_URL: "x" }, "broker-url"), "");
+  });
+
+  for (const value of ["deploy\napi", "a\u0000b", "a\tb", "a\u007fb"]) {
+    test(`is one line: ${JSON.stringify(value)}`, () => {
+      refuses(input, "service", value, /'service' must be one line without control characters/);
+    });
+  }
+
+  test("that is required must be there", () => {
+    for (const value of ["", " ", "\n"]) refuses(requiredInput, "service", value, /'service' is required/);
+    assert.throws(() => requiredInput({}, "service"), Failure);
+  });
+});
+
+describe("a URL", () => {
+  for (const value of [
+    "https://broker.example.com",
+    "https://broker.example.com:8443/path",
+    "http://127.0.0.1:8080",
+    "http://localhost:8080",
+    "http://[::1]:8080",
+  ]) {
+    test(`may be ${value}, and slashes at its end do not count`, () => {
+      assert.equal(urlInput(given("broker-url", value), "broker-url"), value);
+      assert.equal(urlInput(given("broker-url", `${value}//`), "broker-url"), value);
+    });
+  }
+
+  for (const value of [
+    "broker.example.com",
+    "http://broker.example.com",
+    "http://127.0.0.1.evil.example",
+    "http://127.0.0.1@evil.example",
+    "http://localhost.evil.example",
+    "https://user:secret@broker.example.com",
+    "https://broker.example.com/?x=1",
+    "https://broker.example.com/#x",
+    "ftp://broker.example.com",
+    "https://",
+    "//broker.example.com",
+  ]) {
+    test(`is not ${value}`, () => {
+      refuses(urlInput, "broker-url", value, /'broker-url' must be an https URL/);
+    });
+  }
+});
+
+describe("a duration", () => {
+  for (const [value, seconds] of [["45s", 45], ["10m", 600], ["1h", 3600], ["1d", 86400], ["", null]]) {
+    test(`${JSON.stringify(value)} is ${seconds} seconds`, () => {
+      assert.equal(durationInput(given("ttl", value), "ttl"), seconds);
+    });
+  }
+
+  for (const value of ["10", "0m", "10 m", "1.5h", "-1h", "10M", "1h30m", "999999999s", "m"]) {
+    test(`is not ${value}`, () => {
+      refuses(durationInput, "ttl", value, /'ttl' must be one number and one of s m h d/);
+    });
+  }
+});

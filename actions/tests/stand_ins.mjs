@@ -1,0 +1,102 @@
+// Stand-ins on loopback for GitHub's ID token endpoint and for a broker, which record what they get.
+
+import { createServer } from "node:http";
+
+export const REQUEST_TOKEN = "request-token-of-the-job";
+export const SERVICE_TOKEN = "eyJhbGciOiJub25lIn0.c2VydmljZS10b2tlbg.c2ln";
+
+/**
+ * Serve both for one test; `answers` are those of the broker's token endpoint, in turn.
+ *
+ * An answer is {status, body, headers}, a function of the request, or "hang up". The last is kept.
+ */
+export async function standIns(test, { answers = [granted()], idTokens = ["sound"], discovery } = {}) {
+  const seen = { idToken: [], discovery: [], token: [] };
+  const minted = [];
+  let url = "";
+
+  const server = await serve(test, async (request, response) => {
+    const { pathname, searchParams } = new URL(request.url, url);
+    if (pathname === "/idtoken") {
+      seen.idToken.push({ query: searchParams, headers: request.headers, url: request.url });
+      const answer = idTokens.length > 1 ? idTokens.shift() : idTokens[0];
+      if (answer !== "sound") return reply(request, response, answer);
+      const claims = { aud: searchParams.get("audience"), jti: minted.length };
+      minted.push(`e30.${Buffer.from(JSON.stringify(claims)).toString("base64url")}.c2ln`);
+      return reply(request, response, { status: 200, body: { value: minted.at(-1) } });
+    }
+    if (pathname === "/.well-known/openid-configuration") {
+      seen.discovery.push(request.headers);
+      return reply(request, response, discovery ?? { status: 200, body: { issuer: url } });
+    }
+    const form = new URLSearchParams(await bodyOf(request));
+    seen.token.push({ path: request.url, form, headers: request.headers, method: request.method });
+    const answer = answers.length > 1 ? answers.shift() : answers[0];
+    return reply(request, response, typeof answer === "function" ? answer(form) : answer);
+  });
+  url = server;
+  return {
+    url,
+    seen,
+    minted,
+    variables: {
+      ACTIONS_ID_TOKEN_REQUEST_URL: `${url}/idtoken?api-version=2.0`,
+      ACTIONS_ID_TOKEN_REQUEST_TOKEN: REQUEST_TOKEN,
+    },
+    inputs: { "broker-url": url, service: "deploy-api" },
+  };
+}
+
+/** Serve until the test ends, and give the URL. */
+export async function serve(test, listener, prepare = () => {}) {
+  const server = createServer(listener);
+  prepare(server);
+  await new Promise((resolve) => server.listen(0, "127.0.0.1", resolve));
+  test.after(() => {
+    server.closeAllConnections();
+    server.close();
+  });
+  return `http://127.0.0.1:${server.address().port}`;
+}
+
+/** The answer of a broker that permits. */
+export function granted(changes = {}) {
+  const body = {
+    access_token: SERVICE_TOKEN,
+    issued_token_type: "urn:ietf:params:oauth:token-type:access_token",
+    token_type: "Bearer",
+    expires_in: 600,
+    scope: "deploy:write",
+    service_account: "deploy-web",
+    token_id: "token-1",
+    ...changes,
+  };
+  return { status: 200, body };
+}
+
+/** The answer of a broker that refuses. */
+export function refusal(changes = {}, status = 400) {
+  const body = {
+    error: "invalid_request",
+    error_description: "no trust policy of issuer 'github' permits this token",
+    reason: "no_policy_matched",
+    decision_id: "decision-1",
+    ...changes,
+  };
+  return { status, body };
+}
+
+function reply(request, response, answer) {
+  if (answer === "hang up") return request.socket.destroy();
+  const { status, body, headers = {} } = answer;
+  const text = typeof body === "string" ? body : JSON.stringify(body);
+  const type = typeof body === "string" ? "text/html" : "application/json";
+  response.writeHead(status, { "content-type": type, "x-request-id": "request-1", ...headers });
+  return response.end(text);
+}
+
+async function bodyOf(request) {
+  let body = "";
+  for await (const chunk of request.setEncoding("utf8")) body += chunk;
+  return body;
+}
