@@ -83,7 +83,7 @@ def test_a_loopback_issuer_may_be_http(home: Home, issuer: str) -> None:
     assert (settings.issuer, settings.loopback) == (issuer, True)
 
 
-OPEN = ["0.0.0.0", "[::]", "192.0.2.1", "[::ffff:7f00:1]"]  # noqa: S104 - read, not bound
+OPEN = ["0.0.0.0", "[::]", "192.0.2.1", "[::ffff:7f00:1]"]
 
 
 @pytest.mark.parametrize("host", OPEN)

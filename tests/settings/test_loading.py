@@ -64,7 +64,7 @@ def test_every_key_of_the_file_is_read(home: Home) -> None:
 
     assert settings == Settings(
         issuer="https://broker.example.com",
-        listen=("0.0.0.0", 443),  # noqa: S104 - read, not bound
+        listen=("0.0.0.0", 443),
         policies=home.path / "rules",
         store=SqliteStoreLocation(Path("/var/lib/broker/broker.db")),
         master_key_file=home.path / "secrets/master.key",
