@@ -22,10 +22,13 @@ from broker.core.decision import IndexedPolicies
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.refusal_counts import RefusalCounts
 from broker.grants.counted_refusals import CountedRefusals
+from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
 from broker.http.app import Endpoints, build_app
 from broker.http.discovery import Discovery
+from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
+from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.ports import Clock
@@ -97,11 +100,13 @@ async def running(
             issuer=settings.issuer,
             leeway=settings.leeway,
         )
+        proxies = settings.trusted_proxies
+        tokens = TokenEndpoint(exchange)
+        explanations = ExplainEndpoint(ExchangeExplanation(exchange))
         endpoints = Endpoints(
-            oauth_token=TokenEndpoint(exchange, counts, clock, settings.trusted_proxies),
-            api_token=TokenEndpoint(
-                exchange, counts, clock, settings.trusted_proxies, json_allowed=True
-            ),
+            oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
+            api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
+            oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
             health=Health(store, keyring, clock),
         )

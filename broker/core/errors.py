@@ -9,7 +9,7 @@ BrokerError
 └─ ConfigurationError       broker.yaml or the policy files; never on the wire
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -84,14 +84,21 @@ class SubjectTokenRefused(Refusal):
 class DecisionRefused(Refusal):
     """The token is good, but no policy, target, scope or account serves the request.
 
-    `service_accounts` is the choice when it is ambiguous.
+    `service_accounts` is the choice when it is ambiguous, `conditions` are the failing ones of the
+    nearest policy that the caller may see, as JSON members.
     """
 
     def __init__(
-        self, reason: Reason, description: str, *, service_accounts: tuple[str, ...] = ()
+        self,
+        reason: Reason,
+        description: str,
+        *,
+        service_accounts: Sequence[str] = (),
+        conditions: Sequence[Mapping[str, object]] = (),
     ) -> None:
         super().__init__(reason, description)
         self.service_accounts = service_accounts
+        self.conditions = conditions
 
 
 class Unavailable(Refusal):

@@ -23,7 +23,7 @@ def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issue
                 f" {own}; whoever runs the broker can look up the decision_id"
             )
         case Reason.DENIED_BY_POLICY:
-            return f"deny policy {_names(deny.policies)} forbids it"
+            return "a deny policy forbids it"
         case Reason.TARGET_UNKNOWN:
             return f"{asked} is not one service that the policies of this token grant"
         case Reason.TARGET_REQUIRED:

@@ -7,6 +7,7 @@ from broker.core.audit import AuditEvent
 from broker.core.claims import Claims, text_of
 from broker.core.decision import Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
+from broker.core.explain import Explanation
 from broker.core.policy import Issuer
 from broker.grants.request import ExchangeRequest
 
@@ -48,6 +49,19 @@ def denied(event: AuditEvent, deny: Deny, duration: float) -> AuditEvent:
     """Complete the record of a refused decision, with the reason that the operator sees."""
     milliseconds = _milliseconds(duration)
     return replace(event, reason=deny.reason, policies=deny.policies, duration_ms=milliseconds)
+
+
+def explained(event: AuditEvent, explanation: Explanation, duration: float) -> AuditEvent:
+    """Complete the record of a decision that was only explained; nothing was granted."""
+    decision = explanation.case.decision
+    return replace(
+        event,
+        type="token.explained",
+        outcome="success",
+        reason=decision.reason if isinstance(decision, Deny) else None,
+        policies=decision.policies,
+        duration_ms=_milliseconds(duration),
+    )
 
 
 def granted(event: AuditEvent, permit: Permit, token_id: str, duration: float) -> AuditEvent:

@@ -14,6 +14,7 @@ from broker.core.audit import AuditEvent
 from broker.core.claims import SignedClaims, VerifiedClaims
 from broker.core.decision import IndexedPolicies, Permit, decide
 from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, SubjectTokenRefused
+from broker.core.explain import explain, failing_conditions_for_caller
 from broker.core.platforms import recognise
 from broker.core.policy import Issuer, Replay, Service
 from broker.core.refusal_counts import RefusalCounts
@@ -82,16 +83,25 @@ class TokenExchange:
         """Serve one request. Raises `Refusal`, with its `decision_id`."""
         now = self.clock.now()
         policies = self.policies.current()
-        issuer, signed_claims = await self._authenticate(request, policies, now)
-        event = decision_record.begun(
-            self.identifiers.new(now), request, policies, issuer, signed_claims, now
-        )
-        claims = await self._verify(signed_claims, issuer, event)
+        issuer, claims, event = await self.verified(request, policies, now)
         permit = await self._decide(claims, issuer, request, policies, event)
         signing_key = self.signing_keys.signing_key(permit.service.signing_alg, now)
         token_id = self.identifiers.new(now)
         await self._commit(claims, issuer, permit, token_id, event)
         return self._sign(claims, issuer, permit, token_id, signing_key, now)
+
+    async def verified(
+        self, request: ExchangeRequest, policies: IndexedPolicies, now: float
+    ) -> tuple[Issuer, VerifiedClaims, AuditEvent]:
+        """Take steps 1 to 5: whose token it is, what it says, and the record begun for it.
+
+        Raises `Refusal`, with its `decision_id`; nothing is spent.
+        """
+        issuer, signed_claims = await self._authenticate(request, policies, now)
+        event = decision_record.begun(
+            self.identifiers.new(now), request, policies, issuer, signed_claims, now
+        )
+        return issuer, await self._verify(signed_claims, issuer, event), event
 
     async def _authenticate(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float
@@ -136,10 +146,12 @@ class TokenExchange:
         if isinstance(decision, Permit):
             return decision
         await self.ledger.commit(Entry(decision_record.denied(event, decision, self._since(event))))
+        explanation = explain(claims, issuer, request.wanted, policies, event.time)
         refusal = DecisionRefused(
             decision.public_reason,
             refusal_text.describe(decision, request.wanted, claims, issuer),
             service_accounts=decision.service_accounts,
+            conditions=failing_conditions_for_caller(explanation),
         )
         refusal.decision_id = event.id
         raise refusal

@@ -86,8 +86,11 @@ def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
         "reason": refusal.reason,
         "decision_id": refusal.decision_id,
     }
-    if isinstance(refusal, DecisionRefused) and refusal.service_accounts:
-        members["service_accounts"] = list(refusal.service_accounts)
+    if isinstance(refusal, DecisionRefused):
+        if refusal.service_accounts:
+            members["service_accounts"] = list(refusal.service_accounts)
+        if refusal.conditions:
+            members["conditions"] = list(refusal.conditions)
     status, headers = _status(refusal)
     return json_answer(status, members, [*NO_STORE, *headers])
 

@@ -16,15 +16,16 @@ from broker.http.answers import problem_answer
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
-from broker.http.token_endpoint import TokenEndpoint
+from broker.http.oauth_endpoint import OAuthEndpoint
 
 
 @dataclass(frozen=True, slots=True)
 class Endpoints:
     """What answers at each place."""
 
-    oauth_token: TokenEndpoint
-    api_token: TokenEndpoint
+    oauth_token: OAuthEndpoint
+    api_token: OAuthEndpoint
+    oauth_explain: OAuthEndpoint
     discovery: Discovery
     health: Health
 
@@ -39,6 +40,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
     discovery, health = endpoints.discovery, endpoints.health
     routes: list[BaseRoute] = [
         Route("/oauth/token", endpoints.oauth_token),
+        Route("/oauth/explain", endpoints.oauth_explain),
         Route("/api/v1/auth/token", endpoints.api_token),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),

@@ -1,0 +1,32 @@
+"""Explaining an exchange without making it: what would be decided on a CI token, and why."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from broker.core.explain import explain, for_caller
+from broker.grants import decision_record
+from broker.grants.request import ExchangeRequest
+from broker.grants.token_exchange import TokenExchange
+from broker.ports import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class ExchangeExplanation:
+    """Decides as `exchange` would, and tells the caller what it may know (contract §5).
+
+    No token is made; a `jti` is neither spent nor needed fresh; the question is audited.
+    """
+
+    exchange: TokenExchange
+
+    async def explain(self, request: ExchangeRequest) -> dict[str, Any]:
+        """Give the explanation as JSON members, with its `decision_id`. Raises `Refusal`."""
+        now = self.exchange.clock.now()
+        policies = self.exchange.policies.current()
+        issuer, claims, event = await self.exchange.verified(request, policies, now)
+        explanation = explain(claims, issuer, request.wanted, policies, now)
+        duration = max(self.exchange.clock.now() - now, 0.0)
+        await self.exchange.ledger.commit(
+            Entry(decision_record.explained(event, explanation, duration))
+        )
+        return {**for_caller(explanation).as_json(), "decision_id": event.id}

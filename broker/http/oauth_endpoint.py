@@ -1,0 +1,53 @@
+"""What every OAuth endpoint does around its own work: read, refuse credentials, answer refusals.
+
+The order of checks is fixed, so that the same fault always gets the same answer: method, media
+type and size, query, repeated parameters, client credentials; then the endpoint's own.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+from starlette.types import Receive, Scope, Send
+
+from broker.core.errors import Refusal
+from broker.core.refusal_counts import RefusalCounts
+from broker.grants.request import Caller, Parameters, single
+from broker.http.answers import Answer, refusal_answer
+from broker.http.caller import Networks, caller_of
+from broker.http.client_credentials import refuse_credentials
+from broker.http.parameters import ClientDisconnected, read_parameters
+from broker.ports import Clock
+
+Serve = Callable[[Parameters, Caller], Awaitable[Answer]]
+
+
+@dataclass(frozen=True, slots=True)
+class OAuthEndpoint:
+    """An ASGI endpoint; `serve` does its work and may raise `Refusal`."""
+
+    serve: Serve
+    refusal_counts: RefusalCounts
+    clock: Clock
+    trusted_proxies: Networks
+    json_allowed: bool = False
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request."""
+        caller = caller_of(scope, self.trusted_proxies)
+        parameters: Parameters = {}
+        try:
+            parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
+            refuse_credentials(scope, parameters)
+            answer = await self.serve(parameters, caller)
+        except Refusal as refusal:
+            answer = self._refused(refusal, parameters, caller)
+        except ClientDisconnected:
+            return
+        await answer(scope, receive, send)
+
+    def _refused(self, refusal: Refusal, parameters: Parameters, caller: Caller) -> Answer:
+        if refusal.decision_id is None:
+            refusal.decision_id = self.refusal_counts.count(
+                refusal.reason, caller.client_address, self.clock.now()
+            )
+        return refusal_answer(refusal, single(parameters, "grant_type"))
