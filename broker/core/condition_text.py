@@ -15,7 +15,7 @@ MAX_SHOWN = 200
 # Anything that a reader of YAML might take for something else than this text is quoted.
 _PLAIN_NUMBER = re.compile(r"0|[1-9][0-9]{0,17}")
 _PLAIN_WORD = re.compile(r"[A-Za-z][A-Za-z0-9._/@+-]*(:[A-Za-z0-9._/@+-]+)*")
-_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "null"})
+_RESERVED = frozenset({"y", "n", "yes", "no", "on", "off", "null", "true", "false"})
 
 
 class Operator(StrEnum):
@@ -92,7 +92,7 @@ def yaml(value: object) -> str:
     if text is None:
         return '""' if value == "" else "null" if value is None else repr(value)
     plain = _PLAIN_NUMBER.fullmatch(text) or (
-        _PLAIN_WORD.fullmatch(text) and text.lower() not in _RESERVED
+        _PLAIN_WORD.fullmatch(text) and (text in {"true", "false"} or text.lower() not in _RESERVED)
     )
     return text if plain else '"' + "".join(map(_yaml_escape, text)) + '"'
 
