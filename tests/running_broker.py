@@ -162,7 +162,7 @@ class RunningBroker:
 
     def minted(self) -> int:
         """Count the service tokens issued so far."""
-        return sum(event["outcome"] == "success" for event in self.events())
+        return sum(event["type"] == "token.exchanged" for event in self.events())
 
     async def _read_events(self) -> list[dict[str, Any]]:
         assert self._broker is not None

@@ -125,7 +125,7 @@ def test_no_token_moves_the_cursor_or_ends_a_line(text: str) -> None:
 
     assert all(line.isprintable() for line in rendered.split("\n"))
     assert all(
-        line.startswith(("deny: ", "✗ ", "    ✓ ", "    ✗ ", "fix: ")) or not line
+        line.startswith(("permit: ", "deny: ", "✓ ", "✗ ", "    ✓ ", "    ✗ ", "fix: ")) or not line
         for line in rendered.split("\n")
     )
 
