@@ -8,6 +8,7 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from broker.testing.jws import PrivateKey
+from tests.attacks.compact_tokens import base64url, with_signature
 from tests.attacks.hostile_issuers import HostileIssuer, HostileIssuers, key_of
 from tests.attacks.key_publisher import document
 from tests.attacks.refusals import LOG, assert_refused
@@ -18,6 +19,12 @@ def rsa_key(bits: int, exponent: int) -> rsa.RSAPrivateKey:
     return rsa.generate_private_key(public_exponent=exponent, key_size=bits)
 
 
+# RFC 8032 §5.1; the last two are other writings of 0 and 1.
+PRIME = 2**255 - 19
+ORDER_EIGHT = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+SMALL_ORDER = [0, 1, PRIME - 1, ORDER_EIGHT, PRIME - ORDER_EIGHT, PRIME, PRIME + 1]
 WEAK_KEYS = {"1024 bits": (1024, 65_537), "2040 bits": (2040, 65_537), "exponent 3": (2048, 3)}
 
 WEAK_MEMBERS: dict[str, dict[str, Any]] = {
@@ -128,6 +135,20 @@ def test_a_curve_nobody_named_does_not_count(hostile_issuers: HostileIssuers) ->
     jwk = issuer.jwk(key=key, algorithm="ES256", kid="koblitz", alg="ES256K")
 
     assert_unused(issuer, token, jwk)
+
+
+@pytest.mark.parametrize("y", SMALL_ORDER, ids=range(len(SMALL_ORDER)))
+@pytest.mark.parametrize("sign", [0, 1])
+def test_an_ed25519_key_of_small_order_does_not_count(
+    hostile_issuers: HostileIssuers, y: int, sign: int
+) -> None:
+    """Under the neutral element as a key, one signature verifies for every text."""
+    issuer = hostile_issuers.fresh()
+    point = base64url((y | sign << 255).to_bytes(32, "little"))
+    neutral = b"\x01" + b"\x00" * 31
+    forged = with_signature(issuer.token(algorithm="EdDSA"), neutral + b"\x00" * 32)
+
+    assert_unused(issuer, forged, issuer.jwk(algorithm="EdDSA", x=point))
 
 
 def test_a_set_of_weak_keys_alone_is_no_key_set(hostile_issuers: HostileIssuers) -> None:
