@@ -7,11 +7,12 @@ The trusted issuers have the names and URLs of the real platforms; their keys co
 import asyncio
 import socket
 import threading
-from collections.abc import Iterator
-from concurrent.futures import Future
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import httpx
 import uvicorn
@@ -22,9 +23,8 @@ from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
-
-if TYPE_CHECKING:
-    from broker.testing.issuer_server import IssuerServer
+from broker.testing.issuer_server import IssuerServer
+from broker.testing.jws import PrivateKey, generate_key
 
 NOW = 1_795_300_000.0
 AUDIENCE = "https://broker.example"
@@ -32,6 +32,7 @@ GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 GITLAB_CORP = "https://gitlab.corp.example"
 BUILDKITE = "https://agent.buildkite.com"
+ISSUERS = ("github", "gitlab", "gitlab_corp", "buildkite")
 
 # The base token of the attack catalogue: a push to main of octo-org/octo-repo.
 OCTO_REPO = {
@@ -100,20 +101,25 @@ policies:
 class RunningBroker:
     """A broker that answers at `url`, and what tests need around it."""
 
+    loop_factory: Callable[[], asyncio.AbstractEventLoop] = staticmethod(uvloop.new_event_loop)
+
     def __init__(self, folder: Path, policies: str = POLICIES, *, now: float = NOW) -> None:
         self.folder = folder
         self.policies = policies
         self.clock = FrozenClock(now)
-        self.github = FakeIssuer(GITHUB, clock=self.clock)
-        self.gitlab = FakeIssuer(GITLAB, clock=self.clock, lifetime=3600, backdate=5)
-        self.gitlab_corp = FakeIssuer(GITLAB_CORP, clock=self.clock, lifetime=3600, backdate=5)
-        self.buildkite = FakeIssuer(BUILDKITE, clock=self.clock)
+        self.github = self._issuer(GITHUB)
+        self.gitlab = self._issuer(GITLAB, lifetime=3600, backdate=5)
+        self.gitlab_corp = self._issuer(GITLAB_CORP, lifetime=3600, backdate=5)
+        self.buildkite = self._issuer(BUILDKITE)
         self.issuer_servers: dict[str, IssuerServer] = {}
         self.url = ""
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: Broker | None = None
         self._client = httpx.Client(trust_env=False)
+
+    def _issuer(self, url: str, **times: Any) -> FakeIssuer:
+        return FakeIssuer(url, key=_key_of(url), clock=self.clock, **times)
 
     # --- tokens -----------------------------------------------------------------------------------
 
@@ -183,12 +189,9 @@ class RunningBroker:
     def serving(self) -> Iterator["RunningBroker"]:
         """Serve until the block ends."""
         with ExitStack() as stack:
-            uris = {}
-            for name in ("github", "gitlab", "gitlab_corp", "buildkite"):
-                issuer: FakeIssuer = getattr(self, name)
-                server = stack.enter_context(issuer.serve())
-                self.issuer_servers[name] = server
-                uris[name] = server.jwks_uri
+            issuers: dict[str, FakeIssuer] = {name: getattr(self, name) for name in ISSUERS}
+            self.issuer_servers |= stack.enter_context(_serving_at_once(issuers))
+            uris = {name: server.jwks_uri for name, server in self.issuer_servers.items()}
             policies = self.folder / "policies"
             policies.mkdir(exist_ok=True)
             (policies / "octo.yaml").write_text(self.policies.format(audience=AUDIENCE, **uris))
@@ -216,7 +219,7 @@ class RunningBroker:
 
     def _run_loop(self, listener: socket.socket, started: "Future[None]") -> None:
         try:
-            with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            with asyncio.Runner(loop_factory=self.loop_factory) as runner:
                 runner.run(self._serve(listener, started))
         except BaseException as error:
             if started.done():
@@ -233,6 +236,26 @@ class RunningBroker:
     def _stop(self) -> None:
         assert self._server is not None
         self._server.should_exit = True
+
+
+@cache
+def _key_of(url: str) -> PrivateKey:
+    """Give each issuer a key for the whole session: to make one takes long."""
+    return generate_key("RS256")
+
+
+@contextmanager
+def _serving_at_once(issuers: Mapping[str, FakeIssuer]) -> Iterator[dict[str, IssuerServer]]:
+    """Serve several issuers, begun and ended side by side: to end takes each a quarter second."""
+    stacks = [ExitStack() for _ in issuers]
+    with ThreadPoolExecutor(len(issuers)) as pool:
+        try:
+            servers = pool.map(
+                lambda stack, issuer: stack.enter_context(issuer.serve()), stacks, issuers.values()
+            )
+            yield dict(zip(issuers, servers, strict=True))
+        finally:
+            list(pool.map(ExitStack.close, stacks))
 
 
 class _Server(uvicorn.Server):

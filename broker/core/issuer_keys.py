@@ -21,6 +21,11 @@ _DEFAULT_ALGORITHMS: Final = get_default_algorithms()
 # RFC 9864 gives EdDSA over Ed25519 a name of its own, which PyJWT does not know yet.
 _ALGORITHMS: Final = {**_DEFAULT_ALGORITHMS, "Ed25519": _DEFAULT_ALGORITHMS["EdDSA"]}
 _CURVE_ALGORITHM: Final = {"secp256r1": "ES256", "secp384r1": "ES384", "secp521r1": "ES512"}
+# The y of the points of small order on Ed25519's curve (RFC 8032 §5.1): 0, ±1 and ±y of order 8.
+# Under one of them as a key, one signature verifies for every text.
+_FIELD_25519: Final = 2**255 - 19
+_ORDER_EIGHT: Final = 0x05FC536D880238B13933C6D305ACDFD5F098EFF289F4C345B027B2C28F95E826
+_SMALL_ORDER: Final = frozenset(y % _FIELD_25519 for y in (0, 1, -1, _ORDER_EIGHT, -_ORDER_EIGHT))
 # Who publishes one of these has given the key away (RFC 7518 §6.2.2, §6.3.2, §6.4.1).
 _PRIVATE_MEMBERS: Final = frozenset({"d", "p", "q", "dp", "dq", "qi", "oth", "k"})
 
@@ -115,11 +120,9 @@ def _key(entry: Mapping[str, Any], algorithms: Collection[str]) -> VerificationK
         public_key = jwt.PyJWK(public, algorithm=_usual_algorithm(entry)).key
     except (jwt.PyJWTError, UnsupportedAlgorithm, ValueError, TypeError, AttributeError):
         return f"{label} cannot be read"
-    if isinstance(public_key, rsa.RSAPublicKey):
-        if public_key.key_size < MIN_RSA_BITS:
-            return f"{label} is weak: {public_key.key_size} bits"
-        if public_key.public_numbers().e < MIN_RSA_EXPONENT:
-            return f"{label} is weak: public exponent {public_key.public_numbers().e}"
+    weakness = _weakness(public_key)
+    if weakness is not None:
+        return f"{label} is weak: {weakness}"
     possible = _possible_algorithms(public_key)
     stated = entry.get("alg")
     if stated is not None:
@@ -129,6 +132,22 @@ def _key(entry: Mapping[str, Any], algorithms: Collection[str]) -> VerificationK
         return f"{label} is for none of the issuer's algorithms"
     algorithm = allowed[0]
     return VerificationKey(key_id, algorithm, public_key, _ALGORITHMS[algorithm])
+
+
+def _weakness(public_key: object) -> str | None:
+    """Say why signatures under a key prove nothing, None if they do."""
+    if isinstance(public_key, rsa.RSAPublicKey):
+        if public_key.key_size < MIN_RSA_BITS:
+            return f"{public_key.key_size} bits"
+        exponent = public_key.public_numbers().e
+        if exponent < MIN_RSA_EXPONENT:
+            return f"public exponent {exponent}"
+    if isinstance(public_key, ed25519.Ed25519PublicKey):
+        # The highest bit is the sign of x (RFC 8032 §5.1.2).
+        y = int.from_bytes(public_key.public_bytes_raw(), "little") & (2**255 - 1)
+        if y % _FIELD_25519 in _SMALL_ORDER:
+            return "a point of small order"
+    return None
 
 
 def _usual_algorithm(entry: Mapping[str, Any]) -> str:
