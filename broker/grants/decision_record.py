@@ -9,6 +9,7 @@ from broker.core.decision import Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
 from broker.core.explain import Explanation
 from broker.core.policy import Issuer
+from broker.core.subject_token import MAX_SUB_LENGTH
 from broker.grants.request import ExchangeRequest
 
 
@@ -29,7 +30,7 @@ def begun(
         request_id=request.caller.request_id,
         client_address=request.caller.client_address,
         issuer=issuer.name,
-        subject=text_of(claims.get("sub")),
+        subject=(text_of(claims.get("sub")) or "")[:MAX_SUB_LENGTH] or None,
         platform=issuer.platform.name if issuer.platform else None,
         claims=audit.recorded_claims(claims, issuer, policies.named_claims[issuer.name]),
         requested=request.requested(),

@@ -13,6 +13,12 @@ Parameters = Mapping[str, Sequence[str]]
 
 MAX_SCOPES = 100
 MAX_EXPIRES_IN = 10**9
+MAX_CLIENT_ID_LENGTH = 255
+
+MAX_ASKED_BYTES = 4096
+"""For all targets together, and for the scope: a service token could not hold more. What is asked
+for goes into the audit, so it must not be as large as a whole request."""
+
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
@@ -72,16 +78,20 @@ def read_wanted(parameters: Parameters) -> DecisionRequest:
     """Read target, scope, client_id and expires_in.
 
     Raises `RequestRefused`: `malformed_request`, `target_unknown` for a `resource` that is no
-    absolute URI (RFC 8707 §2), `scope_not_allowed` for a malformed scope or a wildcard.
+    absolute URI (RFC 8707 §2), `scope_not_allowed` for a malformed scope or a wildcard, and one of
+    them for what is longer than any name can be.
     """
     resources = [value for value in parameters.get("resource", ()) if value]
     for resource in resources:
         _check_resource(resource)
     audiences = [value for value in parameters.get("audience", ()) if value]
+    targets = tuple(dict.fromkeys(audiences + resources))
+    if sum(len(target.encode()) for target in targets) > MAX_ASKED_BYTES:
+        raise RequestRefused(Reason.TARGET_UNKNOWN, "'audience' and 'resource' are too long")
     return DecisionRequest(
-        targets=tuple(dict.fromkeys(audiences + resources)),
+        targets=targets,
         scopes=_read_scopes(single(parameters, "scope")),
-        client_id=single(parameters, "client_id"),
+        client_id=_read_client_id(single(parameters, "client_id")),
         expires_in=_read_expires_in(single(parameters, "expires_in")),
     )
 
@@ -100,6 +110,8 @@ def _check_resource(resource: str) -> None:
 def _read_scopes(scope: str | None) -> tuple[str, ...] | None:
     if scope is None:
         return None
+    if len(scope.encode()) > MAX_ASKED_BYTES:
+        raise RequestRefused(Reason.SCOPE_NOT_ALLOWED, "'scope' is too long")
     scopes = tuple(dict.fromkeys(scope.split(" ")))
     if len(scopes) > MAX_SCOPES or not all(_SCOPE_TOKEN.fullmatch(each) for each in scopes):
         raise RequestRefused(
@@ -108,6 +120,12 @@ def _read_scopes(scope: str | None) -> tuple[str, ...] | None:
     if any("*" in each for each in scopes):
         raise RequestRefused(Reason.SCOPE_NOT_ALLOWED, "'scope' must name scopes, not a wildcard")
     return scopes
+
+
+def _read_client_id(client_id: str | None) -> str | None:
+    if client_id is not None and len(client_id) > MAX_CLIENT_ID_LENGTH:
+        raise RequestRefused(Reason.MALFORMED_REQUEST, "'client_id' is too long")
+    return client_id
 
 
 def _read_expires_in(text: str | None) -> int | None:

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from broker.core.vocabulary import GRANT_JWT_BEARER
 from tests.attacks.hand_made_tokens import payload_of
 from tests.attacks.refusals import LOG, assert_refused
 from tests.running_broker import AUDIENCE, RunningBroker
@@ -125,3 +126,40 @@ def test_headers_do_not_reach_the_record_or_the_log(live_broker: RunningBroker) 
 
     everything = json.dumps(live_broker.events()) + LOG.text()
     assert "mark" not in everything
+
+
+@pytest.mark.parametrize(
+    ("asked", "reason"),
+    [
+        ({"audience": "a" * 60_000}, "target_unknown"),
+        ({"audience": [f"service-{number}" for number in range(2_000)]}, "target_unknown"),
+        ({"resource": "https://evil.example/" + "r" * 60_000}, "target_unknown"),
+        ({"scope": "s" * 60_000}, "scope_not_allowed"),
+        ({"scope": " ".join(f"{number:0500}" for number in range(99))}, "scope_not_allowed"),
+        ({"client_id": "c" * 60_000}, "malformed_request"),
+    ],
+    ids=lambda value: str(value)[:24],
+)
+def test_what_is_asked_for_does_not_fill_the_record(
+    live_broker: RunningBroker, asked: dict[str, Any], reason: str
+) -> None:
+    request = {
+        "grant_type": GRANT_JWT_BEARER,
+        "assertion": live_broker.github_token(),
+        "audience": "deploy-api",
+    }
+
+    answer = live_broker.request("POST", "/api/v1/auth/token", json=request | asked)
+
+    event = assert_refused(live_broker, answer, reason)
+    assert len(json.dumps(event)) < 16_384
+    assert len(answer.content) < 8_192
+
+
+def test_nor_does_a_subject_that_is_too_long(live_broker: RunningBroker) -> None:
+    token = live_broker.github_token(sub="repo:octo-org/octo-repo:" + "\u202e" * 1500)
+
+    event = assert_refused(live_broker, live_broker.exchange(token), "claim_invalid")
+
+    assert len(event["subject"]) == 1024
+    assert len(json.dumps(event)) < 16_384

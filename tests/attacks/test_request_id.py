@@ -1,24 +1,11 @@
 """Row 190: a request id of the caller's choice that is taken for more than an echo."""
 
-import socket
-from urllib.parse import urlsplit
-
 import pytest
 
 from tests.attacks.refusals import LOG, assert_refused
+from tests.raw_http import send_raw
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified
-
-
-def send_raw(broker: RunningBroker, header: bytes) -> bytes:
-    """Send a header that no HTTP client sends, and give the whole answer."""
-    address = urlsplit(broker.url)
-    with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
-        connection.sendall(
-            b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" + header + b"\r\n\r\n"
-        )
-        with connection.makefile("rb") as answer:
-            return answer.read()
 
 
 @pytest.mark.parametrize("request_id", ["a", "job-42_1.2", "A" * 64])
@@ -62,7 +49,11 @@ def test_any_other_is_replaced(live_broker: RunningBroker, request_id: str) -> N
 def test_control_characters_do_not_get_past_the_http_parser(
     live_broker: RunningBroker, request_id: bytes
 ) -> None:
-    answer = send_raw(live_broker, b"x-request-id: " + request_id)
+    answer = send_raw(
+        live_broker,
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\nConnection: close\r\n"
+        b"X-Request-Id: " + request_id + b"\r\n\r\n",
+    )
 
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b"red" not in answer

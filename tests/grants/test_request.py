@@ -10,6 +10,8 @@ from broker.core.vocabulary import (
 )
 from broker.grants import jwt_bearer, token_exchange
 from broker.grants.request import (
+    MAX_ASKED_BYTES,
+    MAX_CLIENT_ID_LENGTH,
     MAX_EXPIRES_IN,
     MAX_SCOPES,
     Caller,
@@ -104,6 +106,34 @@ def test_scopes_are_words_joined_by_single_spaces() -> None:
 )
 def test_any_other_scope_is_refused(scope: str) -> None:
     assert refusal_of({"scope": [scope]}).reason is Reason.SCOPE_NOT_ALLOWED
+
+
+@pytest.mark.parametrize(
+    ("parameters", "reason"),
+    [
+        ({"audience": ["a" * MAX_ASKED_BYTES + "a"]}, Reason.TARGET_UNKNOWN),
+        ({"audience": ["é" * (MAX_ASKED_BYTES // 2), "a"]}, Reason.TARGET_UNKNOWN),
+        ({"audience": ["a" * 4000], "resource": ["urn:" + "a" * 96]}, Reason.TARGET_UNKNOWN),
+        ({"scope": ["s" * MAX_ASKED_BYTES + "s"]}, Reason.SCOPE_NOT_ALLOWED),
+        ({"client_id": ["c" * MAX_CLIENT_ID_LENGTH + "c"]}, Reason.MALFORMED_REQUEST),
+    ],
+    ids=["one target", "in bytes", "all targets", "scope", "client_id"],
+)
+def test_what_is_longer_than_any_name_is_refused(parameters: Parameters, reason: Reason) -> None:
+    assert refusal_of(parameters).reason is reason
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"audience": ["a" * 4000, "a" * 4000], "resource": ["urn:" + "a" * 92]},
+        {"scope": ["s" * MAX_ASKED_BYTES]},
+        {"client_id": ["c" * MAX_CLIENT_ID_LENGTH]},
+    ],
+    ids=["targets", "scope", "client_id"],
+)
+def test_what_is_as_long_is_not(parameters: Parameters) -> None:
+    read_wanted(parameters)
 
 
 def test_as_many_scopes_as_allowed_may_be_asked_for() -> None:

@@ -182,6 +182,13 @@ async def test_a_token_that_does_not_count_now_is_recorded_with_its_claims(
     assert event.token_id is None
 
 
+async def test_the_record_of_an_overlong_subject_is_bounded(exchange: Exchange) -> None:
+    await refusal_of(exchange, exchange.token(sub="s" * 5000))
+    await refusal_of(exchange, exchange.token(sub=7.5))
+
+    assert [event.subject for event in exchange.ledger.events] == ["s" * 1024, None]
+
+
 async def test_a_decision_against_a_token_is_recorded_and_spends_nothing(
     exchange: Exchange,
 ) -> None:

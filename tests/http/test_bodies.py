@@ -1,7 +1,9 @@
 """How a body is read: within its bounds of size and time, or not at all."""
 
 import asyncio
+import socket
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 import pytest
 from starlette.types import Message
@@ -16,7 +18,10 @@ from broker.http.parameters import (
 )
 from tests.advancing_loop import advance, run
 from tests.http.asgi import FORM, a_scope, receiving
+from tests.raw_http import send_raw
 from tests.running_broker import RunningBroker
+
+HEADERS = b"Host: x\r\nContent-Type: application/x-www-form-urlencoded\r\n\r\n"
 
 
 async def test_a_body_may_come_in_pieces() -> None:
@@ -43,21 +48,41 @@ async def test_a_client_that_goes_away_is_not_answered(broker: RunningBroker) ->
         await read_parameters(a_scope(), receiving(b"scope=", then=gone), json_allowed=False)
 
 
-async def test_the_endpoint_stays_silent_when_its_client_is_gone(broker: RunningBroker) -> None:
-    import socket  # noqa: PLC0415
-    from urllib.parse import urlsplit  # noqa: PLC0415
-
+def test_the_endpoint_stays_silent_when_its_client_is_gone(broker: RunningBroker) -> None:
     before = len(broker.events())
     address = urlsplit(broker.url)
-    with socket.create_connection((address.hostname, address.port or 0)) as connection:
-        connection.sendall(
-            b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n"
-            b"Content-Type: application/x-www-form-urlencoded\r\n\r\ngrant_type="
-        )
+    with socket.create_connection((address.hostname or "", address.port or 0)) as connection:
+        connection.sendall(b"POST /oauth/token HTTP/1.1\r\nContent-Length: 100\r\n" + HEADERS)
 
-    # The next request is answered after the broken one was dealt with.
+    # Whether the broker has noticed by then or not: there is nothing to put on record.
     assert broker.request("GET", "/healthz").status_code == 200
     assert len(broker.events()) == before
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        b"Content-Length: 4\r\nTransfer-Encoding: chunked\r\n",
+        b"Transfer-Encoding: chunked\r\nContent-Length: 4\r\n",
+        b"Content-Length: 4\r\nContent-Length: 5\r\n",
+        b"Content-Length: +4\r\n",
+        b"Content-Length : 4\r\n",
+        b"Transfer-Encoding: xchunked\r\n",
+        b"Transfer-Encoding : chunked\r\n",
+    ],
+)
+def test_a_request_whose_end_could_be_read_in_two_ways_is_refused(
+    broker: RunningBroker, framing: bytes
+) -> None:
+    second = b"GET /.well-known/jwks.json HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n"
+
+    answer = send_raw(
+        broker, b"POST /oauth/token HTTP/1.1\r\n" + framing + HEADERS + b"0\r\n\r\n" + second
+    )
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1 ") == 1
+    assert b"keys" not in answer
 
 
 @pytest.mark.parametrize("length", [b"65537", b"5000000000"])
