@@ -28,10 +28,10 @@ test: dev lint types imports ## All checks and the whole suite, as CI runs it
 	@scripts/test $(ARGS)
 
 .PHONY: lint
-lint: dev ## Ruff: rules and format; zizmor: the workflows
+lint: dev ## Ruff: rules and format; zizmor: the workflows and the action
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --check $(CODE); exit 1; }
-	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows
+	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows actions
 
 .PHONY: types
 types: dev ## mypy, strict, tests included
