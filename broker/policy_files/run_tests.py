@@ -5,18 +5,18 @@ switched off (`enabled: false`), it has lapsed: it is told, but it must not keep
 thrown, nor a broker from starting on the day after.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 
-from broker.core.decision import Decision, IndexedPolicies, decide
-from broker.core.errors import ConfigurationError
+from broker.core.decision import Decision, Deny, IndexedPolicies, decide
+from broker.core.errors import ConfigurationError, Reason
+from broker.core.explain import explain, with_expiry
 from broker.core.policy import Issuer, PolicySet
 from broker.core.typical_claims import typical_claims
 from broker.policy_files.build import LoadedPolicies
 from broker.policy_files.policy_tests import PolicyTest
-from broker.policy_files.unmet import unmet
+from broker.policy_files.unmet import nearest_miss, unmet
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,27 +76,21 @@ def _run(
 ) -> PolicyTestResult:
     issuer = policies.policy_set.issuers[test.issuer]
     claims = _claims(test, issuer)
-    dated = _with_expiry(claims, issuer, now)
+    dated = with_expiry(claims, issuer, now)
     decision = decide(dated, issuer, test.request, policies, now)
     fault = unmet(test.expect, decision)
-    lapsed = fault is not None and (
-        unmet(test.expect, decide(dated, issuer, test.request, revived(), now)) is None
-    )
-    return PolicyTestResult(test, claims, decision, fault, lapsed)
+    if fault is None:
+        return PolicyTestResult(test, claims, decision, None)
+    if isinstance(decision, Deny) and decision.reason is Reason.NO_POLICY_MATCHED:
+        fault += f": {nearest_miss(explain(claims, issuer, test.request, policies, now))}"
+    otherwise = decide(dated, issuer, test.request, revived(), now)
+    return PolicyTestResult(test, claims, decision, fault, unmet(test.expect, otherwise) is None)
 
 
 def _claims(test: PolicyTest, issuer: Issuer) -> Mapping[str, object]:
     if test.base is None or issuer.platform is None:
         return test.claims
     return typical_claims(issuer.platform.name, test.base, test.claims)
-
-
-def _with_expiry(claims: Mapping[str, object], issuer: Issuer, now: float) -> Mapping[str, object]:
-    """Let a token whose `exp` is not written live as long as its issuer's tokens may."""
-    expires = claims.get("exp")
-    if isinstance(expires, int) and not isinstance(expires, bool):
-        return claims
-    return {**claims, "exp": math.floor(now) + issuer.max_token_lifetime}
 
 
 def _revived(policy_set: PolicySet) -> PolicySet:

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 
 from broker.core.decision import Decision, Deny, Permit
 from broker.core.durations import duration_text
+from broker.core.explain import Explanation
+from broker.core.explanation_text import condition_text
 from broker.policy_files.policy_tests import Expectation
 
 
@@ -17,6 +19,21 @@ def unmet(expect: Expectation, decision: Decision) -> str | None:
     if expect.decision == "deny" and expect.reason in (None, decision.reason):
         return None
     return f"expected {_expected(expect)}, got {_deny(decision)}"
+
+
+def nearest_miss(explanation: Explanation) -> str:
+    """Say which allow policy came nearest to a token that none let in, and what it missed by."""
+    nearest = next((each for each in explanation.candidates if each.allows), None)
+    if nearest is None:
+        return f"issuer `{explanation.case.issuer.name}` has no allow policy"
+    misses = [condition_text(result) for result in nearest.failing]
+    if nearest.expired:
+        misses.append("it has expired")
+    if nearest.other_account:
+        misses.append("another service account was asked for")
+    return (
+        f"nearest is policy `{nearest.policy.name}` ({nearest.policy.place}), {'; '.join(misses)}"
+    )
 
 
 def _expected(expect: Expectation) -> str:
