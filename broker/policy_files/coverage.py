@@ -9,10 +9,11 @@ from dataclasses import dataclass
 
 from broker.core.conditions import Effect
 from broker.core.decision import Deny, IndexedPolicies, Permit
-from broker.core.judged_policy import Candidate, Case, judge
+from broker.core.judged_policy import Case, judge
 from broker.core.nearness import considered
 from broker.core.policy import Mode, Policy
 from broker.policy_files.run_tests import PolicyTestResult
+from broker.policy_files.unmet import is_near
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,11 +59,5 @@ def _near(
     issuer = policies.policy_set.issuers[result.test.issuer]
     case = Case(result.claims, issuer, result.test.request, policies, now, deny)
     for policy in considered(case, everything=False):
-        if policy.effect is Effect.ALLOW and _is_near(judge(policy, case)):
+        if policy.effect is Effect.ALLOW and is_near(judge(policy, case)):
             yield policy.name
-
-
-def _is_near(candidate: Candidate) -> bool:
-    """Tell whether a token misses a policy by one thing, or is of its tenant."""
-    tenant = [result.holds for result in candidate.conditions if result.tenant]
-    return candidate.obstacles <= 1 or any(tenant)

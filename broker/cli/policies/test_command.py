@@ -83,10 +83,12 @@ def _lines(
     failed: Sequence["PolicyTestResult"],
     covered: "Coverage",
 ) -> Iterator[str]:
+    from broker.core.condition_text import shown as printable
+
     holds, fails = ("[ok]", "[no]") if ascii_only() else ("✓", "✗")
     for result in shown:
         mark = holds if result.holds else fails
-        yield f"{mark} {result.test.place}: {result.test.name}"
+        yield f"{mark} {result.test.place}: {printable(result.test.name)}"
         if not result.holds:
             yield f"    {result.fault}"
         if result.lapsed:
