@@ -83,7 +83,7 @@ def explain(
     of a token that has just been made. `everything` judges every policy of the issuer and keeps
     them all; otherwise those near the token are judged and the nearest 20 kept.
     """
-    decision = decide(_with_expiry(claims, issuer, now), issuer, request, policies, now)
+    decision = decide(with_expiry(claims, issuer, now), issuer, request, policies, now)
     case = Case(claims, issuer, request, policies, now, decision)
     ranking = ranked(considered(case, everything=everything), case)
     return _explanation(case, ranking, None if everything else MAX_CANDIDATES)
@@ -143,7 +143,11 @@ def _explanation(case: Case, ranking: Sequence[Candidate], limit: int | None) ->
     )
 
 
-def _with_expiry(claims: Claims, issuer: Issuer, now: float) -> Claims:
+def with_expiry(claims: Claims, issuer: Issuer, now: float) -> Claims:
+    """Give claims that were written down without `exp` that of a token just made.
+
+    `now` is in seconds since the epoch.
+    """
     expires = claims.get("exp")
     if isinstance(expires, int | float) and not isinstance(expires, bool):
         return claims

@@ -52,7 +52,7 @@ def _candidate(candidate: Candidate, marks: _Marks) -> Iterator[str]:
     place = f", {policy.place}" if policy.place else ""
     yield f"{marks.holds if candidate.holds else marks.fails} policy {policy.name} ({whom}{place})"
     for result in candidate.conditions:
-        yield f"    {marks.holds if result.holds else marks.fails} {_condition(result)}"
+        yield f"    {marks.holds if result.holds else marks.fails} {condition_text(result)}"
     if candidate.expired:
         yield f"    {marks.fails} expired"
     if candidate.other_account:
@@ -64,7 +64,8 @@ def _candidate(candidate: Candidate, marks: _Marks) -> Iterator[str]:
         yield f"    {marks.fails} a condition on who started the job, not shown here"
 
 
-def _condition(result: ConditionResult) -> str:
+def condition_text(result: ConditionResult) -> str:
+    """Write one condition: the claim, what was expected of it and what the token has."""
     expected = yaml(expected_by(result.operator, result.condition.matcher))
     operator = result.operator.value.replace("_", " ")
     if result.operator is Operator.EQUALS:

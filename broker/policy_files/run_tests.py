@@ -5,18 +5,24 @@ switched off (`enabled: false`), it has lapsed: it is told, but it must not keep
 thrown, nor a broker from starting on the day after.
 """
 
-import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from functools import cache
+from typing import Final
 
-from broker.core.decision import Decision, IndexedPolicies, decide
-from broker.core.errors import ConfigurationError
+from broker.core.claims import Claims
+from broker.core.condition_text import shown
+from broker.core.decision import Decision, DecisionRequest, Deny, IndexedPolicies, decide
+from broker.core.errors import ConfigurationError, Reason
+from broker.core.explain import explain, with_expiry
 from broker.core.policy import Issuer, PolicySet
 from broker.core.typical_claims import typical_claims
 from broker.policy_files.build import LoadedPolicies
 from broker.policy_files.policy_tests import PolicyTest
-from broker.policy_files.unmet import unmet
+from broker.policy_files.unmet import nearest_miss, unmet
+
+MAX_EXPLAINED: Final = 100
+"""Of how many failing tests the nearest policy is looked for; it costs more than the decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +30,7 @@ class PolicyTestResult:
     """One test with the decision on it."""
 
     test: PolicyTest
-    claims: Mapping[str, object]
+    claims: Claims
     """What was decided on: those of the test, above the typical ones where it has a `base`."""
 
     decision: Decision
@@ -50,8 +56,8 @@ def run(
     if not loaded.tests:
         return []
     policies = policies or IndexedPolicies.of(loaded.policy_set)
-    revived = cache(lambda: IndexedPolicies.of(_revived(loaded.policy_set)))
-    return [_run(test, policies, revived, now) for test in loaded.tests]
+    runner = _Runner(policies, now, cache(lambda: IndexedPolicies.of(_revived(loaded.policy_set))))
+    return [runner.result_of(test) for test in loaded.tests]
 
 
 def refuse_failed(results: Iterable[PolicyTestResult]) -> None:
@@ -60,7 +66,7 @@ def refuse_failed(results: Iterable[PolicyTestResult]) -> None:
     Raises `ConfigurationError` with one problem for each test that fails.
     """
     problems = [
-        result.test.problem(f"test `{result.test.name}` fails: {result.fault}")
+        result.test.problem(f"test `{shown(result.test.name)}` fails: {result.fault}")
         for result in results
         if not result.holds and not result.lapsed
     ]
@@ -68,35 +74,40 @@ def refuse_failed(results: Iterable[PolicyTestResult]) -> None:
         raise ConfigurationError(problems)
 
 
-def _run(
-    test: PolicyTest,
-    policies: IndexedPolicies,
-    revived: Callable[[], IndexedPolicies],
-    now: float,
-) -> PolicyTestResult:
-    issuer = policies.policy_set.issuers[test.issuer]
-    claims = _claims(test, issuer)
-    dated = _with_expiry(claims, issuer, now)
-    decision = decide(dated, issuer, test.request, policies, now)
-    fault = unmet(test.expect, decision)
-    lapsed = fault is not None and (
-        unmet(test.expect, decide(dated, issuer, test.request, revived(), now)) is None
-    )
-    return PolicyTestResult(test, claims, decision, fault, lapsed)
+@dataclass(slots=True)
+class _Runner:
+    """Runs tests on one set at one instant; what fails is explained, but only so often."""
+
+    policies: IndexedPolicies
+    now: float
+    revived: Callable[[], IndexedPolicies]
+    explained: int = 0
+
+    def result_of(self, test: PolicyTest) -> PolicyTestResult:
+        issuer = self.policies.policy_set.issuers[test.issuer]
+        claims = _claims(test, issuer)
+        dated = with_expiry(claims, issuer, self.now)
+        decision = decide(dated, issuer, test.request, self.policies, self.now)
+        fault = unmet(test.expect, decision)
+        if fault is None:
+            return PolicyTestResult(test, claims, decision, None)
+        otherwise = decide(dated, issuer, test.request, self.revived(), self.now)
+        lapsed = unmet(test.expect, otherwise) is None
+        if isinstance(decision, Deny) and decision.reason is Reason.NO_POLICY_MATCHED:
+            fault += self.nearest(claims, issuer, test.request)
+        return PolicyTestResult(test, claims, decision, fault, lapsed)
+
+    def nearest(self, claims: Claims, issuer: Issuer, request: DecisionRequest) -> str:
+        if self.explained == MAX_EXPLAINED:
+            return ""
+        self.explained += 1
+        return f": {nearest_miss(explain(claims, issuer, request, self.policies, self.now))}"
 
 
-def _claims(test: PolicyTest, issuer: Issuer) -> Mapping[str, object]:
+def _claims(test: PolicyTest, issuer: Issuer) -> Claims:
     if test.base is None or issuer.platform is None:
         return test.claims
     return typical_claims(issuer.platform.name, test.base, test.claims)
-
-
-def _with_expiry(claims: Mapping[str, object], issuer: Issuer, now: float) -> Mapping[str, object]:
-    """Let a token whose `exp` is not written live as long as its issuer's tokens may."""
-    expires = claims.get("exp")
-    if isinstance(expires, int) and not isinstance(expires, bool):
-        return claims
-    return {**claims, "exp": math.floor(now) + issuer.max_token_lifetime}
 
 
 def _revived(policy_set: PolicySet) -> PolicySet:

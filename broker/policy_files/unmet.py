@@ -4,6 +4,9 @@ from collections.abc import Iterator
 
 from broker.core.decision import Decision, Deny, Permit
 from broker.core.durations import duration_text
+from broker.core.explain import Explanation
+from broker.core.explanation_text import condition_text
+from broker.core.judged_policy import Candidate
 from broker.policy_files.policy_tests import Expectation
 
 
@@ -17,6 +20,28 @@ def unmet(expect: Expectation, decision: Decision) -> str | None:
     if expect.decision == "deny" and expect.reason in (None, decision.reason):
         return None
     return f"expected {_expected(expect)}, got {_deny(decision)}"
+
+
+def nearest_miss(explanation: Explanation) -> str:
+    """Say which allow policy came nearest to a token that none let in, and what it missed by."""
+    nearest = next((each for each in explanation.candidates if each.allows), None)
+    if nearest is None or not is_near(nearest):
+        return f"no allow policy of issuer `{explanation.case.issuer.name}` comes near"
+    misses = [condition_text(result) for result in nearest.failing]
+    if nearest.expired:
+        misses.append("it has expired")
+    if nearest.other_account:
+        misses.append("another service account was asked for")
+    return (
+        f"nearest is policy `{nearest.policy.name}` ({nearest.policy.place}), {'; '.join(misses)}"
+    )
+
+
+def is_near(candidate: Candidate) -> bool:
+    """Tell whether a token misses a policy by one thing at most, or is of its tenant."""
+    return candidate.obstacles <= 1 or any(
+        result.holds for result in candidate.conditions if result.tenant
+    )
 
 
 def _expected(expect: Expectation) -> str:

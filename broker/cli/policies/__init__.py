@@ -2,7 +2,7 @@
 
 import typer
 
-from broker.cli.policies import schema_command, test_command
+from broker.cli.policies import explain_command, schema_command, test_command
 
 app = typer.Typer(
     help="Check, test and explain policy files; no server is needed.",
@@ -11,4 +11,5 @@ app = typer.Typer(
 )
 
 app.command("test")(test_command.run_tests)
+app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 Paths = Annotated[
     list[Path] | None,
     typer.Argument(
-        metavar="[PATH]...",
+        metavar="PATH",
         help="Policy files and folders; without one the configured folder, else policies/.",
         show_default=False,
     ),

@@ -1,0 +1,155 @@
+"""`broker policies explain`: one decision with its reasons, from a file of claims."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
+
+import typer
+
+from broker.cli.endings import fail, server_extra
+from broker.cli.policies.loading import Config, Paths, load_sets
+from broker.cli.terminal import ascii_only, show, signed
+
+if TYPE_CHECKING:
+    from broker.core.errors import Reason
+    from broker.core.policy import Issuer
+    from broker.policy_files import LoadedPolicies
+
+MAX_CLAIMS_BYTES: Final = 1 << 20
+_DENIED: Final = 1
+
+
+def explain(
+    *,
+    paths: Paths = None,
+    claims_file: Annotated[
+        Path,
+        typer.Option(
+            "--claims",
+            metavar="FILE",
+            help="The claims of a CI token as a JSON object; - is stdin.",
+        ),
+    ],
+    issuer: Annotated[
+        str | None,
+        typer.Option(metavar="NAME", help="Whose token it is; without it the issuer of `iss`."),
+    ] = None,
+    audience: Annotated[
+        str | None, typer.Option(help="The service asked for, by name or audience.")
+    ] = None,
+    scope: Annotated[
+        str | None, typer.Option(help="The scopes asked for, with spaces between them.")
+    ] = None,
+    client_id: Annotated[str | None, typer.Option(help="The service account asked for.")] = None,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every policy of the issuer, not the nearest 20.")
+    ] = False,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+) -> None:
+    """Decide a request as the broker would, and say why: exit 0 for permit, 1 for deny."""
+    with server_extra("policies explain"):
+        from broker.core import explain as explanations
+        from broker.core.condition_text import shown
+        from broker.core.decision import DecisionRequest, IndexedPolicies
+        from broker.core.errors import Reason
+        from broker.core.explanation_text import render
+
+        sets = load_sets(paths, config)
+    claims = _claims(claims_file)
+    loaded, trusted = _issuer(sets, issuer, claims)
+    if trusted is None:
+        fix = f"no issuer has the URL {shown(claims['iss'])}; add it under `issuers`"
+        _refuse(Reason.ISSUER_NOT_TRUSTED, fix, as_json=as_json)
+    if not trusted.enabled:
+        fix = f"issuer {trusted.name} is switched off; delete its `enabled: false`"
+        _refuse(Reason.ISSUER_DISABLED, fix, as_json=as_json)
+    explanation = explanations.explain(
+        claims,
+        trusted,
+        DecisionRequest(
+            targets=(audience,) if audience else (),
+            scopes=tuple(scope.split()) if scope is not None else None,
+            client_id=client_id,
+        ),
+        IndexedPolicies.of(loaded.policy_set),
+        time.time(),
+        everything=everything,
+    )
+    if as_json:
+        typer.echo(json.dumps(explanation.as_json()))
+    else:
+        _note_audience(claims, trusted)
+        show(signed(render(explanation, ascii_only=ascii_only())))
+    raise typer.Exit(_DENIED if explanation.decision == "deny" else 0)
+
+
+def _claims(file: Path) -> dict[str, Any]:
+    """Read the claims. Ends the command, without repeating the text, when they are none."""
+    from broker.core.json_text import JsonRefused, loads_object
+    from broker.core.vocabulary import MAX_NUMERIC_DATE
+
+    try:
+        if str(file) == "-":
+            text = sys.stdin.buffer.read(MAX_CLAIMS_BYTES + 1)
+        else:
+            with file.open("rb") as source:
+                text = source.read(MAX_CLAIMS_BYTES + 1)
+    except OSError as error:
+        fail(f"--claims: {file} cannot be read: {error.strerror}")
+    if len(text) > MAX_CLAIMS_BYTES:
+        fail(f"--claims: more than {MAX_CLAIMS_BYTES} bytes")
+    try:
+        claims = loads_object(text)
+    except JsonRefused as error:
+        is_token = text.lstrip().startswith(b"eyJ")
+        fail(f"--claims: {error}" + ("; give the payload of the token" if is_token else ""))
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and not 0 <= expires < MAX_NUMERIC_DATE:
+        fail("--claims: 'exp' is no time in seconds since 1970")
+    return claims
+
+
+def _issuer(
+    sets: "Sequence[LoadedPolicies]", name: str | None, claims: Mapping[str, Any]
+) -> "tuple[LoadedPolicies, Issuer | None]":
+    """Find the issuer in the first set that has it: production comes before the dev platform."""
+    url = claims.get("iss")
+    if name is None and not isinstance(url, str):
+        fail("--claims: no 'iss' in the claims; add it, or name the --issuer")
+    for loaded in sets:
+        policies = loaded.policy_set
+        found = policies.issuers.get(name) if name else policies.issuer_by_url(str(url))
+        if found is not None:
+            return loaded, found
+    if name is not None:
+        known = sorted({each for loaded in sets for each in loaded.policy_set.issuers})
+        fail(f"--issuer: there is no issuer '{name}'; known: {', '.join(known) or 'none'}")
+    return sets[-1], None
+
+
+def _refuse(reason: "Reason", fix: str, *, as_json: bool) -> NoReturn:
+    """End with a refusal that comes before any policy is asked."""
+    if as_json:
+        nothing = dict.fromkeys(("service_account", "sub", "audience", "scopes", "ttl"))
+        decision = {"decision": "deny", "reason": reason.value}
+        typer.echo(json.dumps({**decision, **nothing, "candidates": [], "fix": fix}))
+    else:
+        show(signed(f"deny: {reason}\n\nfix: {fix}\n"))
+    raise typer.Exit(_DENIED)
+
+
+def _note_audience(claims: Mapping[str, Any], issuer: "Issuer") -> None:
+    """Say so where the broker would refuse the token for its audience, before any policy."""
+    audience = claims.get("aud")
+    accepted = [value for each in issuer.audiences for value in (each, [each])]
+    if audience is None or audience in accepted:
+        return
+    typer.echo(
+        "broker: this token would be refused before any policy is asked (audience_mismatch): its"
+        f" audience must be {' or '.join(sorted(issuer.audiences))}",
+        err=True,
+    )
