@@ -42,12 +42,13 @@ class KeySource:
     """Where an issuer's keys come from: a document already read, a URI, or discovery.
 
     `document` wins over `jwks_uri`; with neither, the issuer's discovery document names the URI.
-    `ca_file` is the path of a PEM file, `proxy` a URL that may hold a password.
+    `ca_certificates` (DER, one after another) are trusted instead of the system's; `proxy` is a URL
+    that may hold a password.
     """
 
     document: bytes | None = field(default=None, repr=False)
     jwks_uri: str | None = None
-    ca_file: str | None = None
+    ca_certificates: bytes | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
 
 
