@@ -164,8 +164,8 @@ class Policy:
     owner: str | None = None
     ticket: str | None = None
     description: str = ""
-    place: str = ""
-    """`file:line` where it is written, for the operator."""
+    place: str = field(default="", compare=False)
+    """`file:line` where it is written, for the operator; says nothing about what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,6 +187,11 @@ class PolicySet:
         by_audience = {service.audience: service for service in self.services.values()}
         object.__setattr__(self, "_issuer_by_url", MappingProxyType(by_url))
         object.__setattr__(self, "_service_by_audience", MappingProxyType(by_audience))
+
+    def __reduce__(self) -> tuple[type["PolicySet"], tuple[object, ...]]:
+        """Pickle what the set was made of; what is derived from it is made anew."""
+        maps = (self.issuers, self.services, self.service_accounts, self.policies)
+        return PolicySet, (*maps, self.organizations, self.version)
 
     def issuer_by_url(self, url: str) -> Issuer | None:
         """Find the issuer whose URL is exactly this."""
