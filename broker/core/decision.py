@@ -95,7 +95,7 @@ class IndexedPolicies:
 
     @classmethod
     def in_steps(cls, policy_set: PolicySet) -> Steps["IndexedPolicies"]:
-        """Index a policy set, as `of` does, with a pause after every policy and what is near it.
+        """Index a policy set, as `of` does, with a pause after every policy.
 
         Whoever serves requests meanwhile takes some steps at a time.
         """
