@@ -136,7 +136,34 @@ class SigningKeyStore(Protocol):
         ...
 
 
-class Store(Ledger, SigningKeyStore, TokenRecord, Protocol):
+@dataclass(frozen=True, slots=True)
+class KeptPolicySet:
+    """A policy set that ran, as the store keeps it: sealed under the master key."""
+
+    version: str
+    content: bytes
+
+
+class PolicySetStore(Protocol):
+    """Where every policy set that ran is kept, once, under its version."""
+
+    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
+        """Keep a set as the last that ran; the content of one kept before is replaced.
+
+        `now` is in seconds since the epoch. Raises `Unavailable`.
+        """
+        ...
+
+    async def policy_set(self, version: str) -> bytes | None:
+        """Find the content of a kept set. Raises `Unavailable`."""
+        ...
+
+    async def last_policy_set(self) -> KeptPolicySet | None:
+        """Find the set that came into force last. Raises `Unavailable`."""
+        ...
+
+
+class Store(Ledger, SigningKeyStore, TokenRecord, PolicySetStore, Protocol):
     """A whole store."""
 
     async def ready(self) -> bool:

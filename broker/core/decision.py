@@ -23,6 +23,7 @@ from broker.core.policy import (
     ServiceAccount,
 )
 from broker.core.policy_index import PolicyIndex
+from broker.core.steps import Steps, finish
 from broker.core.tenant_floor import is_tenant_condition
 
 MIN_REMAINING_LIFE = 300
@@ -90,8 +91,17 @@ class IndexedPolicies:
     @classmethod
     def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
         """Index a policy set; observed policies grant and deny nothing and are left out."""
-        piles: dict[tuple[str, Effect], list[Policy]] = {
-            (name, effect): [] for name in policy_set.issuers for effect in Effect
+        return finish(cls.in_steps(policy_set))
+
+    @classmethod
+    def in_steps(cls, policy_set: PolicySet) -> Steps["IndexedPolicies"]:
+        """Index a policy set, as `of` does, with a pause after every policy.
+
+        Whoever serves requests meanwhile takes some steps at a time.
+        """
+        indexes = {
+            effect: {name: PolicyIndex(issuer) for name, issuer in policy_set.issuers.items()}
+            for effect in Effect
         }
         everywhere = [each for service in policy_set.services.values() for each in service.require]
         by_issuer: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
@@ -103,21 +113,15 @@ class IndexedPolicies:
             by_issuer[policy.issuer].append(policy)
             named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
             if policy.mode is Mode.ENFORCE:
-                piles[policy.issuer, policy.effect].append(policy)
-        allow, deny = (
-            {
-                name: PolicyIndex(issuer, piles[name, effect])
-                for name, issuer in policy_set.issuers.items()
-            }
-            for effect in (Effect.ALLOW, Effect.DENY)
-        )
-        neighbours = {
-            name: Neighbours(
+                indexes[policy.effect][policy.issuer].file(policy)
+            yield
+        neighbours = {}
+        for name, issuer in policy_set.issuers.items():
+            neighbours[name] = yield from Neighbours.in_steps(
                 issuer, by_issuer[name], lambda each: granted_services(each, policy_set)
             )
-            for name, issuer in policy_set.issuers.items()
-        }
         frozen = {name: frozenset(claims) for name, claims in named.items()}
+        allow, deny = indexes[Effect.ALLOW], indexes[Effect.DENY]
         return cls(policy_set, frozen, allow, deny, neighbours)
 
     def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:

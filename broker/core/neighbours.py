@@ -16,6 +16,7 @@ from broker.core.claims import Claims, fold_ascii, text_of
 from broker.core.conditions import AnyOf, Condition, Equals, Glob
 from broker.core.globs import literal_prefix
 from broker.core.policy import Issuer, Policy
+from broker.core.steps import Steps
 from broker.core.sub_forms import repository_id_in, tenant_in
 
 MAX_OF_A_KIND: Final = 100
@@ -29,28 +30,30 @@ Key = tuple[str, str]
 
 
 class Neighbours:
-    """The policies of one issuer, whatever their effect and mode, filed by what they are near to.
+    """The policies of one issuer, of every effect and mode, filed by what they are near to."""
 
-    `services_of` names the services that a policy grants.
-    """
-
-    def __init__(
-        self,
-        issuer: Issuer,
-        policies: Iterable[Policy],
-        services_of: Callable[[Policy], Iterable[str]],
-    ) -> None:
+    def __init__(self, issuer: Issuer, policies: Iterable[Policy]) -> None:
+        """Use `in_steps`."""
         self._tenant_claims = issuer.tenant_claims
         self._paths = issuer.platform.tenant_paths if issuer.platform else frozenset()
         self._all = sorted(policies, key=_name)
         self._accounts = sorted(self._all, key=_account)
         self._by_service: dict[str, list[Policy]] = {}
         self._by_tenant: dict[str, dict[str, list[Policy]]] = defaultdict(dict)
-        for policy in self._all:
-            for service in services_of(policy):
-                _file(self._by_service, service, policy)
-            for claim, text in self._keys_of(policy):
-                _file(self._by_tenant[claim], text, policy)
+
+    @classmethod
+    def in_steps(
+        cls,
+        issuer: Issuer,
+        policies: Iterable[Policy],
+        services_of: Callable[[Policy], Iterable[str]],
+    ) -> Steps["Neighbours"]:
+        """File the policies, pausing after each; `services_of` names the services of one."""
+        neighbours = cls(issuer, policies)
+        for policy in neighbours._all:
+            neighbours._file_policy(policy, services_of(policy))
+            yield
+        return neighbours
 
     def every(self) -> list[Policy]:
         """List all policies of the issuer, by name."""
@@ -81,6 +84,12 @@ class Neighbours:
             if policy.service_account != client_id:
                 return
             yield policy
+
+    def _file_policy(self, policy: Policy, services: Iterable[str]) -> None:
+        for service in services:
+            _file(self._by_service, service, policy)
+        for claim, text in self._keys_of(policy):
+            _file(self._by_tenant[claim], text, policy)
 
     def _keys_of(self, policy: Policy) -> set[Key]:
         """Give what a policy is filed under: the tenants that it names, and their owners."""

@@ -4,7 +4,7 @@ Adding a platform is adding a row. Sources: GitHub's OIDC reference, GitLab's `c
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Final
@@ -75,6 +75,10 @@ class Platform:
     def tenant_claims(self) -> tuple[str, ...]:
         """The claims that pin a tenant, immutable ones first."""
         return self.tenant_ids + self.tenant_names
+
+    def __reduce__(self) -> tuple[Callable[[str], "Platform"], tuple[str]]:
+        """Pickle the name alone: the table is the same in every process of one broker."""
+        return preset, (self.name,)
 
 
 def _workload(*names: str, **renamed: str) -> Mapping[str, str]:
@@ -161,6 +165,12 @@ GITLAB: Final = Platform(
 PRESETS: Final[Mapping[str, Platform]] = MappingProxyType(
     {platform.name: platform for platform in (GITHUB, GITLAB)}
 )
+
+
+def preset(name: str) -> Platform:
+    """Find the platform of a preset. Raises `KeyError`."""
+    return PRESETS[name]
+
 
 AUDIT_CLAIMS_WITHOUT_PRESET: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", "jti"})
 

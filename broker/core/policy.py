@@ -42,12 +42,13 @@ class KeySource:
     """Where an issuer's keys come from: a document already read, a URI, or discovery.
 
     `document` wins over `jwks_uri`; with neither, the issuer's discovery document names the URI.
-    `ca_file` is the path of a PEM file, `proxy` a URL that may hold a password.
+    `ca_certificates` (DER, one after another) are trusted instead of the system's; `proxy` is a URL
+    that may hold a password.
     """
 
     document: bytes | None = field(default=None, repr=False)
     jwks_uri: str | None = None
-    ca_file: str | None = None
+    ca_certificates: bytes | None = field(default=None, repr=False)
     proxy: str | None = field(default=None, repr=False)
 
 
@@ -163,8 +164,8 @@ class Policy:
     owner: str | None = None
     ticket: str | None = None
     description: str = ""
-    place: str = ""
-    """`file:line` where it is written, for the operator."""
+    place: str = field(default="", compare=False)
+    """`file:line` where it is written, for the operator; says nothing about what it means."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +187,11 @@ class PolicySet:
         by_audience = {service.audience: service for service in self.services.values()}
         object.__setattr__(self, "_issuer_by_url", MappingProxyType(by_url))
         object.__setattr__(self, "_service_by_audience", MappingProxyType(by_audience))
+
+    def __reduce__(self) -> tuple[type["PolicySet"], tuple[object, ...]]:
+        """Pickle what the set was made of; what is derived from it is made anew."""
+        maps = (self.issuers, self.services, self.service_accounts, self.policies)
+        return PolicySet, (*maps, self.organizations, self.version)
 
     def issuer_by_url(self, url: str) -> Issuer | None:
         """Find the issuer whose URL is exactly this."""

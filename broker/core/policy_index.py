@@ -19,29 +19,18 @@ Drawer = Mapping[str, list[Policy]]
 class PolicyIndex:
     """The policies of one issuer and one effect, filed for look-up."""
 
-    def __init__(self, issuer: Issuer, policies: Iterable[Policy]) -> None:
+    def __init__(self, issuer: Issuer, policies: Iterable[Policy] = ()) -> None:
         """File the policies; their order does not matter."""
         self._literals: dict[str, dict[str, list[Policy]]] = defaultdict(lambda: defaultdict(list))
         self._segments: dict[str, dict[str, list[Policy]]] = defaultdict(lambda: defaultdict(list))
         self._rest: list[Policy] = []
-        rank = {claim: place for place, claim in enumerate(_by_precision(issuer))}
+        self._rank = {claim: place for place, claim in enumerate(_by_precision(issuer))}
         for policy in policies:
-            self._file(policy, rank)
+            self.file(policy)
 
-    def candidates(self, claims: Claims) -> Iterator[Policy]:
-        """Yield, each once, a superset of the policies that hold for these claims."""
-        found: dict[str, Policy] = {}
-        for claim, drawer in self._literals.items():
-            for text in _texts(claims.get(claim)):
-                found.update((policy.name, policy) for policy in drawer.get(text, ()))
-        for claim, drawer in self._segments.items():
-            for text in _texts(claims.get(claim)):
-                segment = text.partition("/")[0]
-                found.update((policy.name, policy) for policy in drawer.get(segment, ()))
-        yield from found.values()
-        yield from self._rest
-
-    def _file(self, policy: Policy, rank: Mapping[str, int]) -> None:
+    def file(self, policy: Policy) -> None:
+        """File one more policy, which must be of this issuer and effect."""
+        rank = self._rank
         plain = [condition for condition in policy.conditions if not condition.is_pointer]
         literal = [condition for condition in plain if condition.literals() is not None]
         if literal:
@@ -55,6 +44,19 @@ class PolicyIndex:
                 self._segments[condition.claim][segment].append(policy)
                 return
         self._rest.append(policy)
+
+    def candidates(self, claims: Claims) -> Iterator[Policy]:
+        """Yield, each once, a superset of the policies that hold for these claims."""
+        found: dict[str, Policy] = {}
+        for claim, drawer in self._literals.items():
+            for text in _texts(claims.get(claim)):
+                found.update((policy.name, policy) for policy in drawer.get(text, ()))
+        for claim, drawer in self._segments.items():
+            for text in _texts(claims.get(claim)):
+                segment = text.partition("/")[0]
+                found.update((policy.name, policy) for policy in drawer.get(segment, ()))
+        yield from found.values()
+        yield from self._rest
 
 
 def _by_precision(issuer: Issuer) -> tuple[str, ...]:

@@ -215,7 +215,7 @@ class IssuerKeyCache:
         self._failure = failure
         self._failures += 1
         self._failed_at = self._clock.now()
-        # The next attempt reads the CA file anew: it may have been replaced.
+        # The next attempt begins with new connections: the proxy or the route may have changed.
         await self._drop_fetch()
 
     async def _drop_fetch(self) -> None:

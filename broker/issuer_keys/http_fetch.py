@@ -27,14 +27,14 @@ class HttpFetch:
     """An issuer's keys from its `jwks_uri`, or from the one that its discovery document names.
 
     Follows no redirect, keeps no cookie, reads no proxy from the environment. It sets no time
-    limit: whoever asks does. Raises `FetchFailed` for an unusable `ca_file` or `proxy`; reading
-    the certificates takes some 20 ms, which is why it is made in a thread.
+    limit: whoever asks does. Raises `FetchFailed` for unusable certificates or an unusable proxy;
+    loading those of the system takes some 20 ms, which is why it is made in a thread.
     """
 
     def __init__(self, issuer: Issuer, *, broker_on_loopback: bool) -> None:
         self._issuer = issuer
         self._broker_on_loopback = broker_on_loopback
-        self._client = _client(issuer.keys.ca_file, issuer.keys.proxy)
+        self._client = _client(issuer.keys.ca_certificates, issuer.keys.proxy)
 
     async def document(self) -> bytes:
         """Get the JWKS document, at most 256 KiB. Raises `FetchFailed`."""
@@ -82,12 +82,8 @@ class HttpFetch:
             raise FetchFailed(f"{what}: {type(error).__name__}") from None
 
 
-def _client(ca_file: str | None, proxy: str | None) -> httpx.AsyncClient:
-    try:
-        verify = ssl.create_default_context(cafile=ca_file) if ca_file else True
-    except OSError as error:
-        cause = error.strerror or type(error).__name__
-        raise FetchFailed(f"ca_file {ca_file!a} cannot be read: {cause}") from None
+def _client(ca_certificates: bytes | None, proxy: str | None) -> httpx.AsyncClient:
+    verify = True if ca_certificates is None else _trusting(ca_certificates)
     try:
         return httpx.AsyncClient(
             verify=verify,
@@ -103,6 +99,16 @@ def _client(ca_file: str | None, proxy: str | None) -> httpx.AsyncClient:
     except (ValueError, ImportError, httpx.InvalidURL):
         # The cause would quote the URL, which may hold a password.
         raise FetchFailed("the configured proxy cannot be used") from None
+
+
+def _trusting(ca_certificates: bytes) -> ssl.SSLContext:
+    # NOTE: OpenSSL would take an empty value for the wish to trust the system's certificates.
+    if not ca_certificates:
+        raise FetchFailed("no CA certificates are configured")
+    try:
+        return ssl.create_default_context(cadata=ca_certificates)
+    except ssl.SSLError as error:
+        raise FetchFailed(f"the configured CA certificates cannot be used: {error}") from None
 
 
 async def _body(response: httpx.Response, what: str) -> bytes:

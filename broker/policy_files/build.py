@@ -123,6 +123,11 @@ def _version(
         for name, issuer in issuers.items()
         if issuer.keys.document is not None
     }
+    content["ca"] = {
+        name: hashlib.sha256(issuer.keys.ca_certificates).hexdigest()
+        for name, issuer in issuers.items()
+        if issuer.keys.ca_certificates is not None
+    }
     content["broker"] = [
         deployment.broker_issuer,
         deployment.ttl,

@@ -1,6 +1,7 @@
 """Where the keys of an issuer come from: files beside the policy file are read and checked here."""
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
 
 from broker.core.errors import Problem
 from broker.core.issuer_keys import KeysRefused, read_jwks
@@ -31,7 +32,8 @@ def build_key_source(
         if fault is not None:
             problems.append(entry.problem(("proxy",), f"`proxy` {fault}"))
     document = _jwks_document(entry, algorithms, deployment, problems)
-    return KeySource(document, model.jwks_uri, _ca_file(entry, deployment, problems), model.proxy)
+    certificates = _ca_certificates(entry, deployment, problems)
+    return KeySource(document, model.jwks_uri, certificates, model.proxy)
 
 
 def _jwks_document(
@@ -56,20 +58,20 @@ def _jwks_document(
     return None
 
 
-def _ca_file(
+def _ca_certificates(
     entry: Entry[IssuerModel], deployment: Deployment, problems: list[Problem]
-) -> str | None:
+) -> bytes | None:
     name = entry.model.ca_file
     if name is None:
         return None
     try:
-        attachment = deployment.read_attachment(entry.document.file, name)
-        x509.load_pem_x509_certificates(attachment.content)
+        content = deployment.read_attachment(entry.document.file, name).content
+        certificates = x509.load_pem_x509_certificates(content)
     except OSError as error:
         text = f"`{name}` cannot be read: {error.strerror}"
     except ValueError:
         text = f"`{name}` holds no certificates in PEM form"
     else:
-        return attachment.path
+        return b"".join(each.public_bytes(Encoding.DER) for each in certificates)
     problems.append(entry.problem(("ca_file",), text))
     return None

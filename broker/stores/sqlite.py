@@ -9,8 +9,8 @@ import apsw
 
 from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
-from broker.ports import AlreadySpent, Clock, Committed, Entry, SigningKeyRow
-from broker.stores import sqlite_ledger, sqlite_signing_keys
+from broker.ports import AlreadySpent, Clock, Committed, Entry, KeptPolicySet, SigningKeyRow
+from broker.stores import sqlite_ledger, sqlite_policy_sets, sqlite_signing_keys
 from broker.stores.sqlite_file import open_for_reading, open_for_writing
 from broker.stores.sqlite_ledger import PendingEntry
 from broker.stores.sqlite_writer import SqliteWriter
@@ -72,6 +72,23 @@ class SqliteStore:
         Raises `Unavailable`.
         """
         return await self._writer.run(lambda connection: sqlite_signing_keys.add(connection, row))
+
+    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
+        """Keep a set as the last that ran; the content of one kept before is replaced.
+
+        `now` is in seconds since the epoch. Raises `Unavailable`.
+        """
+        await self._writer.run(
+            lambda connection: sqlite_policy_sets.keep(connection, version, content, now)
+        )
+
+    async def policy_set(self, version: str) -> bytes | None:
+        """Find the content of a kept set. Raises `Unavailable`."""
+        return await self._read(lambda connection: sqlite_policy_sets.find(connection, version))
+
+    async def last_policy_set(self) -> KeptPolicySet | None:
+        """Find the set that came into force last. Raises `Unavailable`."""
+        return await self._read(sqlite_policy_sets.last)
 
     async def events(
         self, *, decision_id: str | None = None, after_seq: int = 0, limit: int = 100

@@ -12,7 +12,6 @@ import apsw
 
 from broker.core.errors import ConfigurationError, Problem
 
-SCHEMA_VERSION: Final = 1
 APPLICATION_ID: Final = 0x57494642  # marks the file as the broker's: "WIFB" in ASCII
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 MAX_WAL_BYTES: Final = 64 * 1024 * 1024
@@ -21,7 +20,7 @@ _BUSY_PAUSE_SECONDS: Final = 0.001
 
 # Events are indexed on the very text that their hash covers, so that no index can say other than
 # that. The indexes are few because each costs on every exchange.
-_SCHEMA: Final = f"""
+_FIRST_TABLES: Final = f"""
 CREATE TABLE events (
     seq INTEGER PRIMARY KEY,
     body TEXT NOT NULL,
@@ -53,8 +52,22 @@ CREATE TABLE signing_keys (
 ) STRICT, WITHOUT ROWID;
 
 PRAGMA application_id = {APPLICATION_ID};
-PRAGMA user_version = {SCHEMA_VERSION};
 """
+
+# `ran` counts the times that any set came into force, so that the largest is the last one's.
+_POLICY_SETS: Final = """
+CREATE TABLE policy_sets (
+    version TEXT PRIMARY KEY,
+    ran INTEGER NOT NULL,
+    kept_at REAL NOT NULL,
+    content BLOB NOT NULL
+) STRICT;
+CREATE INDEX policy_sets_by_ran ON policy_sets (ran);
+"""
+
+# What each version of the schema adds to the one before; a step that was published never changes.
+_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS)
+SCHEMA_VERSION: Final = len(_STEPS)
 
 
 def open_for_writing(path: Path) -> apsw.Connection:
@@ -72,7 +85,7 @@ def open_for_writing(path: Path) -> apsw.Connection:
     try:
         connection.set_busy_handler(_wait_for_the_other)
         # Before anything is changed: the file may be another program's.
-        _create_tables(connection, path)
+        _bring_up_to_date(connection, path)
         _configure(connection)
     except ConfigurationError:
         connection.close()
@@ -164,19 +177,24 @@ def _switch_to_wal(connection: apsw.Connection) -> None:
             return
 
 
-def _create_tables(connection: apsw.Connection, path: Path) -> None:
+def _bring_up_to_date(connection: apsw.Connection, path: Path) -> None:
     # Also the look is taken in the transaction: another process may be doing the same.
     with transaction(connection):
-        if not _has_tables(connection, path):
-            connection.execute(_SCHEMA)
+        version = _version(connection, path)
+        for step in _STEPS[version:]:
+            connection.execute(step)
+        if version < SCHEMA_VERSION:
+            connection.pragma("user_version", SCHEMA_VERSION)
 
 
-def _has_tables(connection: apsw.Connection, path: Path) -> bool:
-    """Tell a database of this version from an empty one; raise for any other."""
-    version = connection.pragma("user_version")
+def _version(connection: apsw.Connection, path: Path) -> int:
+    """Give the version of the schema, 0 for an empty database; raise for any other database."""
+    version: int = connection.pragma("user_version")
     if connection.pragma("application_id") == APPLICATION_ID:
-        if version == SCHEMA_VERSION:
-            return True
+        if 0 < version <= SCHEMA_VERSION:
+            return version
+        if version <= 0:
+            raise _unusable(path, "is damaged: restore a backup")
         raise _unusable(
             path,
             f"was written by a newer broker (schema {version}, this one knows {SCHEMA_VERSION}):"
@@ -184,7 +202,7 @@ def _has_tables(connection: apsw.Connection, path: Path) -> bool:
         )
     if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
         raise _unusable(path, "is a database of another program: name another file under `store`")
-    return False
+    return 0
 
 
 def _explain(error: apsw.Error) -> str:

@@ -6,9 +6,16 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Glob, Not, Present, Regex
-from broker.core.policy import Policy
+from broker.core.decision import IndexedPolicies
+from broker.core.policy import Mode, Policy
 from broker.core.policy_index import PolicyIndex
-from tests.core.builders import a_policy, an_issuer, github_claims
+from tests.core.builders import (
+    a_deny_policy,
+    a_policy,
+    a_policy_set,
+    an_issuer,
+    github_claims,
+)
 
 
 def found(policies: list[Policy], claims: Mapping[str, Any], issuer: str = "github") -> list[str]:
@@ -88,3 +95,33 @@ def test_a_claim_without_a_text_finds_nothing(value: object) -> None:
 
 def test_an_empty_index_finds_nothing() -> None:
     assert found([], github_claims()) == []
+
+
+def test_a_set_indexed_in_steps_is_indexed_as_at_once() -> None:
+    policy_set = a_policy_set(
+        a_policy("a"), a_policy("b", mode=Mode.OBSERVE), a_deny_policy(match={"actor_id": 7})
+    )
+
+    pauses = 0
+    steps = IndexedPolicies.in_steps(policy_set)
+    indexed: IndexedPolicies | None = None
+    while indexed is None:
+        try:
+            next(steps)
+            pauses += 1
+        except StopIteration as end:
+            indexed = end.value
+
+    assert pauses >= len(policy_set.policies)
+    at_once = IndexedPolicies.of(policy_set)
+    assert (
+        indexed.named_claims
+        == at_once.named_claims
+        == {
+            "github": {"repository", "actor_id"},
+            "gitlab": set(),
+        }
+    )
+    github, claims = policy_set.issuers["github"], github_claims(actor_id="7")
+    assert [each.name for each in indexed.allowing(github, claims, 0)] == ["a"]
+    assert [each.name for each in indexed.denying(github, claims, 0)] == ["no"]

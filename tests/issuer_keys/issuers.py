@@ -2,6 +2,9 @@
 
 from pathlib import Path
 
+from cryptography import x509
+from cryptography.hazmat.primitives.serialization import Encoding
+
 from broker.core.policy import Issuer, KeySource
 from tests.issuer_keys.key_server import KeyServer
 
@@ -22,10 +25,18 @@ def issuer_of(
         url=server.origin if url is None else url,
         audiences=frozenset({"https://broker.example"}),
         keys=KeySource(
-            jwks_uri=jwks_uri, ca_file=None if ca_file is None else str(ca_file), proxy=proxy
+            jwks_uri=jwks_uri,
+            ca_certificates=None if ca_file is None else der(ca_file),
+            proxy=proxy,
         ),
         algorithms=algorithms,
     )
+
+
+def der(ca_file: Path) -> bytes:
+    """Read a PEM file as the policy files do."""
+    certificates = x509.load_pem_x509_certificates(ca_file.read_bytes())
+    return b"".join(each.public_bytes(Encoding.DER) for each in certificates)
 
 
 def issuer_with_file(document: bytes, name: str = "gitlab-corp") -> Issuer:

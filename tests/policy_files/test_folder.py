@@ -223,13 +223,25 @@ def test_keys_for_other_algorithms_alone_are_refused(tmp_path: Path, jwks: bytes
     assert "no usable key" in messages(tmp_path)[0]
 
 
-def test_a_certificate_file_is_checked_and_found_from_anywhere(tmp_path: Path) -> None:
+def test_the_certificates_of_a_file_are_kept(tmp_path: Path) -> None:
     write(tmp_path, i_yaml=CORP + "ca_file: ca.pem}}")
-    (tmp_path / "ca.pem").write_bytes(_certificate())
+    pem = _certificate() + b"# a comment\n" + _certificate()
+    (tmp_path / "ca.pem").write_bytes(pem)
 
-    ca_file = load_folder(tmp_path).policy_set.issuers["corp"].keys.ca_file
+    kept = load_folder(tmp_path).policy_set.issuers["corp"].keys.ca_certificates
 
-    assert ca_file == str(tmp_path / "ca.pem")
+    certificates = x509.load_pem_x509_certificates(pem)
+    assert kept == b"".join(each.public_bytes(serialization.Encoding.DER) for each in certificates)
+
+
+def test_another_certificate_is_another_version(tmp_path: Path) -> None:
+    write(tmp_path, i_yaml=CORP + "ca_file: ca.pem}}")
+    versions = set()
+    for _ in range(2):
+        (tmp_path / "ca.pem").write_bytes(_certificate())
+        versions.add(load_folder(tmp_path).policy_set.version)
+
+    assert len(versions) == 2
 
 
 def test_a_certificate_file_without_certificates_is_refused(tmp_path: Path) -> None:

@@ -1,12 +1,13 @@
 """What every store promises, whatever it is made of (contract §7)."""
 
 import asyncio
+import os
 
 import pytest
 
 from broker.core.errors import Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
-from broker.ports import AlreadySpent, Committed, Entry, Spend
+from broker.ports import AlreadySpent, Committed, Entry, KeptPolicySet, Spend
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.stores.conftest import OpenStore
@@ -309,3 +310,51 @@ async def test_a_token_is_on_record_once_its_event_is(store: ReadableStore) -> N
     assert not await store.token_was_issued(identifiers.new(NOW))
     assert not await store.token_was_issued("")
     assert not await store.token_was_issued("' OR 1=1 --")
+
+
+# --- Policy sets that ran -------------------------------------------------------------------------
+
+
+async def test_a_kept_policy_set_is_found_by_its_version(open_store: OpenStore) -> None:
+    writer, reader = await open_store(), await open_store()
+    await writer.keep_policy_set("a" * 64, bytes(range(256)), NOW)
+    await writer.keep_policy_set("b" * 64, b"other", NOW)
+
+    assert await reader.policy_set("a" * 64) == bytes(range(256))
+    assert await reader.policy_set("c" * 64) is None
+
+
+async def test_the_last_policy_set_is_the_one_kept_last(store: ReadableStore) -> None:
+    assert await store.last_policy_set() is None
+    for version in ("b", "a", "c"):
+        await store.keep_policy_set(version, version.encode(), NOW)
+
+    assert await store.last_policy_set() == KeptPolicySet("c", b"c")
+
+
+async def test_a_policy_set_that_runs_again_is_the_last_and_is_kept_once(
+    open_store: OpenStore,
+) -> None:
+    store = await open_store()
+    for version, content in (("a", b"first"), ("b", b"between"), ("a", b"again")):
+        await store.keep_policy_set(version, content, NOW)
+    await store.close()
+    store = await open_store()
+
+    assert await store.last_policy_set() == KeptPolicySet("a", b"again")
+    assert await store.policy_set("a") == b"again"
+    assert await store.policy_set("b") == b"between"
+
+
+async def test_a_policy_set_of_some_megabytes_is_kept_whole(store: ReadableStore) -> None:
+    content = os.urandom(5_000_000)
+    await store.keep_policy_set("large", content, NOW)
+
+    assert await store.policy_set("large") == content
+
+
+async def test_a_closed_store_keeps_no_policy_set(store: ReadableStore) -> None:
+    await store.close()
+
+    with pytest.raises(Unavailable):
+        await store.keep_policy_set("a", b"", NOW)

@@ -10,12 +10,12 @@ import apsw
 import pytest
 
 from broker.core.errors import ConfigurationError
-from broker.ports import Committed
+from broker.ports import Committed, KeptPolicySet
 from broker.stores.sqlite import SqliteStore
-from broker.stores.sqlite_file import SCHEMA_VERSION
+from broker.stores.sqlite_file import _STEPS, APPLICATION_ID, SCHEMA_VERSION
 from broker.testing import FrozenClock
 from tests.stores.damage import allow, overwrite, rights_bind
-from tests.stores.entries import an_entry
+from tests.stores.entries import NOW, an_entry
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
 
@@ -107,9 +107,37 @@ async def test_a_file_of_a_newer_version_is_refused(
     await (await open_sqlite()).close()
     statement(database, f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
 
-    assert "written by a newer broker (schema 2, this one knows 1)" in await refusal(
-        database, clock
+    said = (
+        f"written by a newer broker (schema {SCHEMA_VERSION + 1}, this one knows {SCHEMA_VERSION})"
     )
+    assert said in await refusal(database, clock)
+
+
+async def test_a_file_of_an_older_version_is_brought_up_to_date_with_its_content(
+    database: Path, clock: FrozenClock
+) -> None:
+    database.parent.mkdir()
+    statement(database, _STEPS[0] + "PRAGMA user_version = 1;")
+    stores = await asyncio.gather(*(SqliteStore.open(database, clock) for _ in range(4)))
+    await stores[0].commit(an_entry())
+    for number, store in enumerate(stores):
+        await store.keep_policy_set(f"{number}", b"", NOW)
+        await store.close()
+
+    reopened = await SqliteStore.open(database, clock)
+    assert len(await reopened.events()) == 1
+    assert await reopened.last_policy_set() == KeptPolicySet("3", b"")
+    assert await reopened._writer.run(lambda each: each.pragma("user_version")) == SCHEMA_VERSION
+    await reopened.close()
+
+
+async def test_the_broker_s_own_file_without_a_version_is_refused(
+    database: Path, clock: FrozenClock
+) -> None:
+    database.parent.mkdir()
+    statement(database, f"PRAGMA application_id = {APPLICATION_ID}")
+
+    assert "is damaged" in await refusal(database, clock)
 
 
 async def test_a_database_of_another_program_is_refused_and_left_alone(

@@ -1,0 +1,33 @@
+"""The policy sets that ran, each kept once under its version."""
+
+import apsw
+
+from broker.ports import KeptPolicySet
+from broker.stores.sqlite_file import transaction
+
+_KEEP = """
+INSERT INTO policy_sets (version, ran, kept_at, content)
+VALUES (?1, (SELECT coalesce(max(ran), 0) + 1 FROM policy_sets), ?2, ?3)
+ON CONFLICT (version) DO UPDATE
+SET ran = excluded.ran, kept_at = excluded.kept_at, content = excluded.content
+"""
+_FIND = "SELECT content FROM policy_sets WHERE version = ?"
+_LAST = "SELECT version, content FROM policy_sets ORDER BY ran DESC LIMIT 1"
+
+
+def keep(connection: apsw.Connection, version: str, content: bytes, now: float) -> None:
+    """Keep a set as the last that ran; the content of one kept before is replaced."""
+    with transaction(connection):
+        connection.execute(_KEEP, (version, now, content))
+
+
+def find(connection: apsw.Connection, version: str) -> bytes | None:
+    """Find the content of a set."""
+    row = connection.execute(_FIND, (version,)).fetchone()
+    return row[0] if row else None
+
+
+def last(connection: apsw.Connection) -> KeptPolicySet | None:
+    """Find the set that came into force last."""
+    row = connection.execute(_LAST).fetchone()
+    return KeptPolicySet(*row) if row else None
