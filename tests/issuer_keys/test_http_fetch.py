@@ -380,7 +380,7 @@ GZIP = (("Content-Encoding", "gzip"),)
 async def test_gzip_that_was_not_asked_for_is_taken_all_the_same(
     keys: HttpIssuerKeys, server: KeyServer
 ) -> None:
-    body = gzip.compress(server.answers[KEYS].body)
+    body = gzip.compress(server.answers[KEYS].body, mtime=0)
     server.answers[KEYS] = Answer(body, headers=GZIP)
 
     await keys.find(issuer_of(server), "k1")
@@ -391,7 +391,7 @@ async def test_a_gzip_bomb_is_given_up(
     keys: HttpIssuerKeys, server: KeyServer, target: str
 ) -> None:
     """Attacks row 32: some 60 kB that would become 64 MB."""
-    server.answers[target] = Answer(gzip.compress(b" " * 2**26), headers=GZIP)
+    server.answers[target] = Answer(gzip.compress(b" " * 2**26, mtime=0), headers=GZIP)
 
     assert "is larger than 262144 bytes" in await failure_of(keys, issuer_of(server))
 
@@ -399,7 +399,7 @@ async def test_a_gzip_bomb_is_given_up(
 async def test_gzip_that_goes_on_after_its_end_is_given_up(
     keys: HttpIssuerKeys, server: KeyServer
 ) -> None:
-    body = gzip.compress(server.answers[KEYS].body)
+    body = gzip.compress(server.answers[KEYS].body, mtime=0)
     server.answers[KEYS] = Answer(body, headers=GZIP, endless=True)
 
     assert "is larger than 262144 bytes" in await failure_of(keys, issuer_of(server))
@@ -408,7 +408,7 @@ async def test_gzip_that_goes_on_after_its_end_is_given_up(
 @pytest.mark.parametrize(
     ("body", "failure"),
     [
-        (gzip.compress(b'{"keys": []}')[:-9], "is cut short"),
+        (gzip.compress(b'{"keys": []}', mtime=0)[:-9], "is cut short"),
         (b'{"keys": []}', "is not the gzip that it is said to be"),
         (b"", "is cut short"),
     ],
