@@ -117,6 +117,8 @@ class RunningBroker:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: Broker | None = None
         self._client = httpx.Client(trust_env=False)
+        # Events never change: each is read once, however often a test asks.
+        self._events: list[dict[str, Any]] = []
 
     def _issuer(self, url: str, **times: Any) -> FakeIssuer:
         return FakeIssuer(url, key=_key_of(url), clock=self.clock, **times)
@@ -173,7 +175,9 @@ class RunningBroker:
     async def _read_events(self) -> list[dict[str, Any]]:
         assert self._broker is not None
         await self._broker.counted_refusals.write_all()
-        return await self._broker.store.events(limit=1_000_000)
+        last = self._events[-1]["seq"] if self._events else 0
+        self._events += await self._broker.store.events(after_seq=last, limit=1_000_000)
+        return list(self._events)
 
     def fetches(self) -> int:
         """Count the requests that the issuers got so far."""
