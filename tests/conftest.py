@@ -3,8 +3,13 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.running_broker import RunningBroker
+
+# How long an example takes says nothing on a busy machine; speed is measured by `make bench`.
+settings.register_profile("broker", deadline=None)
+settings.load_profile("broker")
 
 
 @pytest.fixture(scope="session")
