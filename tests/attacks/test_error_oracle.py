@@ -32,7 +32,7 @@ SECRETS = [
     "deploy:read", "deploy:write", "deploy.example.com", "no-forks", "pull-requests-read",
     "gitlab-corp", "456789",
 ]  # fmt: skip
-OTHERS = ["octo-gitlab", "octo-buildkite", "gitlab-corp", "7b9a3c52"]
+OTHERS = ["octo-gitlab", "octo-buildkite", "gitlab-corp", "7b9a3c52", "no-forks"]
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +49,7 @@ def assert_tells_nothing(answer: httpx.Response) -> None:
 
 
 def assert_tells_nothing_of_others(answer: httpx.Response) -> None:
-    """Assert that an answer has no word of policies that are not the caller's own."""
+    """Assert that an answer has no word of what is not the caller's own to see."""
     assert [word for word in OTHERS if word in answer.text] == []
 
 
@@ -172,7 +172,6 @@ def test_the_own_tenant_learns_that_a_deny_policy_stands_in_its_way(broker: Runn
 
     event = assert_refused(broker, answer, "denied_by_policy")
     assert event["policies"] == ["no-forks"]
-    assert "'no-forks'" in answer.json()["error_description"]
     assert_tells_nothing_of_others(answer)
 
 
