@@ -119,6 +119,20 @@ def test_a_compressed_body_is_refused_unread(
     assert_refused(live_broker, answer, "malformed_request")
 
 
+@pytest.mark.parametrize("encoding", ["gzip", "identity", "x"])
+def test_so_is_one_that_only_says_so(live_broker: RunningBroker, encoding: str) -> None:
+    body = urlencode(parameters_of(live_broker))
+
+    answer = live_broker.request(
+        "POST",
+        "/oauth/token",
+        content=body,
+        headers={"content-type": FORM, "content-encoding": encoding},
+    )
+
+    assert_refused(live_broker, answer, "malformed_request")
+
+
 def test_json_is_taken_at_its_own_place_alone(live_broker: RunningBroker) -> None:
     at_home = live_broker.request("POST", "/api/v1/auth/token", json=parameters_of(live_broker))
     elsewhere = live_broker.request("POST", "/oauth/token", json=parameters_of(live_broker))

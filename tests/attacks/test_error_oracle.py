@@ -32,6 +32,7 @@ SECRETS = [
     "deploy:read", "deploy:write", "deploy.example.com", "no-forks", "pull-requests-read",
     "gitlab-corp", "456789",
 ]  # fmt: skip
+OTHERS = ["octo-gitlab", "octo-buildkite", "gitlab-corp", "7b9a3c52", "no-forks"]
 
 
 @pytest.fixture(scope="module")
@@ -41,12 +42,15 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
         yield broker
 
 
-def assert_tells_nothing(answer: httpx.Response, *but: str) -> None:
+def assert_tells_nothing(answer: httpx.Response) -> None:
     """Assert that an answer has the four usual members and no word of the configuration."""
-    body = answer.json()
-    assert body.keys() == {"error", "error_description", "reason", "decision_id"}
-    told = json.dumps(body)
-    assert [word for word in SECRETS if word not in but and word in told] == []
+    assert answer.json().keys() == {"error", "error_description", "reason", "decision_id"}
+    assert [word for word in SECRETS if word in answer.text] == []
+
+
+def assert_tells_nothing_of_others(answer: httpx.Response) -> None:
+    """Assert that an answer has no word of what is not the caller's own to see."""
+    assert [word for word in OTHERS if word in answer.text] == []
 
 
 def anonymous_tokens(broker: RunningBroker) -> dict[str, str]:
@@ -168,7 +172,7 @@ def test_the_own_tenant_learns_that_a_deny_policy_stands_in_its_way(broker: Runn
 
     event = assert_refused(broker, answer, "denied_by_policy")
     assert event["policies"] == ["no-forks"]
-    assert_tells_nothing(answer, "no-forks")
+    assert_tells_nothing_of_others(answer)
 
 
 def test_the_own_tenant_does_not_learn_of_denials_where_it_has_no_policy(
@@ -190,9 +194,9 @@ def test_the_own_tenant_is_told_what_it_asked_for_and_not_what_there_is(
         for audience in ("no-such-service", "billing")
     )
 
-    for answer, audience in ((unknown, "no-such-service"), (forbidden, "billing")):
+    for answer in (unknown, forbidden):
         assert_refused(broker, answer, "target_unknown")
-        assert_tells_nothing(answer, audience)
+        assert_tells_nothing_of_others(answer)
     texts = [answer.json()["error_description"] for answer in (unknown, forbidden)]
     assert texts[0].replace("no-such-service", "billing") == texts[1]
 

@@ -14,6 +14,7 @@ from tests.running_broker import AUDIENCE, RunningBroker
 from tests.service_tokens import verified
 
 COPIES = 50
+FORM, JSON = "/oauth/token", "/api/v1/auth/token"
 
 
 def token_exchange(token: str, audience: str = "deploy-api") -> dict[str, str]:
@@ -30,16 +31,15 @@ def jwt_bearer(token: str) -> dict[str, str]:
 
 
 async def at_once(
-    broker: RunningBroker, path: str, requests: Sequence[dict[str, str]]
+    broker: RunningBroker, requests: Sequence[tuple[str, dict[str, str]]]
 ) -> list[httpx.Response]:
     limits = httpx.Limits(max_connections=COPIES)
     async with httpx.AsyncClient(
         base_url=broker.url, limits=limits, trust_env=False, timeout=30
     ) as client:
-        as_json = path.startswith("/api")
         sent = (
-            client.post(path, json=form) if as_json else client.post(path, data=form)
-            for form in requests
+            client.post(path, json=request) if path == JSON else client.post(path, data=request)
+            for path, request in requests
         )
         return await asyncio.gather(*sent)
 
@@ -56,24 +56,27 @@ def assert_one_wins(broker: RunningBroker, answers: Sequence[httpx.Response]) ->
     )
 
 
-@pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/auth/token"])
+@pytest.mark.parametrize("path", [FORM, JSON])
 async def test_one_of_fifty_copies_wins(live_broker: RunningBroker, path: str) -> None:
     form = token_exchange(live_broker.github_token())
     minted = live_broker.minted()
 
-    answers = await at_once(live_broker, path, [form] * COPIES)
+    answers = await at_once(live_broker, [(path, form)] * COPIES)
 
     assert_one_wins(live_broker, answers)
     assert live_broker.minted() == minted + 1
 
 
-async def test_two_grants_race_for_the_same_token(live_broker: RunningBroker) -> None:
+async def test_grants_and_endpoints_race_for_the_same_token(live_broker: RunningBroker) -> None:
     token = live_broker.github_token()
     minted = live_broker.minted()
+    ways = [
+        (path, request)
+        for path in (FORM, JSON)
+        for request in (token_exchange(token), jwt_bearer(token))
+    ]
 
-    answers = await at_once(
-        live_broker, "/oauth/token", [token_exchange(token), jwt_bearer(token)] * (COPIES // 2)
-    )
+    answers = await at_once(live_broker, (ways * COPIES)[:COPIES])
 
     assert_one_wins(live_broker, answers)
     assert live_broker.minted() == minted + 1
@@ -84,10 +87,10 @@ async def test_two_spellings_of_a_service_race_for_the_same_token(
 ) -> None:
     token = live_broker.gitlab_corp.token(gitlab_claims(), audience=AUDIENCE)
     spellings = [
-        token_exchange(token),
-        token_exchange(token, "https://deploy.example.com"),
+        (FORM, token_exchange(token)),
+        (FORM, token_exchange(token, "https://deploy.example.com")),
     ]
 
-    answers = await at_once(live_broker, "/oauth/token", spellings * (COPIES // 2))
+    answers = await at_once(live_broker, spellings * (COPIES // 2))
 
     assert_one_wins(live_broker, answers)
