@@ -76,17 +76,20 @@ export const issuerNotAccepted = (issuer, audiences) => ({
   ),
 });
 
-export const refused = ({ error, error_description, reason, decision_id }, requestId) => ({
-  title: `Refused: ${quoted(reason || error)}`,
-  text: lines(
+export const refused = (body, requestId) => {
+  const { error, error_description, reason, decision_id, conditions } = body;
+  const failing = conditionLines(conditions);
+  const text = lines(
     `The broker refused: ${quoted(error_description || error)}`,
     ...(HINTS[reason] ? [HINTS[reason]] : []),
+    ...(failing.length ? ["", "What the nearest policy asks for, and this job has not:", ...failing] : []),
     "",
     `reason:      ${quoted(reason || "none given")}`,
     `decision_id: ${quoted(decision_id || "none given")}  (whoever runs the broker can look it up)`,
     `request id:  ${quoted(requestId)}`,
-  ),
-});
+  );
+  return { title: `Refused: ${quoted(reason || error)}`, text };
+};
 
 export const trouble = (what, status, body) => ({
   title: "The broker could not answer",
@@ -159,6 +162,17 @@ export function quoted(text, limit = 1000) {
     .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?")
     .replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "?");
   return line.length > limit ? `${line.slice(0, limit)} …` : line;
+}
+
+/** Write out the failing conditions that the broker tells: objects of claim, operator, expected, got. */
+function conditionLines(conditions) {
+  if (!Array.isArray(conditions)) return [];
+  const known = conditions.filter((each) => each !== null && typeof each === "object");
+  return known.slice(0, 20).map(({ claim, operator, expected, got }) => {
+    const has = got === null || got === undefined ? "nothing" : JSON.stringify(got);
+    const asked = expected === undefined ? "" : ` ${JSON.stringify(expected)}`;
+    return quoted(`- ${claim}: ${operator}${asked}, got ${has}`, 500);
+  });
 }
 
 function lines(...all) {

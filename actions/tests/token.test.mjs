@@ -243,6 +243,24 @@ describe("a refusal", () => {
     assert.match(error.data, /the input 'service-account'/);
   });
 
+  test("shows the conditions that failed, where the broker tells them", async (t) => {
+    const conditions = [
+      { claim: "ref", operator: "equals", expected: "refs/heads/main", got: "refs/heads/x", holds: false },
+      { claim: "environment", operator: "any_of", expected: ["prod", "live"], got: null, holds: false },
+      { claim: "a\n::error::b", operator: "glob", expected: "##[error]", got: "\r::error::c" },
+      "no condition",
+      null,
+    ];
+    const github = await standIns(t, { answers: [refusal({ conditions })] });
+
+    const step = await failing(github);
+
+    assert.match(step.error.data, /\n- ref: equals "refs\/heads\/main", got "refs\/heads\/x"\n/);
+    assert.match(step.error.data, /\n- environment: any_of \["prod","live"\], got nothing\n/);
+    assert.deepEqual(new Set(step.commands.map(({ name }) => name)), new Set(["add-mask", "error"]));
+    assert.equal(step.error.data.split("\n- ").length, 4);
+  });
+
   const HOSTILE = [
     "::error::forged",
     "100%0A::add-mask::e",

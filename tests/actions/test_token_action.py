@@ -137,6 +137,7 @@ def test_a_refusal_is_told_with_what_the_operator_needs(
     assert f"decision_id: {event['id']}" in error
     assert f"request id:  {event['request_id']}" in error
     assert "ref 'refs/heads/%0A::add-mask::x'" in error
+    assert '- ref: equals "refs/heads/main", got "refs/heads/%0A::add-mask::x"' in error
 
 
 def test_a_wrong_scope_is_refused_and_not_narrowed(step: Step) -> None:

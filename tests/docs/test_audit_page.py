@@ -1,0 +1,125 @@
+"""docs/reference/audit.md and the events that a broker writes say the same."""
+
+import json
+import re
+import subprocess
+import sys
+from dataclasses import fields
+from typing import Any
+
+import pytest
+
+from broker.core.audit import (
+    AUDIT_CLAIMS_WITHOUT_PRESET,
+    MAX_CLAIM_BYTES,
+    MAX_CLAIMS_BYTES,
+    AuditEvent,
+)
+from broker.core.refusal_counts import MAX_EVENTS_PER_WINDOW, WINDOW_SECONDS
+from broker.core.vocabulary import TOKEN_TYPE_JWT
+from tests.docs.markdown import Page, code, rows
+from tests.running_broker import RunningBroker
+
+PAGE = Page("docs/reference/audit.md")
+MEMBERS = {code(row[0]): row[1] for row in rows(PAGE.section("Members"))}
+TYPES = [code(row[0]) for row in rows(PAGE.section("Types"))]
+JSON_TYPES = {
+    str: "string",
+    int: "integer",
+    float: "number",
+    list: "array",
+    dict: "object",
+    type(None): "null",
+}
+
+
+@pytest.fixture(scope="module")
+def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
+    """Events of every kind: permitted, refused after the signature, and counted."""
+    live_broker.exchange(live_broker.github_token())
+    live_broker.exchange(live_broker.github_token(ref="refs/heads/ä"))
+    live_broker.exchange("no token")
+    explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}
+    live_broker.request("POST", "/oauth/explain", data=explained)
+    return live_broker.events()
+
+
+def verify(lines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run the program of the page."""
+    (program,) = PAGE.blocks("python")
+    return subprocess.run(
+        [sys.executable, "-c", program.text, *arguments],
+        input=lines,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def written(events: list[dict[str, Any]]) -> str:
+    return "".join(json.dumps(event, separators=(",", ":")) + "\n" for event in events)
+
+
+def test_every_member_has_a_row_in_the_order_of_the_event() -> None:
+    named = ["seq", *(field.name for field in fields(AuditEvent)), "prev", "hash"]
+
+    assert list(MEMBERS) == named
+
+
+def test_every_event_has_every_member(events: list[dict[str, Any]]) -> None:
+    assert all(list(event) == list(MEMBERS) for event in events)
+
+
+def test_every_member_is_of_a_type_that_its_row_names(events: list[dict[str, Any]]) -> None:
+    seen = {(name, JSON_TYPES[type(value)]) for event in events for name, value in event.items()}
+
+    assert {(name, kind) for name, kind in seen if kind not in MEMBERS[name].split(" or ")} == set()
+
+
+def test_every_type_has_a_row(events: list[dict[str, Any]]) -> None:
+    assert {event["type"] for event in events} == set(TYPES)
+
+
+def test_the_bounds_are_those_of_the_code() -> None:
+    assert (MAX_CLAIM_BYTES, MAX_CLAIMS_BYTES) == (1024, 8192)
+    assert "over 1 KB is left out" in PAGE.text
+    assert "over 8 KB" in PAGE.text
+    assert f"From {MAX_EVENTS_PER_WINDOW:,} open counts" in PAGE.text
+    assert (WINDOW_SECONDS, "per minute" in PAGE.text) == (60, True)
+
+
+def test_the_claims_recorded_without_a_preset_are_named() -> None:
+    sentence = re.search(r"of an issuer without preset (.+) and the named ones", PAGE.text)
+
+    assert sentence is not None
+    assert set(re.findall(r"`(\w+)`", sentence[1])) == AUDIT_CLAIMS_WITHOUT_PRESET
+
+
+def test_the_program_accepts_what_a_broker_writes(events: list[dict[str, Any]]) -> None:
+    done = verify(written(events), "0" * 64)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"whole, up to {events[-1]['hash']}\n"
+
+
+def test_the_program_accepts_a_part_that_begins_later(events: list[dict[str, Any]]) -> None:
+    assert verify(written(events[1:]), events[0]["hash"]).returncode == 0
+    assert verify(written(events[1:])).returncode == 0
+
+
+@pytest.mark.parametrize("member", ["reason", "claims", "policies", "client_address", "count"])
+def test_the_program_finds_an_edit(events: list[dict[str, Any]], member: str) -> None:
+    edited = [events[0], {**events[1], member: ["edited"]}, *events[2:]]
+
+    done = verify(written(edited))
+
+    assert (done.returncode, done.stderr) == (1, f"broken at seq {events[1]['seq']}\n")
+
+
+def test_the_program_finds_a_gap_and_a_reorder(events: list[dict[str, Any]]) -> None:
+    first, second, third, *_ = events
+
+    assert verify(written([first, third])).returncode == 1
+    assert verify(written([first, third, second])).returncode == 1
+    assert verify(written([second, third]), "0" * 64).returncode == 1
