@@ -10,11 +10,11 @@ from typing import Any
 import pytest
 
 from broker.core.audit import (
-    AUDIT_CLAIMS_WITHOUT_PRESET,
     MAX_CLAIM_BYTES,
     MAX_CLAIMS_BYTES,
     AuditEvent,
 )
+from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.refusal_counts import MAX_EVENTS_PER_WINDOW, WINDOW_SECONDS
 from broker.core.vocabulary import TOKEN_TYPE_JWT
 from tests.docs.markdown import Page, code, rows

@@ -1,0 +1,55 @@
+"""The policy files that stand in the pages, loaded as a broker loads them."""
+
+import re
+from collections.abc import Mapping
+
+from broker.policy_files import Attachment, LoadedPolicies, load_texts
+from tests.docs.markdown import Block, Page
+
+MAPS = ("organizations", "issuers", "services", "service_accounts", "policies", "tests")
+
+# What a page that shows a part leaves to the rest of the files.
+_USUAL = {
+    "issuers": "issuers: {github: {preset: github}, gitlab: {preset: gitlab}}\n",
+    "services": (
+        "services: {deploy-api: {audience: https://deploy.example.com,"
+        " scopes: {deploy:read: See, deploy:write: Start}}}\n"
+    ),
+    "service_accounts": (
+        "service_accounts: {deploy-web: {grants: {deploy-api: [deploy:read, deploy:write]}}}\n"
+    ),
+}
+
+
+def holds_policies(block: Block) -> bool:
+    """Tell whether a block is a policy file: one of its maps stands at the left margin."""
+    return any(re.search(f"^{name}:", block.text, re.MULTILINE) for name in MAPS)
+
+
+def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> LoadedPolicies:
+    """Load one text, completed by what it does not show. Raises `ConfigurationError`."""
+    files = {"page.yaml": text}
+    needed = {"policies": list(_USUAL), "service_accounts": ["services"]}
+    for shown, others in needed.items():
+        if re.search(f"^{shown}:", text, re.MULTILINE):
+            missing = [each for each in others if not re.search(f"^{each}:", text, re.MULTILINE)]
+            files |= {f"{each}.yaml": _USUAL[each] for each in missing}
+    return load_texts(
+        files,
+        broker_issuer="https://broker.example.com",
+        token_defaults=(600, 3600),
+        signing_algorithms=["RS256", "ES256"],
+        loopback=False,
+        attachments=lambda _file, name: Attachment(f"/policies/{name}", (attachments or {})[name]),
+    )
+
+
+def load_block(section: str) -> LoadedPolicies:
+    """Load the only block of YAML in a section."""
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    return load_text(text)
+
+
+def policy_blocks(page: Page) -> list[Block]:
+    """List the blocks of a page that hold policies."""
+    return [block for block in page.blocks("yaml") if holds_policies(block)]
