@@ -45,10 +45,11 @@ def load_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[Loade
     try:
         settings = _settings(config)
         chosen = list(paths or [_from_here(settings.policies)])
-        inside = all(_is_in_dev(path) for path in chosen)
-        around = any((path / DEV_FOLDER).is_dir() for path in chosen)
-        sets = [] if inside else [_load(chosen, settings, dev=False)]
-        return (*sets, _load(chosen, settings, dev=True)) if inside or around else tuple(sets)
+        production = [path for path in chosen if not _is_in_dev(path)]
+        sets = [_load(production, settings, dev=False)] if production else []
+        if production != chosen or any((path / DEV_FOLDER).is_dir() for path in production):
+            sets.append(_load(chosen, settings, dev=True))
+        return tuple(sets)
     except ConfigurationError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
