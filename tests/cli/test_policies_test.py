@@ -212,9 +212,19 @@ def test_json_tells_the_same(broker: Broker, policies: Path) -> None:
 # --- dev/ -----------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("path", ["policies", "policies/dev", "policies/dev/deploy-api.yaml"])
-def test_the_dev_issuers_are_there_where_dev_is(broker: Broker, shipped: Path, path: str) -> None:
-    answer = broker("policies", "test", path)
+@pytest.mark.parametrize(
+    "paths",
+    [
+        ["policies"],
+        ["policies/dev"],
+        ["policies/dev/deploy-api.yaml"],
+        ["policies/issuers.yaml", "policies/dev"],
+    ],
+)
+def test_the_dev_issuers_are_there_where_dev_is(
+    broker: Broker, shipped: Path, paths: list[str]
+) -> None:
+    answer = broker("policies", "test", *paths)
 
     assert (answer.returncode, answer.stderr) == (0, "")
     assert "Each allow policy permits one of them" in answer.stdout
