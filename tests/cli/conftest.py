@@ -1,4 +1,5 @@
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable
@@ -20,11 +21,12 @@ def environment() -> dict[str, str]:
 def broker(tmp_path: Path, environment: dict[str, str]) -> Broker:
     """The real command in a folder of its own."""
 
-    def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    def run(*arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
         return subprocess.run(
             [sys.executable, "-m", "broker", *arguments],
             cwd=tmp_path,
             env=environment,
+            input=stdin,
             capture_output=True,
             text=True,
             timeout=60,
@@ -32,3 +34,9 @@ def broker(tmp_path: Path, environment: dict[str, str]) -> Broker:
         )
 
     return run
+
+
+@pytest.fixture
+def shipped(tmp_path: Path) -> Path:
+    """The shipped policies, as `policies/` in the folder of the command."""
+    return Path(shutil.copytree(ROOT / "policies", tmp_path / "policies"))

@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from broker.core.errors import ConfigurationError
-from broker.policy_files import LoadedPolicies, load
+from broker.policy_files import LoadedPolicies, load, load_paths
 from broker.yaml_document import MAX_BYTES
 from tests.policy_files.loading import BASE, BROKER, policy
 
@@ -255,6 +255,68 @@ def test_a_missing_certificate_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path, i_yaml=CORP + "ca_file: ca.pem}}")
 
     assert "`ca.pem` cannot be read" in messages(tmp_path)[0]
+
+
+# --- single paths ---------------------------------------------------------------------------------
+
+
+def load_named(*paths: Path, **settings: Any) -> LoadedPolicies:
+    usual: dict[str, Any] = {
+        "broker_issuer": BROKER,
+        "token_defaults": (600, 3600),
+        "signing_algorithms": ["RS256"],
+        "loopback": False,
+    }
+    return load_paths(paths, **usual | settings)
+
+
+def test_files_and_folders_make_one_set(tmp_path: Path) -> None:
+    write(tmp_path, base_yaml=BASE, teams__p_yaml=policy("{repository: acme/web}"))
+
+    loaded = load_named(tmp_path / "base.yaml", tmp_path / "teams")
+
+    assert list(loaded.policy_set.policies) == ["p"]
+
+
+def test_a_file_that_is_named_is_read_whatever_its_ending(tmp_path: Path) -> None:
+    (tmp_path / "draft.txt").write_text(BASE, encoding="utf-8")
+
+    assert "github" in load_named(tmp_path / "draft.txt").policy_set.issuers
+
+
+def test_a_file_that_is_named_twice_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, base_yaml=BASE)
+    (tmp_path / "link.yaml").symlink_to("base.yaml")
+    file = tmp_path / "base.yaml"
+
+    loaded = load_named(file, tmp_path / "." / "base.yaml", tmp_path / "link.yaml")
+
+    assert sorted(loaded.sources) == [str(file)]
+
+
+def test_a_path_where_nothing_is_is_refused_with_all_others(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load_named(tmp_path / "a", tmp_path / "b.yaml", tmp_path)
+
+    assert [str(problem) for problem in caught.value.problems] == [
+        f"{tmp_path}/a: there is no such file or folder",
+        f"{tmp_path}/b.yaml: there is no such file or folder",
+    ]
+
+
+def test_a_path_that_is_no_regular_file_is_refused(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.yaml")
+
+    with pytest.raises(ConfigurationError, match=r"pipe\.yaml: cannot be read: not a regular file"):
+        load_named(tmp_path / "pipe.yaml")
+
+
+def test_dev_below_a_folder_is_left_out_unless_asked_for(tmp_path: Path) -> None:
+    write(tmp_path, base_yaml=BASE, dev__p_yaml=policy("{repository: acme/web}"))
+
+    assert load_named(tmp_path).policy_set.policies == {}
+    loaded = load_named(tmp_path, dev_issuers=DEV_ISSUERS, loopback=True)
+    assert list(loaded.policy_set.policies) == ["p"]
 
 
 def _certificate() -> bytes:

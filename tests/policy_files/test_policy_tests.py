@@ -109,6 +109,29 @@ def test_a_test_of_an_unknown_issuer_is_refused() -> None:
     assert_refused("tests: [{name: t, issuer: ►githup, expect: deny}]", "did you mean `github`?")
 
 
+@pytest.mark.parametrize(
+    ("issuer", "marked", "word"),
+    [
+        ("github", "base: ►pull_requests", "github has no event `pull_requests`; did you mean"),
+        ("gitlab", "base: ►merge_request", "did you mean `merge_request_event`?"),
+        ("gitlab", "base: ►release", "gitlab has no event `release`; known: api, chat, "),
+        ("buildkite", "►base: push", "needs an issuer with a preset"),
+    ],
+)
+def test_a_base_that_is_no_event_of_the_platform_is_refused(
+    issuer: str, marked: str, word: str
+) -> None:
+    assert_refused(f"tests: [{{name: t, issuer: {issuer}, expect: deny, {marked}}}]", word)
+
+
+def test_a_base_of_an_issuer_that_does_not_load_is_not_reported_again() -> None:
+    assert_refused(
+        "issuers: {broken: {preset: ►jenkins}}\n"
+        "tests: [{name: t, issuer: broken, base: push, expect: deny}]",
+        "must be",
+    )
+
+
 def test_tests_come_in_the_order_of_files_and_lines() -> None:
     one = "tests: [{name: a, issuer: i, expect: deny}, {name: b, issuer: i, expect: deny}]"
     issuer = "issuers: {i: {issuer: 'https://ci.example', single_tenant: true}}"

@@ -7,7 +7,8 @@ import pytest
 
 from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
 from broker.core.errors import Reason
-from broker.policy_files import LoadedPolicies, PolicyTest, load
+from broker.policy_files import LoadedPolicies, load, run
+from broker.policy_files.coverage import coverage
 
 FOLDER = Path(__file__).parents[2] / "policies"
 DEV_ISSUERS = {
@@ -47,22 +48,22 @@ def test_every_policy_of_the_shipped_set_has_a_test(dev: LoadedPolicies) -> None
     )
 
 
-@pytest.mark.parametrize("test", shipped(dev_issuers=DEV_ISSUERS).tests, ids=lambda test: test.name)
-def test_the_shipped_tests_hold(dev: LoadedPolicies, test: PolicyTest) -> None:
-    issuer = dev.policy_set.issuers[test.issuer]
-    claims = {**test.claims, "exp": NOW + 3600}
+@pytest.mark.parametrize("dev_issuers", [None, DEV_ISSUERS], ids=["production", "dev"])
+def test_the_shipped_tests_hold(dev_issuers: dict[str, str] | None) -> None:
+    loaded = shipped(dev_issuers=dev_issuers)
 
-    decision = decide(claims, issuer, test.request, IndexedPolicies.of(dev.policy_set), NOW)
+    results = run(loaded, NOW)
 
-    expect = test.expect
-    if isinstance(decision, Permit):
-        assert expect.decision == "permit"
-        assert expect.service_account in (None, decision.service_account.client_id)
-        assert expect.scopes in (None, frozenset(decision.scopes))
-        assert expect.ttl in (None, decision.ttl)
-    else:
-        assert expect.decision == "deny"
-        assert expect.reason in (None, decision.reason)
+    assert len(results) == len(loaded.tests) > 0
+    assert [result.fault for result in results if not result.holds] == []
+
+
+def test_the_shipped_tests_leave_no_policy_untried(dev: LoadedPolicies) -> None:
+    policies = IndexedPolicies.of(dev.policy_set)
+
+    found = coverage(run(dev, NOW, policies=policies), policies, NOW)
+
+    assert (found.never_permits, found.never_denies) == ((), ())
 
 
 GITHUB_PUSH = {

@@ -24,6 +24,7 @@ class Home:
         dev: bool = False,
         config_file: Path | None = None,
         data_dir: Path = Path("data"),
+        serving: bool = True,
     ) -> Settings:
         if yaml is not None:
             content = yaml.encode() if isinstance(yaml, str) else yaml
@@ -35,6 +36,7 @@ class Home:
             dev=dev,
             data_dir=data_dir,
             working_directory=self.path,
+            serving=serving,
         )
 
     def problems(

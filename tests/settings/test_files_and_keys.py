@@ -203,3 +203,10 @@ def test_the_data_folder_moves_nothing_that_is_configured(home: Home) -> None:
 
     assert settings.store.path == home.path / "x.db"
     assert settings.master_key_file == Path("/elsewhere/master.key")
+
+
+def test_what_does_not_serve_needs_neither_the_master_key_nor_the_policies(home: Home) -> None:
+    settings = home.load(f"{PUBLIC}policies: elsewhere/\n", serving=False)
+
+    assert settings.policies == home.path / "elsewhere"
+    assert settings.issuer == "https://broker.example.com"

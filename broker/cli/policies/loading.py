@@ -35,24 +35,33 @@ _DEV_BROKER: Final = "http://127.0.0.1:8080"
 
 
 def load_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[LoadedPolicies, ...]":
-    """Load what a broker would run on: the files without `dev/`, and with it where there is one.
+    """Load as `read_sets` does; end the command with every problem when a set does not load.
 
-    The last of the sets holds all files. Ends the command with every problem when one of the sets
-    does not load. Raises `ModuleNotFoundError` without the extra `server`.
+    Raises `ModuleNotFoundError` without the extra `server`.
     """
     from broker.core.errors import ConfigurationError
 
     try:
-        settings = _settings(config)
-        chosen = list(paths or [_from_here(settings.policies)])
-        inside = all(_is_in_dev(path) for path in chosen)
-        around = any((path / DEV_FOLDER).is_dir() for path in chosen)
-        sets = [] if inside else [_load(chosen, settings, dev=False)]
-        return (*sets, _load(chosen, settings, dev=True)) if inside or around else tuple(sets)
+        return read_sets(paths, config)
     except ConfigurationError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(USAGE) from None
+
+
+def read_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[LoadedPolicies, ...]":
+    """Load what a broker would run on: the files without `dev/`, and with it where there is one.
+
+    The last of the sets holds all files. Raises `ConfigurationError` with every problem of the
+    first set that does not load, and `ModuleNotFoundError` without the extra `server`.
+    """
+    settings = _settings(config)
+    chosen = list(paths or [_from_here(settings.policies)])
+    production = [path for path in chosen if not _is_in_dev(path)]
+    sets = [_load(production, settings, dev=False)] if production else []
+    if production != chosen or any((path / DEV_FOLDER).is_dir() for path in production):
+        sets.append(_load(chosen, settings, dev=True))
+    return tuple(sets)
 
 
 def _settings(config: Path | None) -> "Settings":
