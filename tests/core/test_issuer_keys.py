@@ -317,3 +317,32 @@ def test_an_enormous_key_verifies_nothing_and_raises_nothing(bits: int) -> None:
     key = read_jwks(document(jwk), {"RS256"}).keys["k1"]
 
     assert not key.verifies(b"signed", bytes(bits // 8))
+
+
+# RFC 8032 §5.1: the identity, its opposite, and points of order 4 and 8, with either sign of x.
+SMALL_ORDER = [
+    bytes([1]) + bytes(31),
+    bytes(32),
+    bytes(31) + b"\x80",
+    b"\xec" + b"\xff" * 30 + b"\x7f",
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+    bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa"),
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+    b"\xed" + b"\xff" * 30 + b"\x7f",
+    b"\xee" + b"\xff" * 30 + b"\x7f",
+]
+
+
+@pytest.mark.parametrize("point", SMALL_ORDER, ids=bytes.hex)
+def test_an_ed25519_key_of_small_order_is_skipped(point: bytes) -> None:
+    """Under such a key one signature verifies for every text (attacks row 13)."""
+    jwk = ed25519_jwk(ed25519.Ed25519PrivateKey.generate().public_key())
+    jwk["x"] = base64url(int.from_bytes(point, "big"), 32)
+
+    held = read_jwks(document(jwk, rsa_jwk(rsa_key(), "good")), EVERY_ALGORITHM)
+
+    assert set(held.keys) == {"good"}
+    assert held.skipped in (
+        ("key 'k1' is weak: a point of small order",),
+        ("key 'k1' cannot be read",),
+    )

@@ -134,3 +134,23 @@ def test_overrides_of_any_kind_are_kept_and_null_is_left_out(
         if value is not None:
             assert claims[name] is value
     assert list(claims) == sorted(claims)
+
+
+@pytest.mark.parametrize(
+    ("environment", "tier"),
+    [
+        ("production", "production"),
+        ("eu-live", "production"),
+        ("review/x", "development"),
+        ("QA", "testing"),
+        ("pre-release", "staging"),
+        ("sandbox", "other"),
+    ],
+)
+def test_a_gitlab_environment_has_the_tier_that_its_name_suggests(
+    environment: str, tier: str
+) -> None:
+    claims = gitlab("push", environment=environment)
+
+    assert claims["deployment_tier"] == tier
+    assert claims["environment_protected"] == "false"
