@@ -200,11 +200,18 @@ def recorded_claims(
     recorded: dict[str, Any] = {}
     total = 0
     for name in sorted(claims.keys() & (allowed | named_by_policies)):
-        size = len(_canonical(name)) + len(_canonical(claims[name])) + len("{:}")
+        size = _json_size(name) + _json_size(claims[name]) + len("{:}")
         if size <= MAX_CLAIM_BYTES and total + size <= MAX_CLAIMS_BYTES:
             recorded[name] = claims[name]
             total += size
     return recorded
+
+
+def _json_size(value: object) -> int:
+    """Count the bytes of a value as JSON; at once for plain text, which nearly all claims are."""
+    if isinstance(value, str) and value.isascii() and value.isprintable() and "\\" not in value:
+        return len(value) + value.count('"') + len('""')
+    return len(_canonical(value))
 
 
 def subject_token_id(claims: Claims) -> str | None:

@@ -124,3 +124,17 @@ def test_a_token_without_an_id_has_no_digest(claims: dict[str, Any]) -> None:
 )
 def test_an_instant_is_written_in_utc_with_milliseconds(instant: float, text: str) -> None:
     assert rfc3339(instant) == text
+
+
+@given(st.text() | st.sampled_from(['"', "\\", "\x7f", "é", "a\nb"]))
+def test_the_size_of_a_claim_is_that_of_its_json(text: str) -> None:
+    room = size({"c": text})
+    fits = recorded_claims(
+        {"c": text + "x" * (MAX_CLAIM_BYTES - room)}, an_issuer("github"), frozenset({"c"})
+    )
+    over = recorded_claims(
+        {"c": text + "x" * (MAX_CLAIM_BYTES - room + 1)}, an_issuer("github"), frozenset({"c"})
+    )
+
+    assert list(fits) == ["c"]
+    assert over == {}
