@@ -164,7 +164,12 @@ async def _serve(
         server = _Server(uvicorn_config(broker.app))
         for signum in (signal.SIGTERM, signal.SIGINT):
             asyncio.get_running_loop().add_signal_handler(signum, server.stop)
-        logger.info("serving", extra={"issuer": settings.issuer})
+        host, port = settings.listen
+        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        facts: dict[str, object] = {"issuer": settings.issuer, "listen": listen}
+        if dev_issuers is not None:
+            facts["dev_issuers"] = dict(dev_issuers)
+        logger.info("serving", extra=facts)
         await server.serve(sockets=[listener])
 
 

@@ -1,13 +1,12 @@
 """The action's description, its README and its code say the same, and both are sound."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.docs.checkers import check_schema
 from tests.docs.markdown import ROOT, Page, code, rows
 
 ACTION = ROOT / "actions/token/action.yml"
@@ -70,45 +69,6 @@ def test_the_code_imports_nothing_but_node_and_itself() -> None:
 
 def test_the_action_fits_githubs_schema() -> None:
     check_schema("vendor.github-actions", ACTION)
-
-
-def test_the_workflow_of_the_readme_fits_githubs_schema(tmp_path: Path) -> None:
-    check_schema("vendor.github-workflows", the_workflow(tmp_path))
-
-
-def test_the_workflow_of_the_readme_has_no_known_weakness(tmp_path: Path) -> None:
-    the_workflow(tmp_path)
-    zizmor = Path(sys.executable).with_name("zizmor")
-    assert zizmor.exists(), "zizmor is missing: `make test` sets it up"
-
-    done = subprocess.run(
-        [zizmor, "--offline", "--no-progress", tmp_path],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-
-    assert done.returncode == 0, done.stdout
-
-
-def the_workflow(folder: Path) -> Path:
-    (block,) = README.blocks("yaml")
-    workflow = folder / ".github/workflows/deploy.yml"
-    workflow.parent.mkdir(parents=True)
-    workflow.write_text(block.text)
-    return workflow
-
-
-def check_schema(schema: str, file: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, str(file)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("file", sorted((ROOT / ".github/workflows").iterdir()), ids=str)

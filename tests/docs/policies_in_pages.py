@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping
 
+import yaml
+
 from broker.policy_files import Attachment, LoadedPolicies, load_texts
 from tests.docs.markdown import Block, Page
 
@@ -22,8 +24,9 @@ _USUAL = {
 
 
 def holds_policies(block: Block) -> bool:
-    """Tell whether a block is a policy file: one of its maps stands at the left margin."""
-    return any(re.search(f"^{name}:", block.text, re.MULTILINE) for name in MAPS)
+    """Tell whether a block is a policy file: it has one of the maps, with entries."""
+    content = yaml.safe_load(block.text)
+    return any(isinstance(content.get(name), dict | list) for name in MAPS)
 
 
 def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> LoadedPolicies:
