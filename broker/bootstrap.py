@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import os
 import signal
 import socket
@@ -25,6 +26,7 @@ from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
 from broker.http.app import Endpoints, build_app
+from broker.http.connections import ConnectionLimits, bounded_connections
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
@@ -138,12 +140,13 @@ def serve(
             runner.run(_serve(settings, dev_issuers, listener))
 
 
-def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
+def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Config:
     """Choose how the server speaks HTTP."""
+    limits = limits or ConnectionLimits()
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http="httptools",
+        http=bounded_connections(limits),
         ws="none",
         lifespan="off",
         log_config=None,
@@ -151,8 +154,7 @@ def uvicorn_config(app: ASGIApp) -> uvicorn.Config:
         server_header=False,
         # The broker reads X-Forwarded-For itself, from `trusted_proxies` alone.
         proxy_headers=False,
-        limit_concurrency=1000,
-        timeout_keep_alive=30,
+        timeout_keep_alive=math.ceil(limits.request_seconds),
         timeout_graceful_shutdown=10,
     )
 

@@ -20,6 +20,7 @@ import uvloop
 
 from broker.bootstrap import Broker, running, uvicorn_config
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.http.connections import ConnectionLimits
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
@@ -101,6 +102,7 @@ policies:
 class RunningBroker:
     """A broker that answers at `url`, and what tests need around it."""
 
+    limits = ConnectionLimits()
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = staticmethod(uvloop.new_event_loop)
 
     def __init__(self, folder: Path, policies: str = POLICIES, *, now: float = NOW) -> None:
@@ -234,7 +236,7 @@ class RunningBroker:
         self._loop = asyncio.get_running_loop()
         async with running(self.settings(), clock=self.clock) as broker:
             self._broker = broker
-            self._server = _Server(uvicorn_config(broker.app), started)
+            self._server = _Server(uvicorn_config(broker.app, self.limits), started)
             await self._server.serve(sockets=[listener])
 
     def _stop(self) -> None:

@@ -113,6 +113,15 @@ def server_error_answer() -> Answer:
     return json_answer(500, members, NO_STORE)
 
 
+def overloaded_answer() -> Answer:
+    """Answer while more requests are served than can be."""
+    members = {
+        "error": vocabulary.TEMPORARILY_UNAVAILABLE,
+        "error_description": "the broker serves too many requests; try again",
+    }
+    return json_answer(503, members, [*NO_STORE, (b"retry-after", b"1"), (b"connection", b"close")])
+
+
 def problem_answer(status: int, code: str, title: str, headers: Headers | None = None) -> Answer:
     """Answer with an RFC 9457 problem and its `code`."""
     members = {"type": "about:blank", "title": title, "status": status, "code": code}

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from broker.http.answers import server_error_answer
+from broker.http.answers import overloaded_answer, server_error_answer
 from broker.http.caller import acceptable_request_id
 from broker.http.parameters import header_values
 
@@ -50,6 +50,8 @@ class RequestEdge:
 
         try:
             endpoint = self._direct.get(scope["path"], self._app)
+            if scope["state"].get("overloaded"):
+                endpoint = overloaded_answer()
             await endpoint(scope, receive, send_with_headers)
         except Exception:
             logger.exception("a request failed", extra={"request_id": request_id})

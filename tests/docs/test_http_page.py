@@ -7,12 +7,17 @@ import pytest
 from starlette.applications import Starlette
 from starlette.routing import Route
 
-from broker.bootstrap import uvicorn_config
 from broker.core.access_token import MAX_TOKEN_BYTES as MAX_SERVICE_TOKEN_BYTES
 from broker.core.json_text import MAX_DEPTH
 from broker.core.subject_token import MAX_JTI_LENGTH, MAX_SUB_LENGTH, MAX_TOKEN_BYTES
 from broker.core.vocabulary import TOKEN_TYPE_JWT
 from broker.grants.request import MAX_ASKED_BYTES, MAX_CLIENT_ID_LENGTH, MAX_SCOPES
+from broker.http.connections import (
+    MAX_FRAMING_BYTES,
+    MAX_HEADERS,
+    MAX_PIPELINED,
+    ConnectionLimits,
+)
 from broker.http.parameters import BODY_DEADLINE_SECONDS, MAX_BODY_BYTES, MAX_PARAMETERS
 from broker.http.token_endpoint import GRANT_TYPES
 from tests.docs.markdown import Page, code, rows
@@ -105,8 +110,8 @@ def test_the_page_names_both_grants() -> None:
     assert [grant for grant in GRANT_TYPES if f"`{grant}`" not in PAGE.text] == []
 
 
-def test_the_limits_are_those_of_the_code(live_broker: RunningBroker) -> None:
-    assert live_broker._broker is not None
+def test_the_limits_are_those_of_the_code() -> None:
+    connection_limits = ConnectionLimits()
     limits = {
         "body of a request": f"{MAX_BODY_BYTES:,} bytes",
         "time for the body to arrive": f"{BODY_DEADLINE_SECONDS:g} seconds",
@@ -120,9 +125,14 @@ def test_the_limits_are_those_of_the_code(live_broker: RunningBroker) -> None:
         "`client_id`": f"{MAX_CLIENT_ID_LENGTH} characters",
         "depth of JSON": str(MAX_DEPTH),
         "service token": f"{MAX_SERVICE_TOKEN_BYTES:,} bytes",
-        "connections and requests at a time": (
-            f"{uvicorn_config(live_broker._broker.app).limit_concurrency:,}"
+        "headers of a request": str(MAX_HEADERS),
+        "head of a request, or what frames its body": f"{MAX_FRAMING_BYTES:,} bytes",
+        "requests sent ahead of an answer": str(MAX_PIPELINED),
+        "time for a whole request to arrive, on a kept connection too": (
+            f"{connection_limits.request_seconds:g} seconds"
         ),
+        "time for an answer to be made and taken": f"{connection_limits.answer_seconds:g} seconds",
+        "connections at a time": f"{connection_limits.connections:,}",
     }
 
     assert {row[0]: row[1] for row in rows(PAGE.section("Limits"))} == limits

@@ -1,0 +1,158 @@
+"""One client's connection: how long it may dawdle, how much it may send beside its body.
+
+Whoever is slow holds nothing that others need: among too many connections, the one that owes its
+request longest is closed for the newest (attacks row 138).
+"""
+
+import asyncio
+from dataclasses import dataclass
+from http import HTTPStatus
+from typing import Any, ClassVar, Final
+
+from uvicorn.config import Config
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.server import ServerState
+
+from broker.http.answers import problem_answer
+
+MAX_FRAMING_BYTES: Final = 64 * 1024
+"""For what is no body of a request: its head, the framing of its chunks and its trailers."""
+
+MAX_HEADERS: Final = 100
+MAX_PIPELINED: Final = 8
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionLimits:
+    """What connections may take; times in seconds."""
+
+    connections: int = 900
+    """At once. A process may usually have 1,024 files open, and the store has some of them."""
+
+    request_seconds: float = 30
+    """For a whole request to arrive, from the first moment or from the answer before."""
+
+    answer_seconds: float = 60
+    """For a request to be answered, and for the client to take the answer."""
+
+
+class RequestRefusedUnread(Exception):
+    """A request has more than it may have; the parser passes it on as an error of its own."""
+
+
+class BoundedConnection(HttpToolsProtocol):
+    """A connection with a deadline for each thing that it waits for. Use `bounded_connections`."""
+
+    limits: ClassVar[ConnectionLimits]
+    owing: ClassVar["dict[BoundedConnection, None]"]
+    """Connections whose client owes a request or the rest of one, the longest waiting first."""
+
+    def __init__(
+        self,
+        config: Config,
+        server_state: ServerState,
+        app_state: dict[str, Any],
+        _loop: asyncio.AbstractEventLoop | None = None,
+    ) -> None:
+        super().__init__(config, server_state, app_state, _loop)
+        self._deadline: asyncio.TimerHandle | None = None
+        self._framing_bytes = 0
+        self._in_head = True
+        self._asked_before = False
+        self._overloaded = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Take a connection, at the cost of another one if there are too many."""
+        super().connection_made(transport)
+        if len(self.connections) > self.limits.connections:
+            longest = next(iter(self.owing), None)
+            if longest is None:
+                self._overloaded = True
+            else:
+                longest._end()  # noqa: SLF001 - another instance of this class
+        self._renew_deadline()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Forget the connection."""
+        self._forget()
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        """Read what came, and refuse what never gets to a body."""
+        self._framing_bytes += len(data)
+        super().data_received(data)
+        if self._framing_bytes > MAX_FRAMING_BYTES and not self.transport.is_closing():
+            self.send_400_response("the request is larger than it may be")
+
+    def on_message_begin(self) -> None:
+        """Begin a request, unless too many wait for their turn already."""
+        if len(self.pipeline) >= MAX_PIPELINED:
+            raise RequestRefusedUnread
+        self._in_head = True
+        super().on_message_begin()
+        self.scope["state"]["overloaded"] = self._overloaded
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """Take a header; a trailer is none: no proxy has judged it (RFC 9110 §6.5.1)."""
+        if not self._in_head:
+            return
+        if len(self.headers) >= MAX_HEADERS:
+            raise RequestRefusedUnread
+        super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """Begin to serve the request."""
+        super().on_headers_complete()
+        self._in_head = False
+        self._asked_before = True
+
+    def on_body(self, body: bytes) -> None:
+        """Take a part of the body, which has a bound of its own."""
+        self._framing_bytes -= len(body)
+        super().on_body(body)
+
+    def on_message_complete(self) -> None:
+        """Note that the client has sent what it owed."""
+        super().on_message_complete()
+        self._framing_bytes = 0
+        self._renew_deadline()
+
+    def on_response_complete(self) -> None:
+        """Wait for the next request, or serve it when it is there."""
+        super().on_response_complete()
+        self._renew_deadline()
+
+    def send_400_response(self, msg: str) -> None:
+        """Answer what is no request, and end."""
+        answer = problem_answer(400, "INVALID_REQUEST", msg)
+        head = [(b"connection", b"close"), *self.server_state.default_headers, *answer.headers]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
+        status = HTTPStatus(answer.status)
+        status_line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
+        self.transport.write(status_line + lines + b"\r\n" + answer.body)
+        self.transport.close()
+
+    def _renew_deadline(self) -> None:
+        self._forget()
+        if not self._asked_before or self.cycle.response_complete or self.cycle.more_body:
+            self.owing[self] = None
+            seconds = self.limits.request_seconds
+        else:
+            seconds = self.limits.answer_seconds
+        self._deadline = self.loop.call_later(seconds, self._end)
+
+    def _forget(self) -> None:
+        self.owing.pop(self, None)
+        if self._deadline is not None:
+            self._deadline.cancel()
+            self._deadline = None
+
+    def _end(self) -> None:
+        """End at once: closing politely would wait for a client that does not take its answer."""
+        self._forget()
+        self.transport.abort()
+
+
+def bounded_connections(limits: ConnectionLimits) -> type[BoundedConnection]:
+    """Make the class of the connections of one server, which share its limits."""
+    return type("BoundedConnection", (BoundedConnection,), {"limits": limits, "owing": {}})
