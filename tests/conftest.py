@@ -1,5 +1,6 @@
 """What every test folder may ask for."""
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -10,6 +11,15 @@ from tests.running_broker import RunningBroker
 # How long an example takes says nothing on a busy machine; speed is measured by `make bench`.
 settings.register_profile("broker", deadline=None)
 settings.load_profile("broker")
+
+
+def pytest_configure() -> None:
+    """Let the programs that tests start be interrupted.
+
+    A shell lets what it runs in the background ignore SIGINT, and children inherit that.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from broker.settings import Secret
+from tests.settings import without_rights
 from tests.settings.home import STRONG_KEY, Home
+from tests.unprivileged import run_unprivileged
 
 PUBLIC = "issuer: https://broker.example.com\n"
 HINT = (
@@ -53,11 +55,10 @@ def test_a_folder_that_cannot_be_listed_is_said(home: Home) -> None:
     )
 
 
-@pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")
-def test_a_folder_without_read_permission_is_said(home: Home) -> None:
-    (home.path / "policies").chmod(0)
+def test_a_folder_without_read_permission_is_said(tmp_path: Path) -> None:
+    said = run_unprivileged(without_rights.unreadable_policies, tmp_path)
 
-    assert home.says().endswith("cannot be read: Permission denied")
+    assert said.endswith("cannot be read: Permission denied")
 
 
 def test_on_loopback_the_master_key_may_still_have_to_be_made(home: Home) -> None:

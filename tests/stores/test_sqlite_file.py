@@ -14,8 +14,10 @@ from broker.ports import Committed, KeptPolicySet
 from broker.stores.sqlite import SqliteStore
 from broker.stores.sqlite_file import _STEPS, APPLICATION_ID, SCHEMA_VERSION
 from broker.testing import FrozenClock
-from tests.stores.damage import allow, overwrite, rights_bind
+from tests.stores import without_rights
+from tests.stores.damage import overwrite
 from tests.stores.entries import NOW, an_entry
+from tests.unprivileged import run_unprivileged
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
 
@@ -172,26 +174,17 @@ async def test_a_file_in_place_of_a_folder_is_refused(tmp_path: Path, clock: Fro
     assert "Not a directory" in await refusal(tmp_path / "data" / "broker.db", clock)
 
 
-@pytest.mark.skipif(not rights_bind(), reason="root may write everywhere")
-async def test_a_read_only_folder_is_refused(
-    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
-) -> None:
-    await (await open_sqlite()).close()
-    allow(database.parent, 0o500)
+def test_a_read_only_folder_is_refused(tmp_path: Path) -> None:
+    existing, new = run_unprivileged(without_rights.read_only_folder, tmp_path)
 
-    assert "check the rights" in await refusal(database, clock)
-    assert "Permission denied" in await refusal(database.with_name("new.db"), clock)
-    allow(database.parent, 0o700)
+    assert "check the rights" in existing
+    assert "Permission denied" in new
 
 
-@pytest.mark.skipif(not rights_bind(), reason="root may read everything")
-async def test_an_unreadable_file_is_refused(
-    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
-) -> None:
-    await (await open_sqlite()).close()
-    allow(database, 0)
+def test_an_unreadable_file_is_refused(tmp_path: Path) -> None:
+    said = run_unprivileged(without_rights.unreadable_file, tmp_path)
 
-    assert "check that it is a file and its rights" in await refusal(database, clock)
+    assert "check that it is a file and its rights" in said
 
 
 async def test_a_damaged_schema_is_refused(
