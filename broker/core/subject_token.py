@@ -22,7 +22,12 @@ from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.policy import Issuer, PolicySet, Replay
-from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, MAX_NUMERIC_DATE, REGISTERED_CLAIMS
+from broker.core.vocabulary import (
+    ASYMMETRIC_ALGORITHMS,
+    MAX_LEEWAY,
+    MAX_NUMERIC_DATE,
+    REGISTERED_CLAIMS,
+)
 
 COMPACT_PARTS: Final = 3
 MAX_TOKEN_BYTES: Final = 16_384
@@ -147,12 +152,13 @@ def verify(claims: SignedClaims, issuer: Issuer, now: float, leeway: int) -> Ver
     return VerifiedClaims(claims)
 
 
-def replay_expiry(claims: Claims, leeway: int) -> int:
+def replay_expiry(claims: Claims) -> int:
     """Give the instant until which a spent `jti` must be remembered, seconds since the epoch.
 
-    It outlives the window in which the token is accepted (attacks row 43).
+    It outlives the window in which the token is accepted (attacks row 43), also by a broker that is
+    started anew with the longest leeway.
     """
-    return int(claims["exp"]) + leeway + 60
+    return int(claims["exp"]) + MAX_LEEWAY + 60
 
 
 def _ascii(token: str) -> bytes:

@@ -34,3 +34,6 @@ REGISTERED_CLAIMS: Final = frozenset({"iss", "sub", "aud", "exp", "nbf", "iat", 
 
 # The largest instant that a time claim may name: what a double still counts exactly.
 MAX_NUMERIC_DATE: Final = 2**53
+
+# The longest leeway that may be configured, in seconds.
+MAX_LEEWAY: Final = 300

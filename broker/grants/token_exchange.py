@@ -168,7 +168,7 @@ class TokenExchange:
         duration = self._since(event)
         entry = Entry(decision_record.granted(event, permit, token_id, duration))
         if issuer.replay is not Replay.REUSABLE:
-            spend = _spend(claims, issuer, permit.service, self.leeway)
+            spend = _spend(claims, issuer, permit.service)
             entry = replace(
                 entry, spend=spend, event_if_spent=decision_record.spent(event, duration)
             )
@@ -211,7 +211,7 @@ class TokenExchange:
         return max(self.clock.now() - event.time, 0.0)
 
 
-def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service, leeway: int) -> Spend:
+def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service) -> Spend:
     """Name the one-time use: issuer and `jti`, and the service where it counts per audience.
 
     Never the token's text, which is malleable (attacks row 14), nor the service's spelling (150).
@@ -220,4 +220,4 @@ def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service, leeway: int
     if issuer.replay is Replay.PER_AUDIENCE:
         parts.append(service.name)
     key = hashlib.sha256("\0".join(parts).encode()).digest()
-    return Spend(key, subject_token.replay_expiry(claims, leeway))
+    return Spend(key, subject_token.replay_expiry(claims))

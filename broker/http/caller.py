@@ -52,6 +52,9 @@ def _is_within(address: str, networks: Networks) -> bool:
 
 
 def _is_address(text: str) -> bool:
+    # What follows `%` means something to one machine alone, and could be any text of any length.
+    if "%" in text:
+        return False
     try:
         ip_address(text)
     except ValueError:

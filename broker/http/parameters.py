@@ -120,7 +120,7 @@ def _json_pairs(members: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
             elif isinstance(each, str):
                 yield name, each
             else:
-                raise _malformed(f"member '{name}' is of the wrong type")
+                raise _malformed(f"member '{name[:64]}' is of the wrong type")
 
 
 def _each_once(pairs: Iterable[tuple[str, str]]) -> Parameters:

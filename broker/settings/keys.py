@@ -3,6 +3,7 @@
 import re
 from typing import Any, Final
 
+from broker.core.vocabulary import MAX_LEEWAY
 from broker.settings.addresses import host_name, issuer_url, listen_address, network
 from broker.settings.kinds import Key, Unusable, duration, flag, number, shown, text, texts
 from broker.settings.model import Network, Secret
@@ -105,7 +106,7 @@ TTL: Final = duration("tokens.ttl", "10m", at_most=86_400)
 MAX_TTL: Final = duration("tokens.max_ttl", "1h", at_most=86_400)
 SECRET_PREFIX: Final = text("secret_prefix", _secret_prefix, "live")
 MAX_ACCOUNTS: Final = number("max_accounts", 100, at_most=1_000_000)
-LEEWAY: Final = duration("leeway", "60s", at_least=0, at_most=300)
+LEEWAY: Final = duration("leeway", "60s", at_least=0, at_most=MAX_LEEWAY)
 TRUSTED_PROXIES: Final[Key[tuple[Network, ...]]] = texts("trusted_proxies", network, ())
 JWKS_HOSTS: Final = texts("jwks_hosts", host_name, ())
 RETENTION: Final = duration("audit.retention", "90d")

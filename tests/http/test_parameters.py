@@ -115,3 +115,7 @@ async def test_the_name_of_a_parameter_is_not_echoed_at_length() -> None:
         await from_form(b"n" * 5000 + b"=%00")
 
     assert len(caught.value.description) < 200
+    with pytest.raises(RequestRefused) as caught:
+        await from_json({"n" * 5000: 7})
+
+    assert len(caught.value.description) < 200
