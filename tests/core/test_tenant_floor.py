@@ -141,6 +141,12 @@ def test_without_a_preset_the_named_tenant_claims_pin() -> None:
     assert not pins({"/kubernetes.io/namespace": "prod"}, issuer)
 
 
+def test_a_pointer_pins_nothing_even_where_the_issuer_names_it() -> None:
+    issuer = an_issuer("ci", tenant=("/kubernetes.io/namespace",))
+
+    assert not pins({"/kubernetes.io/namespace": "prod"}, issuer)
+
+
 def test_an_issuer_of_a_single_tenant_needs_no_pin() -> None:
     assert pins({}, an_issuer("ci", tenant=(), single_tenant=True))
 
