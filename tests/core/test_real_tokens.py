@@ -27,9 +27,18 @@ OUTSIDERS = {"pull_request", "pull_request_target", "merge_request_event"}
 pytestmark = pytest.mark.skipif(not FIXTURES.is_dir(), reason="no sample tokens here")
 
 
-def sets(platform: str) -> list[Any]:
-    files = sorted((FIXTURES / platform).glob("*.json"))
-    return [pytest.param(platform, json.loads(file.read_text()), id=file.stem) for file in files]
+def sets(*needed: str) -> list[Any]:
+    """Give the claim sets of both platforms that have these claims; documentation shortens some."""
+    found = [
+        (platform, file.stem, json.loads(file.read_text()))
+        for platform in ("github", "gitlab")
+        for file in sorted((FIXTURES / platform).glob("*.json"))
+    ]
+    return [
+        pytest.param(platform, sample, id=name)
+        for platform, name, sample in found
+        if set(needed) <= sample["claims"].keys()
+    ]
 
 
 def moved_to_now(claims: dict[str, Any]) -> dict[str, Any]:
@@ -39,13 +48,11 @@ def moved_to_now(claims: dict[str, Any]) -> dict[str, Any]:
     return claims | moved | {"aud": BROKER}
 
 
-@pytest.mark.parametrize(("name", "sample"), sets("github") + sets("gitlab"))
+@pytest.mark.parametrize(("name", "sample"), sets("iat", "exp", "jti"))
 def test_a_real_claim_set_verifies_and_is_described(
     name: str, sample: dict[str, Any], signed_token: TokenMaker
 ) -> None:
     claims = moved_to_now(sample["claims"])
-    if not {"iat", "exp", "jti"} <= claims.keys():
-        pytest.skip("no whole token")
     issuer = an_issuer(name, url=claims["iss"])
     header = {name: sample["header"][name] for name in ("x5t",) if name in sample["header"]}
 
@@ -54,14 +61,15 @@ def test_a_real_claim_set_verifies_and_is_described(
     assert recognise(verified, PRESETS[name]).platform == name
 
 
-@pytest.mark.parametrize(("name", "sample"), sets("github") + sets("gitlab"))
+@pytest.mark.parametrize(
+    ("name", "sample"),
+    [each for each in sets() if {"repository_id", "project_id"} & each.values[1]["claims"].keys()],
+)
 def test_a_real_claim_set_is_served_unless_an_outsider_caused_it(
     name: str, sample: dict[str, Any]
 ) -> None:
     claims = moved_to_now({"exp": NOW + 300} | sample["claims"])
     tenant = "repository_id" if name == "github" else "project_id"
-    if tenant not in claims:
-        pytest.skip("no whole token")
     policy_set = a_policy_set(a_policy("own", {tenant: claims[tenant]}, issuer=name))
 
     decision = the_decision(policy_set, claims, issuer=name)
