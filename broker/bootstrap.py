@@ -225,6 +225,8 @@ def _load_policies(
     settings: Settings, dev_issuers: Mapping[str, str] | None, now: float
 ) -> IndexedPolicies:
     """Load the policies and run the tests in them: a set whose tests fail does not load."""
+    if dev_issuers is not None:
+        _require_dev_policies(settings.policies / "dev")
     loaded = policy_files.load(
         settings.policies,
         broker_issuer=settings.issuer,
@@ -244,6 +246,19 @@ def _load_policies(
                 extra={"place": test.place, "test": test.name, "fault": result.fault},
             )
     return policies
+
+
+def _require_dev_policies(folder: Path) -> None:
+    """Raise `ConfigurationError` without policies for the dev platform.
+
+    An installed package brings none, and without any every token would be refused.
+    """
+    if not folder.is_dir():
+        message = (
+            "there is no such folder, and --dev takes from it what the fake platforms' jobs may do;"
+            " copy it from the project's sources"
+        )
+        raise ConfigurationError([Problem(str(folder), 0, 0, message)])
 
 
 def _print_event(event: ChainedEvent) -> None:
