@@ -202,13 +202,20 @@ def _bind(listen: tuple[str, int]) -> socket.socket:
 def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
     """Run the dev platform and give its issuers' URLs by name."""
     # Only here: nothing of it is loaded by a broker that is not for development.
-    from broker.testing.dev_platform import DevPlatform  # noqa: PLC0415
+    from broker.testing.dev_platform import DevKeyRefused, DevPlatform  # noqa: PLC0415
     from broker.testing.issuer_server import serving  # noqa: PLC0415
-    from broker.testing.loopback import base_url, listen_on  # noqa: PLC0415
+    from broker.testing.loopback import base_url, listen_on, split_listen  # noqa: PLC0415
 
-    host, _, port = listen.rpartition(":")
-    with listen_on(host, int(port)) as bound:
-        platform = DevPlatform.open(base_url(bound), data / "dev")
+    try:
+        bound = listen_on(*split_listen(listen))
+    except OSError as error:
+        message = f"cannot listen on {listen}: {error.strerror}; choose another place"
+        raise ConfigurationError([Problem("--dev-listen", 0, 0, message)]) from None
+    with bound:
+        try:
+            platform = DevPlatform.open(base_url(bound), data / "dev")
+        except (DevKeyRefused, OSError) as error:
+            raise ConfigurationError([Problem("--data", 0, 0, str(error))]) from None
         with serving(platform.app(), bound):
             yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
 

@@ -1,3 +1,4 @@
+import socket
 import subprocess
 import sys
 from collections.abc import Callable
@@ -23,6 +24,31 @@ def test_the_fake_platforms_stay_on_loopback(broker: Broker, tmp_path: Path, lis
     assert (answer.returncode, answer.stdout) == (2, "")
     assert "--dev-listen" in answer.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_taken_port_of_the_fake_platforms_is_said(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        answer = broker("serve", "--dev", "--listen", "127.0.0.1:0", "--dev-listen", listen)
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert f"--dev-listen: cannot listen on {listen}: Address already in use" in answer.stderr
+    assert "Traceback" not in answer.stderr
+
+
+def test_a_key_of_the_fake_platforms_that_others_can_read_is_said(
+    broker: Broker, tmp_path: Path
+) -> None:
+    (tmp_path / "policies").mkdir()
+    broker("dev", "token", "--platform", "github")
+    (tmp_path / "data/dev/platform-key.pem").chmod(0o644)
+
+    answer = broker("serve", "--dev", "--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert "can be read by others" in answer.stderr
+    assert "Traceback" not in answer.stderr
 
 
 @pytest.mark.parametrize("workers", ["0", "-1", "many"])
