@@ -18,10 +18,10 @@ import uvloop
 from starlette.types import ASGIApp
 
 from broker import logs, policy_files
-from broker.core.audit import ChainedEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.refusal_counts import RefusalCounts
+from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
@@ -82,7 +82,7 @@ async def running(
     identifiers = UuidV7Identifiers()
     async with AsyncExitStack() as stack:
         policies = HeldPolicies(_load_policies(settings, dev_issuers, clock.now()))
-        sink = _print_event if settings.audit.stdout else None
+        sink = stack.enter_context(EventLines(_stdout())) if settings.audit.stdout else None
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
         keyring = await _open_keyring(settings, store, clock)
@@ -268,9 +268,12 @@ def _require_dev_policies(folder: Path) -> None:
         raise ConfigurationError([Problem(str(folder), 0, 0, message)])
 
 
-def _print_event(event: ChainedEvent) -> None:
-    sys.stdout.write(event.line() + "\n")
-    sys.stdout.flush()
+def _stdout() -> int:
+    # Without it, its number could be that of any file opened since: of the store, for one.
+    if sys.__stdout__ is None:
+        message = "stdout is closed, so no event can be printed; write `audit: {stdout: false}`"
+        raise ConfigurationError([Problem("audit.stdout", 0, 0, message)])
+    return sys.__stdout__.fileno()
 
 
 async def _cancel(task: "asyncio.Task[None]") -> None:

@@ -1,7 +1,6 @@
 """Row 58: text of the attacker's choice that breaks out of its line, or paints over it."""
 
 import json
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -35,36 +34,31 @@ class PrintingBroker(SpecialBroker):
         return replace(settings, audit=replace(settings.audit, stdout=True))
 
 
-@pytest.fixture
-def printing_broker(tmp_path: Path) -> Iterator[RunningBroker]:
-    with PrintingBroker(tmp_path).serving() as broker:
-        yield broker
-
-
-def assert_one_line_each(broker: RunningBroker, printed: str) -> list[dict[str, Any]]:
+def assert_one_line_each(events: list[dict[str, Any]], printed: str) -> list[dict[str, Any]]:
     """Assert that each event is one line of printable ASCII, and give what the lines say."""
     lines = printed.split("\n")
     assert lines.pop() == ""
     assert all(" " <= character <= "~" for line in lines for character in line)
     told = [json.loads(line) for line in lines]
-    assert told == broker.events()
+    assert told == events
     return told
 
 
 def test_every_event_is_one_line_of_printable_ascii(
-    printing_broker: RunningBroker, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    for text in HOSTILE.values():
-        token = printing_broker.github_token(workflow=text, head_ref=text, actor=text)
-        verified(printing_broker, printing_broker.exchange(token))
-        printing_broker.exchange(printing_broker.github_token(ref=f"refs/heads/{text}"))
-        printing_broker.exchange(printing_broker.github_token(sub=text))
-        printing_broker.exchange(printing_broker.github_token(), scope=text)
-        printing_broker.exchange(printing_broker.github_token(), audience=text)
-        printing_broker.exchange(printing_broker.github_token(), client_id=text)
-    printing_broker.events()
+    with PrintingBroker(tmp_path).serving() as broker:
+        for text in HOSTILE.values():
+            token = broker.github_token(workflow=text, head_ref=text, actor=text)
+            verified(broker, broker.exchange(token))
+            broker.exchange(broker.github_token(ref=f"refs/heads/{text}"))
+            broker.exchange(broker.github_token(sub=text))
+            broker.exchange(broker.github_token(), scope=text)
+            broker.exchange(broker.github_token(), audience=text)
+            broker.exchange(broker.github_token(), client_id=text)
+        events = broker.events()
 
-    told = assert_one_line_each(printing_broker, capsys.readouterr().out)
+    told = assert_one_line_each(events, capfd.readouterr().out)
 
     granted = [event for event in told if event["outcome"] == "success"]
     assert {event["service_account"] for event in granted} == {"deploy-web"}
