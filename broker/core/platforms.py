@@ -41,6 +41,9 @@ class Platform:
     sub_tenant: re.Pattern[str]
     """What an exact `sub` must begin with to name a tenant."""
 
+    malformed_sub: re.Pattern[str] | None
+    """What no `sub` of this platform begins with, being half of one form and half of another."""
+
     immutable_ids: frozenset[str]
     """Claims that `instances` may use without being pinned."""
 
@@ -94,9 +97,11 @@ GITHUB: Final = Platform(
     tenant_names=("repository", "repository_owner"),
     tenant_paths=frozenset({"repository"}),
     sub_tenant=re.compile(
-        r"repo:[^/:@*]+(@[0-9]+)?/[^/:@*]+(@[0-9]+)?(:|\Z)"
+        r"repo:([^/:@*]+/[^/:@*]+|[^/:@*]+@[0-9]+/[^/:@*]+@[0-9]+)(:|\Z)"
         r"|(repository_id|repository_owner_id|repository_owner):[^:*]+(:|\Z)"
     ),
+    # Names of owners and repositories have no `@`: both carry their id, or neither (row 72).
+    malformed_sub=re.compile(r"repo:(?![^/:@]+@[0-9]+/[^/:@]+@[0-9]+(:|\Z))[^:@]*@"),
     immutable_ids=frozenset({"repository_id", "repository_owner_id", "environment_node_id"}),
     folded=frozenset({"repository", "repository_owner", "environment"}),
     event_claim="event_name",
@@ -134,6 +139,7 @@ GITLAB: Final = Platform(
     tenant_names=("project_path", "namespace_path"),
     tenant_paths=frozenset({"project_path", "namespace_path"}),
     sub_tenant=re.compile(r"(project_path|project_id):[^:*]+(:|\Z)"),
+    malformed_sub=None,
     immutable_ids=frozenset({"project_id", "namespace_id"}),
     folded=frozenset({
         "project_path", "namespace_path", "job_project_path", "job_namespace_path",

@@ -243,6 +243,9 @@ def _verify_identity(claims: Claims, issuer: Issuer) -> None:
         raise _claim("sub", "a non-empty printable string")
     if not is_printable_ascii(_without_free_text(sub, claims, issuer)):
         raise _claim("sub", "printable ASCII")
+    malformed = issuer.platform.malformed_sub if issuer.platform else None
+    if malformed is not None and malformed.match(sub):
+        raise _claim("sub", "of the classic or of the immutable form, not half of each")
     if "jti" in claims or issuer.replay is not Replay.REUSABLE:
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI_LENGTH:

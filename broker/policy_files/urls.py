@@ -42,8 +42,10 @@ def fetch_fault(url: str, *, http_on_loopback: bool) -> str | None:
 
 
 def issuer_fault(url: str, *, http_on_loopback: bool) -> str | None:
-    """Say why a URL cannot be that of an issuer: no query and no fragment either."""
+    """Say why a URL cannot be that of an issuer: no query, fragment or wildcard either (row 67)."""
     fault = fetch_fault(url, http_on_loopback=http_on_loopback)
+    if fault is None and "*" in url:
+        return "is compared byte for byte, so it has no wildcard; write one entry for each issuer"
     if fault is None and ("?" in url or "#" in url):
         return "must have no query and no fragment; copy `iss` from a token byte for byte"
     return fault
