@@ -59,7 +59,7 @@ def connect(broker: RunningBroker) -> socket.socket:
 
 def flood(connection: socket.socket, data: bytes) -> None:
     """Send as much as no memory should hold, and read nothing."""
-    for _ in range(2000):
+    for _ in range(1_000_000):
         connection.sendall(data)
 
 
