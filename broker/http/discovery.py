@@ -50,7 +50,9 @@ class Discovery:
     def metadata_document(self, algorithms: list[str]) -> dict[str, Any]:
         """Compose the metadata: only what works is advertised, nothing empty."""
         policy_set = self._policies.current().policy_set
-        scopes = {scope for service in policy_set.services.values() for scope in service.scopes}
+        # Anybody reads this: what an organization has for itself is not told (RFC 8414 §2).
+        everyones = [each for each in policy_set.services.values() if not each.organizations]
+        scopes = {scope for service in everyones for scope in service.scopes}
         audiences = {each for issuer in policy_set.issuers.values() for each in issuer.audiences}
         document: dict[str, Any] = {
             "issuer": self._issuer,
