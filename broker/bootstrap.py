@@ -241,6 +241,7 @@ def _load_policies(
         signing_algorithms=settings.signing.algorithms,
         loopback=settings.loopback,
         dev_issuers=dev_issuers,
+        folders=settings.folders,
     )
     policies = IndexedPolicies.of(loaded.policy_set)
     results = policy_files.run(loaded, now, policies=policies)

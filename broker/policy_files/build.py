@@ -11,6 +11,7 @@ from broker.core.errors import ConfigurationError, Problem
 from broker.core.policy import Issuer, PolicySet
 from broker.policy_files.accounts import build_accounts
 from broker.policy_files.catalogue import build_services
+from broker.policy_files.delegated import delegation_faults
 from broker.policy_files.deployment import Deployment
 from broker.policy_files.entries import IS_EMPTY, MODELS, Entries, collect
 from broker.policy_files.issuers import build_issuers
@@ -71,6 +72,7 @@ def build(
     accounts = build_accounts(entries, services, problems)
     policies = build_policies(References(issuers, services, entries), problems)
     tests = build_tests(entries, problems)
+    problems += delegation_faults(sources.values(), entries, deployment)
     if problems:
         raise ConfigurationError(_worth_telling(problems, entries))
     organizations = {
@@ -128,6 +130,7 @@ def _version(
         for name, issuer in issuers.items()
         if issuer.keys.ca_certificates is not None
     }
+    content["folders"] = {each.folder: each.as_json() for each in deployment.folders}
     content["broker"] = [
         deployment.broker_issuer,
         deployment.ttl,

@@ -4,6 +4,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
 
+from broker.core.delegation import Delegation
+
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
@@ -15,6 +17,13 @@ class Attachment:
 
 ReadAttachment = Callable[[str, str], Attachment]
 """Takes the policy file and the path as written there. Raises `OSError`."""
+
+
+PositionsOf = Callable[[str], tuple[str, ...]]
+"""Takes a policy file as it is named; gives every path that it has below the policy folder.
+
+Raises `ValueError` for a file of which that is not known.
+"""
 
 
 def no_attachments(_file: str, path: str) -> Attachment:
@@ -37,3 +46,8 @@ class Deployment:
     """URL by name, `dev-PRESET`; trusted in addition to the files."""
 
     read_attachment: ReadAttachment = no_attachments
+    # Required, lest somebody who makes a set of files forgets what some of them may not hold.
+    folders: Sequence[Delegation] = field(kw_only=True)
+    """The delegated folders of the policy folder."""
+
+    positions_of: PositionsOf = field(kw_only=True)

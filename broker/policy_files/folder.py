@@ -4,9 +4,12 @@ import errno
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final
 
+from broker.core.delegation import DelegatedFolders, Delegation
 from broker.core.errors import ConfigurationError, Problem
 from broker.policy_files.deployment import Attachment
 from broker.yaml_document import MAX_BYTES
@@ -18,22 +21,27 @@ MAX_ATTACHMENT_BYTES: Final = 1 << 20
 _NOTHING: Final = "there is no such file or folder"
 
 
-def read_folder(folder: Path, *, dev: bool) -> tuple[dict[str, bytes], list[Problem]]:
+def read_folder(
+    folder: Path, *, dev: bool, folders: Sequence[Delegation]
+) -> tuple[dict[str, bytes], list[Problem]]:
     """Read every policy file below a folder, by path; `dev/` at its top only when asked.
 
     What cannot be read is a problem, lest the policies in it count as absent.
 
     Hidden files and folders are passed over: Kubernetes keeps the real files of a mounted
     ConfigMap in one, behind links that stay inside. Links that lead out are refused (attacks row
-    85). Raises `ConfigurationError` for a missing folder.
+    85), and so are those into one of the delegated `folders`, each of which must be there. Raises
+    `ConfigurationError` for a missing folder.
     """
     if not folder.is_dir():
         raise ConfigurationError([Problem(str(folder), 0, 0, "there is no such folder")])
     texts: dict[str, bytes] = {}
     problems: list[Problem] = []
     root = folder.resolve()
-    for path in _candidates(folder, problems, skip=None if dev else folder / DEV_FOLDER):
-        fault = _fault(path, root)
+    walk = _Walk(folder, None if dev else folder / DEV_FOLDER, problems)
+    delegated = DelegatedFolders(folders)
+    for path in walk.candidates():
+        fault = _fault(path, root) or _link_fault(path, folder, delegated)
         if fault is None:
             try:
                 texts[path.as_posix()] = _content(path, MAX_BYTES)
@@ -41,11 +49,16 @@ def read_folder(folder: Path, *, dev: bool) -> tuple[dict[str, bytes], list[Prob
                 fault = f"cannot be read: {error.strerror}"
         if fault is not None:
             problems.append(Problem(path.as_posix(), 0, 0, fault))
+    problems += _missing(folders, walk)
     return texts, problems
 
 
-def read_paths(paths: Sequence[Path], *, dev: bool) -> tuple[dict[str, bytes], list[Problem]]:
+def read_paths(
+    paths: Sequence[Path], *, dev: bool, policy_folder: Path, folders: Sequence[Delegation]
+) -> tuple[dict[str, bytes], list[Problem]]:
     """Read single policy files, and folders as `read_folder` does; each file once.
+
+    The delegated `folders` are those of `policy_folder`.
 
     Raises `ConfigurationError` for paths where there is nothing.
     """
@@ -56,7 +69,8 @@ def read_paths(paths: Sequence[Path], *, dev: bool) -> tuple[dict[str, bytes], l
     problems: list[Problem] = []
     for path in paths:
         if path.is_dir():
-            found, unread = read_folder(path, dev=dev)
+            whole = os.path.realpath(path) == os.path.realpath(policy_folder)
+            found, unread = read_folder(path, dev=dev, folders=folders if whole else ())
             texts |= found
             problems += unread
         else:
@@ -84,22 +98,47 @@ def _each_once(texts: dict[str, bytes]) -> dict[str, bytes]:
     return {file: text for file, text in texts.items() if file in kept}
 
 
-def _candidates(folder: Path, problems: list[Problem], skip: Path | None) -> Iterator[Path]:
-    def unreadable(error: OSError) -> None:
-        text = f"cannot be read: {error.strerror}"
-        problems.append(Problem(Path(error.filename).as_posix(), 0, 0, text))
+@dataclass(slots=True)
+class _Walk:
+    """One walk through a folder, but not into `skip`; what is wrong goes to `problems`."""
 
-    for parent, folders, files in os.walk(folder, onerror=unreadable):
-        here = Path(parent)
-        shown = sorted(name for name in folders if not name.startswith("."))
-        folders[:] = [name for name in shown if here / name != skip]
-        for name in folders:
-            if (here / name).is_symlink():
-                text = "a link to a folder; put the folder itself here"
-                problems.append(Problem((here / name).as_posix(), 0, 0, text))
-        for name in sorted(files):
-            if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
-                yield here / name
+    folder: Path
+    skip: Path | None
+    problems: list[Problem]
+    seen: set[str] = field(default_factory=set)
+    """The position of every folder that counts, as it is spelled on the disk."""
+
+    def candidates(self) -> Iterator[Path]:
+        """Find the files that may be policy files."""
+        for parent, folders, files in os.walk(self.folder, onerror=self._unreadable):
+            here = Path(parent)
+            shown = sorted(name for name in folders if not name.startswith("."))
+            folders[:] = [name for name in shown if here / name != self.skip]
+            for name in folders:
+                self.seen.add((here / name).relative_to(self.folder).as_posix())
+                if (here / name).is_symlink():
+                    self._report(here / name, "a link to a folder; put the folder itself here")
+            for name in sorted(files):
+                if not name.startswith(".") and Path(name).suffix.lower() in SUFFIXES:
+                    yield here / name
+
+    def _unreadable(self, error: OSError) -> None:
+        self._report(Path(error.filename), f"cannot be read: {error.strerror}")
+
+    def _report(self, path: Path, text: str) -> None:
+        self.problems.append(Problem(path.as_posix(), 0, 0, text))
+
+
+def _missing(folders: Sequence[Delegation], walk: _Walk) -> Iterator[Problem]:
+    """Report the delegations of what is not there: mistyped, they would restrict nothing."""
+    for delegation in folders:
+        if delegation.folder not in walk.seen:
+            close = get_close_matches(delegation.folder, walk.seen, n=1)
+            hint = f"did you mean `{close[0]}/`?" if close else "create it, or delete its entry"
+            text = (
+                f"there is no folder `{delegation.folder}/` in `{walk.folder.as_posix()}`; {hint}"
+            )
+            yield Problem(*delegation.place, text)
 
 
 def _fault(path: Path, root: Path) -> str | None:
@@ -107,6 +146,17 @@ def _fault(path: Path, root: Path) -> str | None:
         return f"not read with this spelling; rename it to end in `{path.suffix.lower()}`"
     if path.is_symlink() and not path.resolve().is_relative_to(root):
         return "a link that leads out of the policy folder; put the file itself here"
+    return None
+
+
+def _link_fault(path: Path, folder: Path, delegated: DelegatedFolders) -> str | None:
+    """Report a link into a delegated folder: who writes there would also write what it shows."""
+    if not path.is_symlink():
+        return None
+    here = delegated.above(path.relative_to(folder).as_posix())
+    for delegation in delegated.above(path.resolve().relative_to(folder.resolve()).as_posix()):
+        if delegation not in here:
+            return f"a link into the delegated `{delegation.folder}/`; put the file itself here"
     return None
 
 

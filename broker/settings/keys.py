@@ -3,8 +3,10 @@
 import re
 from typing import Any, Final
 
+from broker.core.delegation import Delegation
 from broker.core.vocabulary import MAX_LEEWAY
 from broker.settings.addresses import host_name, issuer_url, listen_address, network
+from broker.settings.delegations import delegations, delegations_from_text
 from broker.settings.kinds import Key, Unusable, duration, flag, number, shown, text, texts
 from broker.settings.model import Network, Secret
 from broker.yaml_document import Tree
@@ -85,14 +87,6 @@ def _off(given: str) -> None:
         )
 
 
-def _no_folders(value: Tree) -> None:
-    if value != {}:
-        raise Unusable(
-            "this version cannot delegate folders yet: delete it, and let owners of the code"
-            " review every change of the policies"
-        )
-
-
 ISSUER: Final = text("issuer", issuer_url, None)
 LISTEN: Final = text("listen", listen_address, ("127.0.0.1", 8080))
 POLICIES: Final = text("policies", _path, "policies")
@@ -114,7 +108,9 @@ STDOUT: Final = flag("audit.stdout", default=True)
 PUBLIC_METRICS: Final = flag("metrics.public", default=False)
 RATE_LIMITS: Final = text("rate_limits", _off, None)
 RATE_LIMIT_MEMBERS: Final = tuple(text(f"rate_limits.{each}", _off, None) for each in LIMITED)
-FOLDERS: Final[Key[None]] = Key(("folders",), _no_folders, None, str)
+FOLDERS: Final[Key[tuple[Delegation, ...]]] = Key(
+    ("folders",), delegations, (), delegations_from_text
+)
 
 KEYS: Final[tuple[Key[Any], ...]] = (
     ISSUER,

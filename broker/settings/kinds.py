@@ -18,12 +18,18 @@ D = TypeVar("D")
 LONGEST_DURATION: Final = 3650 * 86_400
 
 
+Place = tuple[str | int, ...]
+"""Where in a value: keys and numbers of items, from the outside in."""
+
+
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """What is wrong with a value, or with the item at `item` of a list."""
+    """What is wrong with a value, or with a part of it."""
 
     message: str
-    item: int | None = None
+    within: Place = ()
+    at_key: bool = False
+    """Whether it is the key there that is wrong, not its value."""
 
 
 class Unusable(ValueError):
@@ -88,7 +94,7 @@ def texts(path: str, check: Callable[[str], T], default: tuple[T, ...]) -> Key[t
             try:
                 items.append(check(_as_text(item)))
             except Unusable as unusable:
-                faults += [Fault(each.message, number) for each in unusable.faults]
+                faults += [Fault(each.message, (number,)) for each in unusable.faults]
         if faults:
             raise Unusable(*faults)
         return tuple(items)

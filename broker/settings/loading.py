@@ -1,9 +1,11 @@
 """From a file, variables and options to settings, or to every problem in them at once."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
+from broker.core.delegation import Delegation
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.loopback import is_loopback
 from broker.settings import keys, rules
@@ -82,7 +84,7 @@ def load(
 
 
 def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
-    for unbuilt in (keys.RATE_LIMITS, *keys.RATE_LIMIT_MEMBERS, keys.FOLDERS):
+    for unbuilt in (keys.RATE_LIMITS, *keys.RATE_LIMIT_MEMBERS):
         reading.value(unbuilt)
     listen = reading.value(keys.LISTEN)
     issuer = reading.value(keys.ISSUER) or default_issuer(listen)
@@ -113,6 +115,18 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
             retention=reading.value(keys.RETENTION), stdout=reading.value(keys.STDOUT)
         ),
         metrics=MetricsSettings(public=reading.value(keys.PUBLIC_METRICS)),
+        folders=_folders(reading),
         loopback=is_loopback(listen[0]) and is_loopback(host_of(issuer)),
         dev=dev,
+    )
+
+
+def _folders(reading: Reading) -> tuple[Delegation, ...]:
+    """Read the delegations, each with its place, for problems that only show in the folder."""
+    found = reading.value(keys.FOLDERS)
+    given = reading.given(keys.FOLDERS)
+    if given is None:
+        return found
+    return tuple(
+        replace(each, place=given.place_of_key(each.folder, f"{each.folder}/")) for each in found
     )

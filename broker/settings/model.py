@@ -9,6 +9,7 @@ from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
 from typing import Final
 
+from broker.core.delegation import Delegation
 from broker.settings.addresses import default_issuer
 
 Network = IPv4Network | IPv6Network
@@ -102,6 +103,9 @@ class Settings:
     jwks_hosts: tuple[str, ...]
     audit: AuditSettings
     metrics: MetricsSettings
+    folders: tuple[Delegation, ...]
+    """Which folders of the policies are delegated, by folder; the others may hold everything."""
+
     loopback: bool
     """Whether both the issuer and the listen address are on this machine alone."""
 

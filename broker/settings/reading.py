@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from broker.core.errors import Problem
-from broker.settings.kinds import Key, Unusable
+from broker.settings.kinds import Fault, Key, Unusable
 from broker.settings.sources import Given, KeyPath
 
 T = TypeVar("T")
@@ -38,7 +38,7 @@ class Reading:
             return key.accept(key.from_text(str(given.value)) if from_text else given.value)
         except Unusable as unusable:
             self._refused.add(key.path)
-            self.problems += [given.problem(each.message, each.item) for each in unusable.faults]
+            self.problems += [given.problem(each) for each in unusable.faults]
             return key.default
 
     def path(self, key: Key[str], default: Path | None = None) -> Path:
@@ -64,4 +64,4 @@ class Reading:
             named = f"{'.'.join(key.path)}: {message}"
             self.problems.append(Problem(self._file, 0, 0, named))
         else:
-            self.problems.append(given.problem(message))
+            self.problems.append(given.problem(Fault(message)))

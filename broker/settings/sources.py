@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from broker.core.errors import ConfigurationError, Problem
-from broker.settings.keys import FOLDERS, KEYS, LIMITED, MASTER_KEY
-from broker.settings.kinds import Key, escaped, kind_of
+from broker.settings.keys import KEYS, LIMITED, MASTER_KEY
+from broker.settings.kinds import Fault, Key, escaped, kind_of
 from broker.settings.unknown import CLIENT_VARIABLES, unknown_key, unknown_variable
 from broker.yaml_document import MAX_BYTES, Document, Tree, read
 from broker.yaml_document import Path as TreePath
@@ -37,12 +37,21 @@ class Given:
     document: Document | None = None
     path: KeyPath = ()
 
-    def problem(self, message: str, item: int | None = None) -> Problem:
-        """Describe a fault of the value, or of one item of it."""
+    def problem(self, fault: Fault) -> Problem:
+        """Describe a fault of the value, or of a part of it."""
         if self.document is None:
-            return Problem(self.source, 0, 0, message)
-        place: TreePath = self.path if item is None else (*self.path, item)
-        return self.document.problem(place, f"{'.'.join(self.path)}: {message}")
+            return Problem(self.source, 0, 0, fault.message)
+        place: TreePath = (*self.path, *fault.within)
+        message = f"{'.'.join(self.path)}: {fault.message}"
+        return self.document.problem(place, message, at_key=fault.at_key)
+
+    def place_of_key(self, *spellings: str) -> tuple[str, int, int]:
+        """Give file, line and column of a key in the value, however spelled; line 0 if no file."""
+        if self.document is None:
+            return self.source, 0, 0
+        written = self.value if isinstance(self.value, dict) else {}
+        key = next((each for each in spellings if each in written), "")
+        return self.document.file, *self.document.key_place((*self.path, key))
 
 
 def read_document(path: Path, name: str, *, required: bool) -> Document | None:
@@ -98,8 +107,7 @@ def from_environment(
     for name in sorted(environment):
         if not name.startswith(_PREFIX) or name in CLIENT_VARIABLES:
             continue
-        below_folders = name.startswith(f"{FOLDERS.variable}__")
-        key = FOLDERS if below_folders else _BY_VARIABLE.get(name)
+        key = _BY_VARIABLE.get(name)
         source = escaped(name)
         if key is None:
             problems.append(Problem(source, 0, 0, unknown_variable(name)))

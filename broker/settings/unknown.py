@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from difflib import get_close_matches
 from typing import Final
 
-from broker.settings.keys import KEYS, MASTER_KEY
+from broker.settings.keys import FOLDERS, KEYS, MASTER_KEY
 from broker.settings.kinds import shown
 
 # clients.md §4.1: `broker token` and its kin read these, often in the same environment.
@@ -54,6 +54,8 @@ def unknown_variable(name: str) -> str:
     """Describe a `BROKER_` variable that is no setting; its value is not looked at."""
     word = name.removeprefix("BROKER_").lower()
     nested = [key for key in KEYS if len(key.path) > 1]
+    if name.startswith(f"{FOLDERS.variable}__"):
+        return f"no setting; write all folders as one mapping in braces into {FOLDERS.variable}"
     members = [key.variable for key in nested if key.path[0] == word]
     if members:
         return f"a group of settings; set its members: {', '.join(members)}"

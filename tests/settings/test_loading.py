@@ -1,6 +1,7 @@
 from ipaddress import ip_network
 from pathlib import Path
 
+from broker.core.delegation import Delegation
 from broker.settings import (
     AuditSettings,
     MetricsSettings,
@@ -27,7 +28,7 @@ jwks_hosts: [keys.example.com]
 rate_limits: off
 audit: {retention: 1d, stdout: false}
 metrics: {public: true}
-folders: {}
+folders: {teams/web/: {maps: [tests]}}
 """
 
 
@@ -50,6 +51,7 @@ def test_without_any_configuration_every_default_holds(home: Home) -> None:
         jwks_hosts=(),
         audit=AuditSettings(90 * 86_400, stdout=True),
         metrics=MetricsSettings(public=False),
+        folders=(),
         loopback=True,
         dev=False,
     )
@@ -78,6 +80,7 @@ def test_every_key_of_the_file_is_read(home: Home) -> None:
         jwks_hosts=("keys.example.com",),
         audit=AuditSettings(86_400, stdout=False),
         metrics=MetricsSettings(public=True),
+        folders=(Delegation("teams/web", ("tests",)),),
         loopback=False,
         dev=False,
     )
@@ -111,6 +114,7 @@ def test_every_key_can_be_a_variable(home: Home) -> None:
             "BROKER_AUDIT__RETENTION": "1d",
             "BROKER_AUDIT__STDOUT": "false",
             "BROKER_METRICS__PUBLIC": "true",
+            "BROKER_FOLDERS": "{teams/web: {maps: [tests]}}",
         }
     )
 

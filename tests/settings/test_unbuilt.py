@@ -8,10 +8,6 @@ NO_LIMITS = (
     "this version has no rate limits yet: write `rate_limits: off`, and limit in the proxy before"
     " the broker"
 )
-NO_FOLDERS = (
-    "this version cannot delegate folders yet: delete it, and let owners of the code review every"
-    " change of the policies"
-)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +16,6 @@ NO_FOLDERS = (
         "rate_limits: off",
         "rate_limits: 'off'",
         "rate_limits: {client: off, address: off, failed: off}",
-        "folders: {}",
     ],
 )
 def test_what_protects_may_be_switched_off(home: Home, yaml: str) -> None:
@@ -67,15 +62,3 @@ def test_variables_can_switch_off_each_limit(home: Home) -> None:
     names = ("CLIENT", "ADDRESS", "FAILED")
 
     home.load(environment={f"BROKER_RATE_LIMITS__{name}": "off" for name in names})
-
-
-@pytest.mark.parametrize("written", ["{teams/web/: {maps: [policies]}}", "[]", "teams", ""])
-def test_folders_are_refused(home: Home, written: str) -> None:
-    said = home.says(f"folders: {written}")
-
-    assert said.partition(": ")[2] == f"folders: {NO_FOLDERS}"
-
-
-@pytest.mark.parametrize("variable", ["BROKER_FOLDERS", "BROKER_FOLDERS__TEAMS__MAPS"])
-def test_folders_are_refused_as_a_variable(home: Home, variable: str) -> None:
-    assert home.says(environment={variable: "{}"}) == f"{variable}: {NO_FOLDERS}"

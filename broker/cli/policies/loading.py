@@ -82,6 +82,8 @@ def _load(paths: Sequence[Path], settings: "Settings", *, dev: bool) -> "LoadedP
         signing_algorithms=settings.signing.algorithms,
         loopback=dev or settings.loopback,
         dev_issuers=DEV_ISSUERS if dev else None,
+        policy_folder=settings.policies,
+        folders=settings.folders,
     )
 
 
