@@ -6,7 +6,7 @@ from typing import Final
 from broker.core.delegation import DelegatedFolders, Delegation
 from broker.core.errors import Problem
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import Entries, Entry, Model
+from broker.policy_files.entries import MODELS, TESTS, Entries, Entry, Model
 from broker.policy_files.models import PolicyModel, ServiceAccountModel
 from broker.yaml_document import Document
 
@@ -53,7 +53,8 @@ def _lookalikes(
 
 def _map_faults(document: Document, delegation: Delegation) -> Iterator[Problem]:
     for section in document.value:
-        if section not in delegation.maps:
+        # What is no map at all is told where entries are collected.
+        if section in (*MODELS, TESTS) and section not in delegation.maps:
             text = f"`{section}` may not stand {_only(delegation, delegation.maps)}; move it"
             yield document.problem((section,), text, at_key=True)
 

@@ -131,9 +131,13 @@ class _Walk:
 
 def _missing(folders: Sequence[Delegation], walk: _Walk) -> Iterator[Problem]:
     """Report the delegations of what is not there: mistyped, they would restrict nothing."""
+    others = walk.seen - {each.folder for each in folders}
     for delegation in folders:
         if delegation.folder not in walk.seen:
-            close = get_close_matches(delegation.folder, walk.seen, n=1)
+            # Never a folder above it: that would delegate more.
+            depth = delegation.folder.count("/")
+            beside = [each for each in others if each.count("/") == depth]
+            close = get_close_matches(delegation.folder, sorted(beside), n=1)
             hint = f"did you mean `{close[0]}/`?" if close else "create it, or delete its entry"
             text = (
                 f"there is no folder `{delegation.folder}/` in `{walk.folder.as_posix()}`; {hint}"
