@@ -4,6 +4,7 @@ A policy named `star` pins the repository or project whose id is the text `star`
 brings that id, and what it is allowed or not is the work of the policy's other conditions alone.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,8 +13,9 @@ import httpx
 import pytest
 
 from broker.core.errors import ConfigurationError
+from broker.testing import FakeIssuer, FrozenClock
 from tests.attacks.refusals import assert_refused
-from tests.running_broker import RunningBroker
+from tests.running_broker import NOW, RunningBroker
 from tests.service_tokens import verified
 from tests.special_brokers import special_broker
 
@@ -74,3 +76,12 @@ def _by_file(problems: Iterator[str]) -> dict[str, list[str]]:
         file, _, rest = problem.partition(".yaml:")
         found.setdefault(Path(file).name + ".yaml", []).append(rest)
     return found
+
+
+def further_issuer(folder: Path, name: str, url: str) -> FakeIssuer:
+    """Make one more issuer, whose keys stand in `NAME.json` beside the policies of a broker."""
+    issuer = FakeIssuer(url, algorithm="ES256", clock=FrozenClock(NOW))
+    policies = folder / "policies"
+    policies.mkdir(exist_ok=True)
+    (policies / f"{name}.json").write_text(json.dumps(issuer.jwks()))
+    return issuer
