@@ -28,10 +28,11 @@ test: dev lint types imports ## All checks and the whole suite, as CI runs it
 	@scripts/test $(ARGS)
 
 .PHONY: lint
-lint: dev ## Ruff: rules and format; zizmor: the workflows and the action; the tests of the policies
+lint: dev ## Ruff: rules and format; zizmor: the workflows and the action; the policies and their tests
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --check $(CODE); exit 1; }
 	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows actions
+	@$(BIN)/broker policies check policies
 	@$(BIN)/broker policies test policies
 
 .PHONY: types

@@ -3,7 +3,18 @@
 What YAML leaves to surprise is refused, with a sentence that says how to write it.
 """
 
+from broker.yaml_document.comments import Comment, comments_with
 from broker.yaml_document.document import Document, Path, Place, Tree
 from broker.yaml_document.reader import MAX_BYTES, MAX_DEPTH, read
 
-__all__ = ["MAX_BYTES", "MAX_DEPTH", "Document", "Path", "Place", "Tree", "read"]
+__all__ = [
+    "MAX_BYTES",
+    "MAX_DEPTH",
+    "Comment",
+    "Document",
+    "Path",
+    "Place",
+    "Tree",
+    "comments_with",
+    "read",
+]

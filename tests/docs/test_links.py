@@ -27,8 +27,9 @@ def test_every_link_leads_somewhere(page: Page) -> None:
 
 def test_the_map_of_the_documentation_names_every_page() -> None:
     linked = {
-        (ROOT / "docs" / link).resolve().relative_to(ROOT).as_posix()
-        for link in Page("docs/README.md").links()
+        (ROOT / folder / link).resolve().relative_to(ROOT).as_posix()
+        for folder in ("docs", "docs/lints")
+        for link in Page(f"{folder}/README.md").links()
     }
     below = {page.path for page in pages() if page.path.startswith("docs/")} - {"docs/README.md"}
 

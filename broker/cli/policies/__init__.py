@@ -2,7 +2,12 @@
 
 import typer
 
-from broker.cli.policies import explain_command, schema_command, test_command
+from broker.cli.policies import (
+    check_command,
+    explain_command,
+    schema_command,
+    test_command,
+)
 
 app = typer.Typer(
     help="Check, test and explain policy files; no server is needed.",
@@ -10,6 +15,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
+app.command("check")(check_command.check)
 app.command("test")(test_command.run_tests)
 app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)
