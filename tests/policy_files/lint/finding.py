@@ -25,6 +25,10 @@ service_accounts:
 """
 IDS = "repository_id: 456789, repository_owner_id: 1234567"
 PROJECT = "project_id: 4711, namespace_id: 42"
+MAIN = f"{IDS}, ref: refs/heads/main"
+ISSUERS = (
+    "issuers:\n  corp: {preset: gitlab, issuer: 'https://g.example', require: {namespace_id: 42}}\n"
+)
 
 
 def report_on(*texts: str, now: float = NOW, **settings: Any) -> CheckReport:
@@ -61,3 +65,17 @@ def policy(match: str, issuer: str = "github", **fields: str) -> str:
     lines = {"service_account": "deploy-web"} | fields
     written = "".join(f"    {key}: {text}\n" for key, text in lines.items())
     return f"policies:\n  p:\n    issuer: {issuer}\n    match: {{{match}}}\n{written}"
+
+
+def policies(**entries: dict[str, str]) -> str:
+    """Write allow policies for deploy-web from GitHub unless their fields say otherwise."""
+    text = "policies:\n"
+    for name, fields in entries.items():
+        text += f"  {name}:\n"
+        usual = {"issuer": "github"}
+        if fields.get("effect") != "deny":
+            usual["service_account"] = "deploy-web"
+        match = f"{{{fields['match']}}}"
+        for key, value in (usual | fields | {"match": match}).items():
+            text += f"    {key}: {value}\n"
+    return text
