@@ -1,4 +1,4 @@
-"""Rows 112, 165, 166: issuers of which the broker knows nothing but what the file says."""
+"""Rows 112, 164-166: issuers of which the broker knows nothing but what the file says."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""Rows 159-161: a `not` that holds although what it excludes is there, or nothing is."""
+"""Rows 159-161, 163: a `not` that holds although what it excludes is there, or nothing is."""
 
 import json
 from collections.abc import Iterator
