@@ -25,6 +25,8 @@ from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
+from broker.http.api.bearer import Bearer
+from broker.http.api.policies import PoliciesEndpoint
 from broker.http.app import Endpoints, build_app
 from broker.http.connections import ConnectionLimits, bounded_connections
 from broker.http.discovery import Discovery
@@ -109,6 +111,9 @@ async def running(
             oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
             api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
             oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
+            policies=PoliciesEndpoint(
+                Bearer(settings.issuer, keyring, policies, store, clock), policies
+            ),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
             health=Health(store, keyring, clock),
         )

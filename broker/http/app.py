@@ -13,6 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from broker.http.answers import problem_answer
+from broker.http.api.policies import PoliciesEndpoint
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
@@ -26,6 +27,7 @@ class Endpoints:
     oauth_token: OAuthEndpoint
     api_token: OAuthEndpoint
     oauth_explain: OAuthEndpoint
+    policies: PoliciesEndpoint
     discovery: Discovery
     health: Health
 
@@ -42,6 +44,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/oauth/token", endpoints.oauth_token),
         Route("/oauth/explain", endpoints.oauth_explain),
         Route("/api/v1/auth/token", endpoints.api_token),
+        Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

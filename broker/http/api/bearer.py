@@ -49,7 +49,8 @@ class Bearer:
         if not await self.record.token_was_issued(token.token_id):
             # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise _invalid_token()
-        if wanted not in caller.scopes:
+        if wanted not in caller.scopes or caller.organization is not None:
+            # What concerns the whole broker is out of an organization's reach (attacks row 142).
             challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
             raise _refused(403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge)
         return caller
