@@ -119,7 +119,9 @@ def test_plain_ascii_is_enough() -> None:
 
 @given(st.text(max_size=50))
 def test_no_token_moves_the_cursor_or_ends_a_line(text: str) -> None:
-    explanation = explained(web_policy(ref="x"), github_claims(ref=text, head_ref=text))
+    explanation = explained(
+        web_policy(ref="refs/heads/another", event_name="x"), github_claims(ref=text, head_ref=text)
+    )
 
     rendered = render(explanation)
 
