@@ -304,6 +304,10 @@ def test_a_document_without_a_usable_key_is_refused(content: bytes, why: str) ->
     assert str(refused.value).count(";") <= 5
 
 
+def test_a_key_id_of_the_greatest_length_is_usable() -> None:
+    assert set(read_jwks(document(rsa_jwk(rsa_key(), "k" * 256)), {"RS256"}).keys) == {"k" * 256}
+
+
 def test_keys_that_are_equal_to_no_name_do_not_confuse_the_count() -> None:
     content = document({"kid": ["k1"], "kty": "RSA"}, {"kid": {}, "kty": 1}, rsa_jwk(rsa_key()))
 

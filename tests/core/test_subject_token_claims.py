@@ -316,3 +316,29 @@ def test_new_claims_are_ignored(door: Door, signed_token: TokenMaker) -> None:
     token = signed_token(repo_property_tier="gold", deep={"a": [1, {"b": None}]}, number=1.5)
 
     assert door.answer_to(token) is None
+
+
+@pytest.mark.parametrize(
+    ("sub", "reason"),
+    [
+        ("repo:acme/web", None),
+        ("repo:acme@123456/web@456789", None),
+        ("repo:acme@123456/web@456789:environment:a@b", None),
+        ("repo:acme/web:job_workflow_ref:acme/web/x.yml@refs/heads/main", None),
+        ("repo:acme/web@456789:pull_request", Reason.CLAIM_INVALID),
+        ("repo:acme@123456/web:pull_request", Reason.CLAIM_INVALID),
+        ("repo:acme@123456/web@456789x:pull_request", Reason.CLAIM_INVALID),
+        ("repo:acme@/web@456789", Reason.CLAIM_INVALID),
+        ("repo:@123456/web@456789", Reason.CLAIM_INVALID),
+    ],
+)
+def test_a_github_subject_has_both_ids_or_none(
+    sub: str, reason: Reason | None, door: Door, signed_token: TokenMaker
+) -> None:
+    assert door.answer_to(signed_token(sub=sub)) is reason
+
+
+def test_a_gitlab_subject_may_hold_an_at_sign(gitlab_door: Door, signed_token: TokenMaker) -> None:
+    token = signed_token.of(gitlab_claims(ref="a@1", sub="project_path:acme/web:ref:a@1"))
+
+    assert gitlab_door.answer_to(token) is None
