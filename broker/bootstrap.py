@@ -1,6 +1,7 @@
 """Settings in, a running broker out: the only file that knows every class."""
 
 import asyncio
+import contextlib
 import logging
 import math
 import os
@@ -17,8 +18,7 @@ import uvicorn
 import uvloop
 from starlette.types import ASGIApp
 
-from broker import logs, policy_files
-from broker.core.decision import IndexedPolicies
+from broker import logs
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
@@ -36,25 +36,24 @@ from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.ports import Clock
+from broker.reload.collector import set_aside, setting_aside
+from broker.reload.hang_up import HangUp
+from broker.reload.held import HeldPolicies
+from broker.reload.kept_sets import KeptSets
+from broker.reload.policy_reload import PolicyReload
+from broker.reload.reading import PolicyReader, Reading, Refused
+from broker.reload.seal import KEY_PURPOSE, Seal
+from broker.reload.sources import DeploymentParameters
+from broker.reload.swap import PolicySwap
+from broker.reload.watch import SETTLE, PolicyWatch
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.signing.keyring import Keyring
-from broker.signing.master_key import load_master_key
+from broker.signing.master_key import MasterKey, load_master_key
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock, UuidV7Identifiers
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class HeldPolicies:
-    """The policy set in force, as the grants ask for it."""
-
-    held: IndexedPolicies
-
-    def current(self) -> IndexedPolicies:
-        """Give the set that decides from now on."""
-        return self.held
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +62,8 @@ class Broker:
 
     app: ASGIApp
     policies: HeldPolicies
+    reload: PolicyReload
+    kept_policies: KeptSets
     store: SqliteStore
     issuer_keys: HttpIssuerKeys
     counted_refusals: CountedRefusals
@@ -74,24 +75,48 @@ async def running(
     *,
     clock: Clock | None = None,
     dev_issuers: Mapping[str, str] | None = None,
+    settle: float = SETTLE,
+    owns_process: bool = False,
 ) -> AsyncIterator[Broker]:
     """Run a broker until the block ends, without listening anywhere.
 
     `dev_issuers` are the dev platform's URLs by name; with them policies/dev/ is loaded too.
-    Raises `ConfigurationError` with every problem when it cannot start.
+    Changed policy files are read after `settle` seconds without a change. A broker that owns its
+    process takes care of Python's garbage collector. Raises `ConfigurationError` with every problem
+    when it cannot start.
     """
     clock = clock or SystemClock()
     identifiers = UuidV7Identifiers()
     async with AsyncExitStack() as stack:
-        policies = HeldPolicies(_load_policies(settings, dev_issuers, clock.now()))
+        reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
+        stack.push_async_callback(reader.close)
+        reading = await reader.read(at_start=True)
+        _refuse_first_start(settings, reading)
         sink = stack.enter_context(EventLines(_stdout())) if settings.audit.stdout else None
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
-        keyring = await _open_keyring(settings, store, clock)
+        master_key = await _load_master_key(settings, store)
+        keyring = await Keyring.open(store, master_key, settings.signing.algorithms, clock)
         issuer_keys = HttpIssuerKeys(
             clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
         )
         stack.push_async_callback(issuer_keys.close)
+        policies = HeldPolicies()
+        kept = KeptSets(store, Seal(master_key.derive(KEY_PURPOSE)), reader, clock)
+        swap = PolicySwap(
+            policies, kept, store, lambda new: issuer_keys.retain(new.policy_set.issuers.values())
+        )
+        reload = PolicyReload(
+            reader=reader,
+            kept=kept,
+            swap=swap,
+            ledger=store,
+            clock=clock,
+            identifiers=identifiers,
+            taking_in=setting_aside if owns_process else contextlib.nullcontext,
+        )
+        stack.push_async_callback(reload.close)
+        await reload.start(reading)
         counts = RefusalCounts(identifiers.new)
         exchange = TokenExchange(
             policies=policies,
@@ -115,14 +140,15 @@ async def running(
                 Bearer(settings.issuer, keyring, policies, store, clock), policies
             ),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
-            health=Health(store, keyring, clock),
+            health=Health(store, keyring, reload, clock),
         )
         counted = CountedRefusals(counts, store, clock)
         stack.push_async_callback(counted.write_all)
-        for loop in (issuer_keys.run(), counted.run()):
+        watch = PolicyWatch(reader, reload, settle=settle)
+        for loop in (issuer_keys.run(), counted.run(), watch.run()):
             stack.push_async_callback(_cancel, asyncio.create_task(loop))
         app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-        yield Broker(app, policies, store, issuer_keys, counted)
+        yield Broker(app, policies, reload, kept, store, issuer_keys, counted)
 
 
 def serve(
@@ -167,10 +193,14 @@ def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvic
 async def _serve(
     settings: Settings, dev_issuers: Mapping[str, str] | None, listener: socket.socket
 ) -> None:
-    async with running(settings, dev_issuers=dev_issuers) as broker:
+    loop = asyncio.get_running_loop()
+    hang_up = HangUp()
+    async with running(settings, dev_issuers=dev_issuers, owns_process=True) as broker:
         server = _Server(uvicorn_config(broker.app))
         for signum in (signal.SIGTERM, signal.SIGINT):
-            asyncio.get_running_loop().add_signal_handler(signum, server.stop)
+            loop.add_signal_handler(signum, server.stop)
+        reloading = asyncio.create_task(hang_up.serve(broker.reload, server.stop))
+        set_aside()
         host, port = settings.listen
         listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
         facts: dict[str, object] = {"issuer": settings.issuer, "listen": listen}
@@ -178,6 +208,7 @@ async def _serve(
             facts["dev_issuers"] = dict(dev_issuers)
         logger.info("serving", extra=facts)
         await server.serve(sockets=[listener])
+        await _cancel(reloading)
 
 
 class _Server(uvicorn.Server):
@@ -225,53 +256,30 @@ def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
             yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
 
 
-async def _open_keyring(settings: Settings, store: SqliteStore, clock: Clock) -> Keyring:
+async def _load_master_key(settings: Settings, store: SqliteStore) -> MasterKey:
     given = settings.master_key.reveal() if settings.master_key is not None else None
-    master_key = await load_master_key(
+    return await load_master_key(
         settings.master_key_file, given, store, may_create=settings.loopback
     )
-    return await Keyring.open(store, master_key, settings.signing.algorithms, clock)
 
 
-def _load_policies(
-    settings: Settings, dev_issuers: Mapping[str, str] | None, now: float
-) -> IndexedPolicies:
-    """Load the policies and run the tests in them: a set whose tests fail does not load."""
-    if dev_issuers is not None:
-        _require_dev_policies(settings.policies / "dev")
-    loaded = policy_files.load(
-        settings.policies,
+def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> DeploymentParameters:
+    return DeploymentParameters(
         broker_issuer=settings.issuer,
-        token_defaults=(settings.tokens.ttl, settings.tokens.max_ttl),
+        ttl=settings.tokens.ttl,
+        max_ttl=settings.tokens.max_ttl,
         signing_algorithms=settings.signing.algorithms,
         loopback=settings.loopback,
         dev_issuers=dev_issuers,
         folders=settings.folders,
     )
-    policies = IndexedPolicies.of(loaded.policy_set)
-    results = policy_files.run(loaded, now, policies=policies)
-    policy_files.refuse_failed(results)
-    for result in results:
-        if result.lapsed:
-            test = result.test
-            logger.warning(
-                "a test of the policies has lapsed",
-                extra={"place": test.place, "test": test.name, "fault": result.fault},
-            )
-    return policies
 
 
-def _require_dev_policies(folder: Path) -> None:
-    """Raise `ConfigurationError` without policies for the dev platform.
-
-    An installed package brings none, and without any every token would be refused.
-    """
-    if not folder.is_dir():
-        message = (
-            "there is no such folder, and --dev takes from it what the fake platforms' jobs may do;"
-            " copy it from the project's sources"
-        )
-        raise ConfigurationError([Problem(str(folder), 0, 0, message)])
+def _refuse_first_start(settings: Settings, reading: Reading) -> None:
+    """Refuse to begin with files that are no good, before anything is made on the disk."""
+    if isinstance(reading.outcome, Refused) and not settings.store.path.exists():
+        fault = settings.policies_fault
+        raise ConfigurationError(reading.outcome.problems if fault is None else [fault])
 
 
 def _stdout() -> int:

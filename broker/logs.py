@@ -39,8 +39,9 @@ def configure(stream: TextIO, level: int = logging.INFO) -> None:
         logger.handlers.clear()
         logger.propagate = True
     logging.getLogger("uvicorn.access").addFilter(_without_query)
-    # It would log the whole URL of every fetch.
-    logging.getLogger("httpx").setLevel(logging.WARNING)
+    # It would log the whole URL of every fetch, and the other one every change of a file.
+    for name in ("httpx", "watchfiles"):
+        logging.getLogger(name).setLevel(logging.WARNING)
 
 
 class JsonLines(logging.StreamHandler[TextIO]):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from broker.core.audit import AuditEvent
 from broker.core.decision import IndexedPolicies
+from broker.core.errors import Problem
 from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
@@ -31,6 +32,28 @@ class PolicySource(Protocol):
 
     def current(self) -> IndexedPolicies:
         """Give the set that decides from now on."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PolicyFault:
+    """Why the policy files are not in force, while an earlier set goes on deciding."""
+
+    since: float
+    """Seconds since the epoch."""
+
+    problems: tuple[Problem, ...]
+    """The first of them."""
+
+    count: int
+    """How many there are."""
+
+
+class PolicyStatus(Protocol):
+    """Whether what decides is what the policy files say."""
+
+    def fault(self) -> PolicyFault | None:
+        """Tell why it is not; None when it is."""
         ...
 
 

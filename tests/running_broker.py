@@ -19,8 +19,11 @@ import uvicorn
 import uvloop
 
 from broker.bootstrap import Broker, running, uvicorn_config
+from broker.core.policy import PolicySet
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.http.connections import ConnectionLimits
+from broker.reload.policy_reload import Outcome
+from broker.reload.watch import SETTLE
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
@@ -105,9 +108,17 @@ class RunningBroker:
     limits = ConnectionLimits()
     loop_factory: Callable[[], asyncio.AbstractEventLoop] = staticmethod(uvloop.new_event_loop)
 
-    def __init__(self, folder: Path, policies: str = POLICIES, *, now: float = NOW) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        policies: str = POLICIES,
+        *,
+        now: float = NOW,
+        settle: float = SETTLE,
+    ) -> None:
         self.folder = folder
         self.policies = policies
+        self.settle = settle
         self.clock = FrozenClock(now)
         self.github = self._issuer(GITHUB)
         self.gitlab = self._issuer(GITLAB, lifetime=3600, backdate=5)
@@ -162,6 +173,19 @@ class RunningBroker:
         """Present a token in the jwt-bearer grant."""
         form = {"grant_type": GRANT_JWT_BEARER, "assertion": token, "audience": "deploy-api"}
         return self.post(form | parameters)
+
+    # --- policies ---------------------------------------------------------------------------------
+
+    def reload(self, *, forced: bool) -> Outcome:
+        """Reload the policies now, as SIGHUP (forced) or a change of the files would."""
+        assert self._broker is not None
+        outcome: Outcome = self._run(self._broker.reload.reload(forced=forced, actor="test"))
+        return outcome
+
+    def in_force(self) -> PolicySet:
+        """Give the policies that decide now."""
+        assert self._broker is not None
+        return self._broker.policies.current().policy_set
 
     # --- what the broker did ----------------------------------------------------------------------
 
@@ -234,7 +258,7 @@ class RunningBroker:
 
     async def _serve(self, listener: socket.socket, started: "Future[None]") -> None:
         self._loop = asyncio.get_running_loop()
-        async with running(self.settings(), clock=self.clock) as broker:
+        async with running(self.settings(), clock=self.clock, settle=self.settle) as broker:
             self._broker = broker
             self._server = _Server(uvicorn_config(broker.app, self.limits), started)
             await self._server.serve(sockets=[listener])

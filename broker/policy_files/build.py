@@ -3,7 +3,7 @@
 import gc
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -49,20 +49,30 @@ def _without_collection() -> Iterator[None]:
             gc.enable()
 
 
+def read_document(text: str | bytes, file: str) -> Document:
+    """Read the YAML of one policy file. Raises `ConfigurationError`."""
+    return read(text, file, text_keys=TEXT_KEYS)
+
+
 @_without_collection()
 def build(
-    texts: Mapping[str, str | bytes], deployment: Deployment, unread: Iterable[Problem] = ()
+    texts: Mapping[str, str | bytes],
+    deployment: Deployment,
+    unread: Iterable[Problem] = (),
+    *,
+    read_text: Callable[[str | bytes, str], Document] = read_document,
 ) -> LoadedPolicies:
     """Make a policy set of YAML texts by file name; their order leaves no trace.
 
-    `unread` are the problems of files that could not be read. Raises `ConfigurationError` with
-    every problem of every file, sorted by place.
+    `unread` are the problems of files that could not be read; `read_text` stands in for
+    `read_document` where some texts were read before. Raises `ConfigurationError` with every
+    problem of every file, sorted by place.
     """
     problems = list(unread)
     sources: dict[str, Document] = {}
     for file in sorted(texts):
         try:
-            sources[file] = read(texts[file], file, text_keys=TEXT_KEYS)
+            sources[file] = read_text(texts[file], file)
         except ConfigurationError as error:
             problems += error.problems
     documents = [*_dev_documents(deployment), *sources.values()]

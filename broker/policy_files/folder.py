@@ -37,7 +37,7 @@ def read_folder(
         raise ConfigurationError([Problem(str(folder), 0, 0, "there is no such folder")])
     texts: dict[str, bytes] = {}
     problems: list[Problem] = []
-    root = folder.resolve()
+    root = _real(folder)
     walk = _Walk(folder, None if dev else folder / DEV_FOLDER, problems)
     delegated = DelegatedFolders(folders)
     for path in walk.candidates():
@@ -148,7 +148,7 @@ def _missing(folders: Sequence[Delegation], walk: _Walk) -> Iterator[Problem]:
 def _fault(path: Path, root: Path) -> str | None:
     if path.suffix not in SUFFIXES:
         return f"not read with this spelling; rename it to end in `{path.suffix.lower()}`"
-    if path.is_symlink() and not path.resolve().is_relative_to(root):
+    if path.is_symlink() and not _real(path).is_relative_to(root):
         return "a link that leads out of the policy folder; put the file itself here"
     return None
 
@@ -158,10 +158,16 @@ def _link_fault(path: Path, folder: Path, delegated: DelegatedFolders) -> str | 
     if not path.is_symlink():
         return None
     here = delegated.above(path.relative_to(folder).as_posix())
-    for delegation in delegated.above(path.resolve().relative_to(folder.resolve()).as_posix()):
+    for delegation in delegated.above(_real(path).relative_to(_real(folder)).as_posix()):
         if delegation not in here:
             return f"a link into the delegated `{delegation.folder}/`; put the file itself here"
     return None
+
+
+def _real(path: Path) -> Path:
+    """Follow all links; where they go round in a circle, as far as that goes."""
+    # `Path.resolve` raises for a circle, and other errors in other versions of Python.
+    return Path(os.path.realpath(path))
 
 
 def _content(path: Path, limit: int) -> bytes:

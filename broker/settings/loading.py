@@ -46,7 +46,8 @@ def load(
     in the working directory is read if it is there. `listen` is `HOST:PORT`; store and master key
     lie in `data_dir` unless they are configured; `dev` demands loopback. What is not `serving`
     needs no master key and no policies here. Raises `ConfigurationError` with every problem: its
-    `file` is the file's name as given, or a variable's or option's with line 0.
+    `file` is the file's name as given, or a variable's or option's with line 0. That there is no
+    policy folder is a problem like others, but not the only one: then `policies_fault` tells it.
     """
     file = config_file or Path(DEFAULT_FILE)
     problems: list[Problem] = []
@@ -70,17 +71,20 @@ def load(
         given | overriding, problems, file=str(file), working_directory=working_directory
     )
     settings = _read(reading, dev=dev, data_dir=working_directory / data_dir)
+    policies_fault: Problem | None = None
     # Without its file a broker would lack settings that stand in it.
     if readable:
         rules.check(settings, reading)
         if serving:
             rules.check_files(settings, reading)
+            policies_fault = rules.policies_fault(settings, reading)
     if problems:
+        problems += [policies_fault] if policies_fault else []
         ordered = sorted(
             problems, key=lambda each: (each.file != str(file), each.line, each.column)
         )
         raise ConfigurationError(ordered)
-    return settings
+    return replace(settings, policies_fault=policies_fault)
 
 
 def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.core.delegation import Delegation
+from broker.core.errors import Problem
 from broker.settings.addresses import default_issuer
 
 Network = IPv4Network | IPv6Network
@@ -110,6 +111,8 @@ class Settings:
     """Whether both the issuer and the listen address are on this machine alone."""
 
     dev: bool
+    policies_fault: Problem | None = None
+    """Why the policy folder cannot be read now; for a broker that has no last good set."""
 
     def bound_to(self, port: int) -> "Settings":
         """Give the settings of a broker whose port the system chose (`listen` has port 0).

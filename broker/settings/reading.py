@@ -59,9 +59,11 @@ class Reading:
 
     def report(self, key: Key[Any], message: str) -> None:
         """Add a problem of a key, at the place where it was given."""
+        self.problems.append(self.problem(key, message))
+
+    def problem(self, key: Key[Any], message: str) -> Problem:
+        """Describe a problem of a key, at the place where it was given."""
         given = self._given.get(key.path)
         if given is None:
-            named = f"{'.'.join(key.path)}: {message}"
-            self.problems.append(Problem(self._file, 0, 0, named))
-        else:
-            self.problems.append(given.problem(Fault(message)))
+            return Problem(self._file, 0, 0, f"{'.'.join(key.path)}: {message}")
+        return given.problem(Fault(message))

@@ -19,12 +19,14 @@ def check(settings: Settings, reading: Reading) -> None:
 
 
 def check_files(settings: Settings, reading: Reading) -> None:
-    """Add the problems of the files and folders that a broker reads when it starts."""
+    """Add the problems of the files that a broker reads when it starts."""
     _master_key(settings, reading)
-    if reading.sound(keys.POLICIES):
-        fault = folder_fault(settings.policies)
-        if fault is not None:
-            reading.report(keys.POLICIES, fault)
+
+
+def policies_fault(settings: Settings, reading: Reading) -> Problem | None:
+    """Say why the policy folder cannot be read; a broker may have a last good set all the same."""
+    fault = folder_fault(settings.policies) if reading.sound(keys.POLICIES) else None
+    return None if fault is None else reading.problem(keys.POLICIES, fault)
 
 
 def _signing(settings: Settings, reading: Reading) -> None:

@@ -5,6 +5,7 @@ What YAML leaves to surprise is refused, with a sentence that says how to write 
 
 from broker.yaml_document.comments import Comment, comments_with
 from broker.yaml_document.document import Document, Path, Place, Tree
+from broker.yaml_document.outline import outline, recall
 from broker.yaml_document.reader import MAX_BYTES, MAX_DEPTH, read
 
 __all__ = [
@@ -16,5 +17,7 @@ __all__ = [
     "Place",
     "Tree",
     "comments_with",
+    "outline",
     "read",
+    "recall",
 ]

@@ -12,7 +12,7 @@ from typing import Final, NoReturn, Protocol
 import yaml
 
 from broker.core.errors import ConfigurationError, Problem
-from broker.yaml_document.document import Document, Node, Place, Tree
+from broker.yaml_document.document import Document, Node, NodePlaces, Place, Tree
 from broker.yaml_document.scalars import (
     CONSTANTS,
     INTEGER,
@@ -55,7 +55,7 @@ def read(
             ordered = [*ordered[:MAX_PROBLEMS], Problem(file, 0, 0, left)]
         raise ConfigurationError(ordered)
     value = root.value if isinstance(root.value, dict) else {}
-    return Document(file, value, tuple(source.split("\n")), root)
+    return Document(file, value, tuple(source.split("\n")), NodePlaces(root))
 
 
 def _decode(text: str | bytes, file: str, max_bytes: int) -> str:

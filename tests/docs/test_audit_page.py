@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from dataclasses import fields
 from typing import Any
 
@@ -34,13 +35,23 @@ JSON_TYPES = {
 
 
 @pytest.fixture(scope="module")
+def live_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    """A broker whose policies this page may change."""
+    with RunningBroker(tmp_path_factory.mktemp("broker")).serving() as broker:
+        yield broker
+
+
+@pytest.fixture(scope="module")
 def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
-    """Events of every kind: permitted, refused after the signature, and counted."""
+    """Events of every kind: permitted, refused after the signature, counted, and about policies."""
     live_broker.exchange(live_broker.github_token())
     live_broker.exchange(live_broker.github_token(ref="refs/heads/ä"))
     live_broker.exchange("no token")
     explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}
     live_broker.request("POST", "/oauth/explain", data=explained)
+    for text in ("organizations: {more: {description: One more}}", "no: [policy"):
+        (live_broker.folder / "policies" / "more.yaml").write_text(text)
+        live_broker.reload(forced=False)
     return live_broker.events()
 
 

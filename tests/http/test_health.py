@@ -1,12 +1,16 @@
 """Liveness and readiness, with the status alone."""
 
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from starlette.requests import Request
 
-from broker.core.signing_keys import SigningKeySet
+from broker.core.errors import Problem
+from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from broker.http.health import Health
+from broker.ports import PolicyFault
+from broker.signing.keyring import generate
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.grants.ports_in_memory import HeldSigningKeys
@@ -28,12 +32,51 @@ def test_a_broker_that_serves_says_so(
 
 
 async def test_a_broker_without_a_key_to_sign_with_is_not_ready(tmp_path: Path) -> None:
+    answer = await readiness(tmp_path, SigningKeySet(()), None)
+
+    assert answer == (503, b'{"status":"unready"}')
+
+
+async def test_a_broker_whose_policy_files_are_no_good_serves_on_and_says_degraded(
+    tmp_path: Path,
+) -> None:
+    answer = await readiness(tmp_path, a_key_set(), A_FAULT)
+
+    assert answer == (200, b'{"status":"degraded"}')
+
+
+async def test_a_broker_that_cannot_sign_is_not_ready_whatever_its_policies(
+    tmp_path: Path,
+) -> None:
+    answer = await readiness(tmp_path, SigningKeySet(()), A_FAULT)
+
+    assert answer == (503, b'{"status":"unready"}')
+
+
+A_FAULT = PolicyFault(0, (Problem("web.yaml", 3, 5, "`issuer` is missing"),), 1)
+
+
+@dataclass(frozen=True)
+class Policies:
+    """Policies of which is said what the test wants."""
+
+    said: PolicyFault | None
+
+    def fault(self) -> PolicyFault | None:
+        return self.said
+
+
+async def readiness(
+    folder: Path, keys: SigningKeySet, fault: PolicyFault | None
+) -> tuple[int, bytes]:
     clock = FrozenClock()
-    store = await SqliteStore.open(tmp_path / "broker.db", clock)
-    health = Health(store, HeldSigningKeys(SigningKeySet(())), clock)
-
+    store = await SqliteStore.open(folder / "broker.db", clock)
+    health = Health(store, HeldSigningKeys(keys), Policies(fault), clock)
     answer = await health.readyz(Request(a_scope("GET", "/readyz"), receiving()))
-
     await store.close()
-    assert answer.status_code == 503
-    assert answer.body == b'{"status":"unready"}'
+    return answer.status_code, bytes(answer.body)
+
+
+def a_key_set() -> SigningKeySet:
+    since_always = SigningSchedule(publish_at=0, sign_from=0)
+    return SigningKeySet((SigningKey.of(generate("ES256"), "ES256", since_always),))

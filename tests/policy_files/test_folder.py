@@ -251,6 +251,13 @@ def test_a_certificate_file_without_certificates_is_refused(tmp_path: Path) -> N
     assert "holds no certificates in PEM form" in messages(tmp_path)[0]
 
 
+def test_a_link_in_a_circle_is_a_problem_like_others(tmp_path: Path) -> None:
+    write(tmp_path, base_yaml=BASE)
+    (tmp_path / "circle.yaml").symlink_to("circle.yaml")
+
+    assert messages(tmp_path) == ["circle.yaml: cannot be read: Too many levels of symbolic links"]
+
+
 def test_a_missing_certificate_file_is_refused(tmp_path: Path) -> None:
     write(tmp_path, i_yaml=CORP + "ca_file: ca.pem}}")
 

@@ -52,6 +52,8 @@ class Home:
             settings = self.load(yaml, environment, listen=listen, dev=dev, config_file=config_file)
         except ConfigurationError as error:
             return error.problems
+        if settings.policies_fault is not None:
+            return (settings.policies_fault,)
         raise AssertionError(f"loads: {settings}")
 
     def says(

@@ -1,0 +1,52 @@
+"""SIGHUP: an operator says that the policy files are meant as they are, or a terminal is gone."""
+
+import asyncio
+import logging
+import os
+import signal
+from collections.abc import Callable
+from typing import Final
+
+from broker.core.errors import Unavailable
+from broker.reload.policy_reload import PolicyReload
+
+ACTOR: Final = "SIGHUP"
+
+logger = logging.getLogger(__name__)
+
+
+class HangUp:
+    """Takes SIGHUP from now on, which would end the process otherwise.
+
+    The system sends it as well when the terminal is closed that a broker was started from. That
+    ends it, as it ends other programs, unless `nohup` says otherwise.
+    """
+
+    def __init__(self) -> None:
+        """Must be made in the running event loop of the main thread."""
+        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        self._ends_with_terminal = not ignored and _has_terminal()
+        self._came = asyncio.Event()
+        asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._came.set)
+
+    async def serve(self, reload: PolicyReload, stop: Callable[[], None]) -> None:
+        """Reload at every signal, also to a set that is empty or drops a deny policy."""
+        while True:
+            await self._came.wait()
+            self._came.clear()
+            if self._ends_with_terminal and not _has_terminal():
+                stop()
+                return
+            try:
+                await reload.reload(forced=True, actor=ACTOR)
+            except Unavailable as error:
+                logger.error("the policies were not reloaded: %s", error)  # noqa: TRY400
+
+
+def _has_terminal() -> bool:
+    """Tell whether the process has a controlling terminal."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
+    except OSError:
+        return False
+    return True

@@ -1,0 +1,64 @@
+"""The policy sets that ran: kept under seal, made again when they are asked for."""
+
+import logging
+from dataclasses import dataclass
+
+from broker.core.policy import PolicySet
+from broker.ports import Clock, PolicySetStore
+from broker.reload.reading import LoadedSet, PolicyReader
+from broker.reload.seal import Seal
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSets:
+    """What the store keeps of policy sets, as sets again.
+
+    One whose seal or version does not fit counts as absent.
+    """
+
+    store: PolicySetStore
+    seal: Seal
+    reader: PolicyReader
+    clock: Clock
+
+    async def keep(self, loaded: LoadedSet) -> None:
+        """Keep a set as the last that ran. Raises `Unavailable`."""
+        version = loaded.policy_set.version
+        sealed = self.seal.put_on(version, loaded.packed)
+        await self.store.keep_policy_set(version, sealed, self.clock.now())
+
+    async def last_version(self) -> str | None:
+        """Name the set that ran last. Raises `Unavailable`."""
+        kept = await self.store.last_policy_set()
+        return kept.version if kept else None
+
+    async def last(self) -> LoadedSet | None:
+        """Make the set again that ran last, under the parameters of today. Raises `Unavailable`."""
+        kept = await self.store.last_policy_set()
+        if kept is None:
+            return None
+        return await self._rebuilt(kept.version, kept.content, at_start=True)
+
+    async def find(self, version: str) -> PolicySet | None:
+        """Make a set again as it ran, for whoever explains an old decision.
+
+        Raises `Unavailable`.
+        """
+        content = await self.store.policy_set(version)
+        if content is None:
+            return None
+        loaded = await self._rebuilt(version, content, at_start=False)
+        return loaded.policy_set if loaded else None
+
+    async def _rebuilt(self, version: str, content: bytes, *, at_start: bool) -> LoadedSet | None:
+        packed = self.seal.take_off(version, content)
+        if packed is None:
+            logger.error("policy set %s in the store was altered, or sealed elsewhere", version)
+            return None
+        outcome = await self.reader.rebuild(version, packed, at_start=at_start)
+        if isinstance(outcome, LoadedSet):
+            return outcome
+        logger.error("policy set %s does not load again: %s", version, outcome.problems[0])
+        return None

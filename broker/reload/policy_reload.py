@@ -1,0 +1,206 @@
+"""Putting policy files in force: at the start, after a change, and when somebody asks.
+
+All or nothing. A set that does not load, or whose tests fail, leaves the one in force as it is; one
+that is empty or drops a deny policy is taken only when that is forced.
+"""
+
+import asyncio
+import logging
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass, replace
+from typing import Final, TypeAlias
+
+from broker.core.audit import AuditEvent
+from broker.core.errors import ConfigurationError, Problem, Unavailable
+from broker.core.policy import PolicySet
+from broker.ports import Clock, Entry, Identifiers, Ledger, PolicyFault
+from broker.reload import reload_record
+from broker.reload.changes import EMPTIES, Changes, compare, objection
+from broker.reload.kept_sets import KeptSets
+from broker.reload.reading import LoadedSet, PolicyReader, Reading, Refused
+from broker.reload.slices import finish_in_slices
+from broker.reload.swap import PolicySwap
+
+START: Final = "start"
+"""The actor of what a start does to the policies."""
+
+CLOSE_SECONDS: Final = 5.0
+"""How long a reload that is under way may hold up the end of the broker."""
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Another set is in force."""
+
+    changes: Changes
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The files say what is in force already."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The set in force stays; `problems` are the first of `count`."""
+
+    version: str
+    problems: tuple[Problem, ...]
+    count: int
+
+
+Outcome: TypeAlias = Reloaded | Unchanged | Rejected
+
+
+class PolicyReload:
+    """Reloads the policies of a running broker; implements the port `PolicyStatus`.
+
+    `taking_in` is entered around the work that makes a set.
+    """
+
+    def __init__(
+        self,
+        *,
+        reader: PolicyReader,
+        kept: KeptSets,
+        swap: PolicySwap,
+        ledger: Ledger,
+        clock: Clock,
+        identifiers: Identifiers,
+        taking_in: Callable[[], AbstractContextManager[None]] = nullcontext,
+    ) -> None:
+        self._reader = reader
+        self._kept = kept
+        self._swap = swap
+        self._ledger = ledger
+        self._clock = clock
+        self._identifiers = identifiers
+        self._taking_in = taking_in
+        self._lock = asyncio.Lock()
+        self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._fault: PolicyFault | None = None
+        self._recorded: Refused | None = None
+        self._latest: Reading | None = None
+
+    def fault(self) -> PolicyFault | None:
+        """Tell why the files are not in force; None when they are."""
+        return self._fault
+
+    def latest(self) -> Reading | None:
+        """Give the reading that was tried last."""
+        return self._latest
+
+    async def start(self, reading: Reading) -> None:
+        """Put the first set in force: the one read, or the last that ran when that is no good.
+
+        Raises `ConfigurationError` with the problems of the files when there is no last one, and
+        `Unavailable`.
+        """
+        self._latest = reading
+        read = reading.outcome
+        before = await self._kept.last_version()
+        if before is None and isinstance(read, Refused):
+            raise ConfigurationError(read.problems)
+        if isinstance(read, LoadedSet) and before in (None, read.policy_set.version):
+            await self._swap.put_in_force(read, None)
+            return
+        last = await self._kept.last()
+        if isinstance(read, LoadedSet):
+            old = last.policy_set if last else PolicySet({}, {}, {}, {})
+            changes = await self._compare(replace(old, version=before or ""), read.policy_set)
+            if not (last and changes.empties):
+                await self._swap.put_in_force(read, self._reloaded(START, changes, forced=False))
+                reload_record.log_reloaded(START, changes)
+                return
+            read = Refused.because(str(self._reader.folder), EMPTIES)
+        if last is None:
+            raise ConfigurationError(read.problems)
+        await self._swap.put_in_force(last, None)
+        await self._reject(read, START)
+
+    async def reload(self, *, forced: bool, actor: str) -> Outcome:
+        """Read the files and put them in force, if they are good and nothing speaks against it.
+
+        `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
+        Goes on when the caller is cancelled. Raises `Unavailable` when the store does not take the
+        new set, which is not in force then.
+        """
+        task = asyncio.create_task(self._reload(forced=forced, actor=actor))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def close(self) -> None:
+        """Finish what is under way; what only reads is given up after a while."""
+        if self._under_way:
+            _, reading = await asyncio.wait(self._under_way, timeout=CLOSE_SECONDS)
+            for task in reading:
+                task.cancel()
+            await asyncio.gather(*reading, return_exceptions=True)
+        await self._swap.close()
+
+    async def _reload(self, *, forced: bool, actor: str) -> Outcome:
+        async with self._lock:
+            with self._taking_in():
+                reading = await self._reader.read()
+                self._latest = reading
+                try:
+                    return await self._take(reading.outcome, actor, forced=forced)
+                except Unavailable:
+                    # The watch compares with the fingerprint: it is to try again.
+                    self._latest = replace(reading, fingerprint=None)
+                    raise
+
+    async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> Outcome:
+        old = self._swap.in_force()
+        if isinstance(read, Refused):
+            return await self._reject(read, actor)
+        changes = await self._compare(old, read.policy_set)
+        reason = None if forced else objection(changes)
+        if reason is not None:
+            return await self._reject(Refused.because(str(self._reader.folder), reason), actor)
+        if changes.new_version == changes.old_version:
+            # Lines may have moved, which explanations show and nothing else.
+            await self._swap.replace(read.policy_set)
+            self._mended()
+            return Unchanged(changes.new_version)
+        await self._swap.put_in_force(read, self._reloaded(actor, changes, forced=forced))
+        self._mended()
+        reload_record.log_reloaded(actor, changes)
+        return Reloaded(changes)
+
+    async def _compare(self, old: PolicySet, new: PolicySet) -> Changes:
+        return await finish_in_slices(compare(old, new, self._clock.now()))
+
+    async def _reject(self, refused: Refused, actor: str) -> Rejected:
+        version, now = self._swap.in_force().version, self._clock.now()
+        since = self._fault.since if self._fault else now
+        self._fault = PolicyFault(since, refused.problems, refused.count)
+        reload_record.log_rejected(actor, version, refused)
+        # One event for the same problems, however often a file is saved.
+        if refused != self._recorded:
+            event_id = self._identifiers.new(now)
+            event = reload_record.rejected(event_id, now, actor, version, refused)
+            try:
+                await self._ledger.commit(Entry(event))
+            except Unavailable:
+                logger.error("the store does not take the event of the rejected policy files")  # noqa: TRY400
+            else:
+                self._recorded = refused
+        return Rejected(version, refused.problems, refused.count)
+
+    def _mended(self) -> None:
+        if self._fault is not None:
+            logger.warning("the policy files are in force again")
+        self._fault = None
+        self._recorded = None
+
+    def _reloaded(self, actor: str, changes: Changes, *, forced: bool) -> AuditEvent:
+        now = self._clock.now()
+        event_id = self._identifiers.new(now)
+        return reload_record.reloaded(event_id, now, actor, changes, forced=forced)

@@ -1,0 +1,253 @@
+"""Having policy files read by a process of its own, from the side of the broker."""
+
+import asyncio
+import contextlib
+import os
+import pickle
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, PIPE, Process
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from broker.core.errors import Problem
+from broker.core.policy import PolicySet
+from broker.ports import Clock
+from broker.reload.fingerprint import fingerprint_now
+from broker.reload.messages import Message, MessageBroken
+from broker.reload.slices import finish_in_slices
+from broker.reload.sources import DeploymentParameters
+from broker.reload.transport import unpickled
+
+DEADLINE: Final = 120.0
+"""Seconds after which a process that reads is ended."""
+
+ATTEMPTS: Final = 10
+"""How often files are read that change while they are read, with a pause in between."""
+
+PAUSE: Final = 0.1
+
+_NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
+"""What unpacking something else than a policy set raises."""
+
+# The modules come from where this process has them, and from nowhere that the environment says.
+_PROGRAM: Final = (
+    "import sys; sys.path[:] = sys.argv[1:]; from broker.reload.reading_process import main; main()"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class LoadedSet:
+    """A policy set, its packed sources (`broker.reload.sources`), and what to tell of its tests."""
+
+    policy_set: PolicySet
+    packed: bytes
+    lapsed: tuple[Mapping[str, object], ...] = ()
+    """The tests that fail only because something expired or is switched off: `place`, `test` (the
+    name) and `fault`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Why there is no set: the first problems, and how many there are in all."""
+
+    problems: tuple[Problem, ...]
+    count: int
+
+    @classmethod
+    def because(cls, file: str, message: str) -> "Refused":
+        """Refuse for one reason, which concerns a file or folder as a whole."""
+        return cls((Problem(file, 0, 0, message),), 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """The policy folder as it was read."""
+
+    outcome: LoadedSet | Refused
+    fingerprint: str | None = None
+    """Of the files as they were read; None when it is not known."""
+
+    named_files: tuple[str, ...] = ()
+    """The files that policy files name, the missing ones included."""
+
+
+class PolicyReader:
+    """Reads a policy folder, each time in a new process.
+
+    A process takes longer to start than to read most folders: `prepare` starts the next one early,
+    and what a start of the broker needs is read in this process, which serves nobody yet.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        parameters: DeploymentParameters,
+        clock: Clock,
+        *,
+        deadline: float = DEADLINE,
+    ) -> None:
+        """`deadline` is in seconds."""
+        self.folder = folder
+        self._parameters = parameters
+        self._clock = clock
+        self._deadline = deadline
+        self._prepared: Process | None = None
+        self._outlines: dict[str, bytes] = {}
+
+    async def prepare(self) -> None:
+        """Start the process of the next read, unless it was started already."""
+        if self._prepared is not None:
+            return
+        try:
+            started = await _start()
+        except OSError:
+            # The read itself will try once more, and tell.
+            return
+        if self._prepared is None:
+            self._prepared = started
+        else:
+            await _end(started)
+
+    async def read(self, *, at_start: bool = False) -> Reading:
+        """Read the folder and run the tests in it; anew as long as it changes meanwhile."""
+        for _ in range(ATTEMPTS):
+            reading = await self._read_once(at_start=at_start)
+            if reading is not None:
+                return reading
+            await asyncio.sleep(PAUSE)
+        return Reading(self._refuse("changed each time while they were read"))
+
+    async def _read_once(self, *, at_start: bool) -> Reading | None:
+        """Read the folder; None when it changed meanwhile, so that old and new may be mixed."""
+        header = {
+            "do": "read",
+            "folder": str(self.folder),
+            "parameters": self._parameters.as_json(),
+            "now": self._clock.now(),
+            "outlines": list(self._outlines),
+        }
+        request = Message(header, list(self._outlines.values()))
+        answer = await self._ask(request, at_start=at_start)
+        if isinstance(answer, Refused):
+            # Of what the process saw, nothing is known; what is there now would fare no better.
+            return Reading(answer, await asyncio.to_thread(fingerprint_now, self.folder, ()))
+        self._remember(answer)
+        told = answer.header
+        if not told["stable"]:
+            return None
+        named_files = tuple(told["named_files"])
+        return Reading(await self._outcome(answer), told["fingerprint"], named_files)
+
+    async def rebuild(
+        self, version: str, packed: bytes, *, at_start: bool = False
+    ) -> LoadedSet | Refused:
+        """Make a kept set again, as it ran; it is checked against its version.
+
+        At a start, when it is to serve again, the parameters of today hold for it.
+        """
+        parameters = self._parameters.as_json() if at_start else None
+        header = {"do": "rebuild", "version": version, "parameters": parameters}
+        answer = await self._ask(Message(header, (packed,)), at_start=at_start)
+        return answer if isinstance(answer, Refused) else await self._outcome(answer)
+
+    async def close(self) -> None:
+        """End the process that was prepared for nothing."""
+        prepared, self._prepared = self._prepared, None
+        if prepared is not None:
+            await _end(prepared)
+
+    async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
+        if at_start:
+            return await _answer_here(request)
+        process, self._prepared = self._prepared, None
+        if process is None or process.returncode is not None:
+            try:
+                process = await _start()
+            except OSError as error:
+                cause = error.strerror or type(error).__name__
+                return self._refuse(f"were not read: no process for it could be started: {cause}")
+        try:
+            async with asyncio.timeout(self._deadline):
+                answer, _ = await process.communicate(request.encode())
+        except TimeoutError:
+            return self._refuse(f"were not read within {self._deadline:g} seconds")
+        finally:
+            await _end(process)
+        try:
+            return Message.decode(answer)
+        except MessageBroken:
+            return self._refuse(f"were not read: the process for it {_ending(process)}")
+
+    async def _outcome(self, answer: Message) -> LoadedSet | Refused:
+        if not answer.header["loaded"]:
+            return _refused(answer.header)
+        packed, pickled, *_ = answer.parts
+        try:
+            policy_set = await finish_in_slices(unpickled(pickled))
+        except _NOT_A_SET:
+            return self._refuse("were not read: the process for it sent something else than them")
+        return LoadedSet(policy_set, bytes(packed), tuple(answer.header["lapsed"]))
+
+    def _remember(self, answer: Message) -> None:
+        """Remember the outlines of the texts just read, so that they are not read again."""
+        names = answer.header["outlines"]
+        parts = answer.parts[len(answer.parts) - len(names) :]
+        new = {name: bytes(part) for name, part in zip(names, parts, strict=True)}
+        known = self._outlines | new
+        self._outlines = {name: known[name] for name in answer.header["texts"]}
+
+    def _refuse(self, what: str) -> Refused:
+        return Refused.because(str(self.folder), f"the policy files {what}")
+
+
+def _refused(header: Mapping[str, Any]) -> Refused:
+    problems = tuple(Problem(*each) for each in header["problems"])
+    return Refused(problems, header["problem_count"])
+
+
+async def _answer_here(request: Message) -> Message:
+    # Only here: what parsing needs is not loaded by a broker that reads in processes of their own.
+    from broker.reload.reading_process import serve  # noqa: PLC0415
+
+    return Message.decode(await asyncio.to_thread(serve, request.encode()))
+
+
+async def _start() -> Process:
+    # No secret of the broker's goes along. A session of its own keeps the signals away that are
+    # meant for the broker and reach all of its terminal.
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith("BROKER_")
+    }
+    # Pydantic would look for plugins in everything that is installed, and load them.
+    environment["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-P",
+        "-c",
+        _PROGRAM,
+        *sys.path,
+        stdin=PIPE,
+        stdout=PIPE,
+        # A traceback could quote what the files hold.
+        stderr=DEVNULL,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+async def _end(process: Process) -> None:
+    if process.returncode is None:
+        with contextlib.suppress(ProcessLookupError):
+            process.kill()
+    # Also closes the pipes.
+    await process.communicate()
+
+
+def _ending(process: Process) -> str:
+    status = process.returncode
+    if status is not None and status < 0:
+        return f"was ended by {signal.Signals(-status).name}"
+    return f"ended with status {status}; `broker policies check` may tell more"

@@ -1,0 +1,182 @@
+"""The process that reads policy files: one request in, one answer out, then it ends.
+
+Whatever parsing leaves behind ends with it, and the event loop of the broker never waits for it.
+"""
+
+import gc
+import os
+import sys
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.policy_files.build import LoadedPolicies, build
+from broker.policy_files.deployment import Attachment, Deployment, ReadAttachment
+from broker.policy_files.folder import DEV_FOLDER, read_attachment, read_folder
+from broker.policy_files.positions import below
+from broker.policy_files.run_tests import refuse_failed, run
+from broker.reload.fingerprint import changed_since, digest, entries_below, entry
+from broker.reload.known_texts import KnownTexts
+from broker.reload.messages import Message
+from broker.reload.sources import DeploymentParameters, PolicySources
+from broker.reload.transport import pickled
+
+MAX_PROBLEMS: Final = 200
+NICENESS: Final = 5
+
+
+def main() -> None:
+    """Serve the request on stdin, answering on stdout."""
+    # The broker comes first where both want the same processor.
+    os.nice(NICENESS)
+    # Everything made here lasts until the end.
+    gc.disable()
+    answer = serve(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(answer)
+    sys.stdout.buffer.flush()
+
+
+def serve(request: bytes) -> bytes:
+    """Serve one request."""
+    message = Message.decode(request)
+    header = message.header
+    if header["do"] == "read":
+        parameters = DeploymentParameters.from_json(header["parameters"])
+        known = KnownTexts(dict(zip(header["outlines"], message.parts, strict=True)))
+        return read(Path(header["folder"]), parameters, header["now"], known).encode()
+    stated = header["parameters"]
+    current = None if stated is None else DeploymentParameters.from_json(stated)
+    return rebuild(header["version"], bytes(message.parts[0]), current).encode()
+
+
+def read(folder: Path, parameters: DeploymentParameters, now: float, known: KnownTexts) -> Message:
+    """Read the folder and make a set of it, `now` being in seconds since the epoch.
+
+    The answer tells the fingerprint of the files, whether they were `stable` while they were read,
+    and which other files they name. The outlines of the texts that were not known come with it.
+    """
+    began = time.time_ns()
+    noted = entries_below(folder)
+    named = _NamedFiles()
+    texts: Mapping[str, bytes] = {}
+    try:
+        texts, unread = _read_texts(folder, parameters)
+        deployment = _deployment(folder, parameters, named.read)
+        loaded = build(texts, deployment, unread, read_text=known.read)
+        results = run(loaded, now)
+        refuse_failed(results)
+    except ConfigurationError as error:
+        answer = _refusal(error.problems)
+    else:
+        lapsed = [
+            {"place": each.test.place, "test": each.test.name, "fault": each.fault}
+            for each in results
+            if each.lapsed
+        ]
+        sources = PolicySources(str(folder), texts, named.contents, parameters)
+        answer = _answer(loaded, sources, lapsed)
+    after = entries_below(folder) | {path: entry(path) for path in named.noted}
+    watched = {
+        "stable": after == noted | named.noted and not changed_since(after, began),
+        "fingerprint": digest(after),
+        "named_files": sorted(named.noted),
+        "texts": known.used,
+        "outlines": list(known.new),
+    }
+    return Message({**answer.header, **watched}, [*answer.parts, *known.new.values()])
+
+
+def rebuild(version: str, packed: bytes, current: DeploymentParameters | None) -> Message:
+    """Make a set again from its sources, which must give the version stated.
+
+    With the parameters of another deployment than its own, make the set that the same files are
+    under these. Their tests held when it ran; they are not run again.
+    """
+    sources = PolicySources.unpack(packed)
+    try:
+        loaded = _build_again(sources)
+        if loaded.policy_set.version != version:
+            text = f"what was kept of policy set {version} makes another one"
+            return _refusal([Problem("store", 0, 0, text)])
+        if current is not None and current != sources.parameters:
+            sources = replace(sources, parameters=current)
+            loaded = _build_again(sources)
+    except ConfigurationError as error:
+        return _refusal(error.problems)
+    return _answer(loaded, sources)
+
+
+class _NamedFiles:
+    """Reads the files that policy files name, noting each and what it holds."""
+
+    def __init__(self) -> None:
+        self.contents: dict[tuple[str, str], bytes] = {}
+        self.noted: dict[str, str] = {}
+
+    def read(self, file: str, name: str) -> Attachment:
+        # Noted before it is read: what is written in between shows as a difference.
+        path = str((Path(file).parent / name).absolute())
+        self.noted.setdefault(path, entry(path))
+        attachment = read_attachment(file, name)
+        self.contents[file, name] = attachment.content
+        return attachment
+
+
+def _build_again(sources: PolicySources) -> LoadedPolicies:
+    def kept(file: str, name: str) -> Attachment:
+        content = sources.attachments.get((file, name))
+        if content is None:
+            raise FileNotFoundError(2, "was not kept", name)
+        return Attachment(str((Path(file).parent / name).absolute()), content)
+
+    return build(sources.texts, _deployment(Path(sources.folder), sources.parameters, kept))
+
+
+def _read_texts(
+    folder: Path, parameters: DeploymentParameters
+) -> tuple[dict[str, bytes], list[Problem]]:
+    """Read the files of a folder. Raises `ConfigurationError` without the folder.
+
+    For the dev platform there must be policies, too. An installed package brings none, and without
+    any every token would be refused.
+    """
+    dev = parameters.dev_issuers is not None
+    texts, unread = read_folder(folder, dev=dev, folders=parameters.folders)
+    if dev and not (folder / DEV_FOLDER).is_dir():
+        message = (
+            "there is no such folder, and --dev takes from it what the fake platforms' jobs may do;"
+            " copy it from the project's sources"
+        )
+        unread.append(Problem(str(folder / DEV_FOLDER), 0, 0, message))
+    return texts, unread
+
+
+def _deployment(
+    folder: Path, parameters: DeploymentParameters, reading: ReadAttachment
+) -> Deployment:
+    return Deployment(
+        parameters.broker_issuer,
+        parameters.ttl,
+        parameters.max_ttl,
+        parameters.signing_algorithms,
+        parameters.loopback,
+        dict(parameters.dev_issuers or {}),
+        reading,
+        folders=parameters.folders,
+        positions_of=below(folder),
+    )
+
+
+def _answer(
+    loaded: LoadedPolicies, sources: PolicySources, lapsed: Sequence[Mapping[str, object]] = ()
+) -> Message:
+    header = {"loaded": True, "lapsed": lapsed}
+    return Message(header, (sources.pack(), pickled(loaded.policy_set)))
+
+
+def _refusal(problems: Sequence[Problem]) -> Message:
+    first = [[each.file, each.line, each.column, each.message] for each in problems[:MAX_PROBLEMS]]
+    return Message({"loaded": False, "problems": first, "problem_count": len(problems)})
