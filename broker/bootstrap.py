@@ -26,7 +26,8 @@ from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
 from broker.http.api.bearer import Bearer
-from broker.http.api.policies import PoliciesEndpoint
+from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.policies import PoliciesApi
 from broker.http.app import Endpoints, build_app
 from broker.http.connections import ConnectionLimits, bounded_connections
 from broker.http.discovery import Discovery
@@ -132,13 +133,14 @@ async def running(
         proxies = settings.trusted_proxies
         tokens = TokenEndpoint(exchange)
         explanations = ExplainEndpoint(ExchangeExplanation(exchange))
+        bearer = Bearer(settings.issuer, keyring, policies, store, clock)
+        policies_api = PoliciesApi(policies, kept, reload)
         endpoints = Endpoints(
             oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
             api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
             oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
-            policies=PoliciesEndpoint(
-                Bearer(settings.issuer, keyring, policies, store, clock), policies
-            ),
+            policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
+            policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
             health=Health(store, keyring, reload, clock),
         )

@@ -1,13 +1,14 @@
 """What the grants need from the outside world; `stores`, `issuer_keys` and `signing` provide it."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from broker.core.audit import AuditEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import Problem
 from broker.core.issuer_keys import VerificationKey
-from broker.core.policy import Issuer
+from broker.core.policy import Issuer, PolicySet
+from broker.core.policy_changes import PolicyChanges
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 
 
@@ -54,6 +55,52 @@ class PolicyStatus(Protocol):
 
     def fault(self) -> PolicyFault | None:
         """Tell why it is not; None when it is."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Reloaded:
+    """Another set is in force."""
+
+    changes: PolicyChanges
+
+
+@dataclass(frozen=True, slots=True)
+class Unchanged:
+    """The files say what is in force already."""
+
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """The set `version` stays in force; `problems` are the first of `count`."""
+
+    version: str
+    problems: tuple[Problem, ...]
+    count: int
+
+
+ReloadOutcome: TypeAlias = Reloaded | Unchanged | Rejected
+
+
+class PolicyReloading(Protocol):
+    """Putting the policy files in force, all at once or not at all."""
+
+    async def reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
+        """Read the files and put them in force, if they are good and nothing speaks against it.
+
+        `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
+        Raises `Unavailable`.
+        """
+        ...
+
+
+class PolicyHistory(Protocol):
+    """The policy sets that ran."""
+
+    async def find(self, version: str) -> PolicySet | None:
+        """Find a set as it ran. Raises `Unavailable`."""
         ...
 
 

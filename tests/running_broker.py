@@ -22,7 +22,7 @@ from broker.bootstrap import Broker, running, uvicorn_config
 from broker.core.policy import PolicySet
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.http.connections import ConnectionLimits
-from broker.reload.policy_reload import Outcome
+from broker.ports import ReloadOutcome
 from broker.reload.watch import SETTLE
 from broker.settings import Settings
 from broker.settings import load as load_settings
@@ -176,10 +176,10 @@ class RunningBroker:
 
     # --- policies ---------------------------------------------------------------------------------
 
-    def reload(self, *, forced: bool) -> Outcome:
+    def reload(self, *, forced: bool) -> ReloadOutcome:
         """Reload the policies now, as SIGHUP (forced) or a change of the files would."""
         assert self._broker is not None
-        outcome: Outcome = self._run(self._broker.reload.reload(forced=forced, actor="test"))
+        outcome: ReloadOutcome = self._run(self._broker.reload.reload(forced=forced, actor="test"))
         return outcome
 
     def in_force(self) -> PolicySet:

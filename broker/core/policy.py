@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from broker.core.conditions import Condition, Effect
 from broker.core.platforms import PRESETS, Platform
@@ -166,6 +166,10 @@ class Policy:
     description: str = ""
     place: str = field(default="", compare=False)
     """`file:line` where it is written, for the operator; says nothing about what it means."""
+
+
+MAPS: Final = ("issuers", "services", "service_accounts", "policies", "organizations")
+"""The maps of a `PolicySet`, by the names that they have in the files."""
 
 
 @dataclass(frozen=True, slots=True)

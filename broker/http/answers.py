@@ -122,10 +122,16 @@ def overloaded_answer() -> Answer:
     return json_answer(503, members, [*NO_STORE, (b"retry-after", b"1"), (b"connection", b"close")])
 
 
-def problem_answer(status: int, code: str, title: str, headers: Headers | None = None) -> Answer:
-    """Answer with an RFC 9457 problem and its `code`."""
+def problem_answer(
+    status: int,
+    code: str,
+    title: str,
+    headers: Headers | None = None,
+    more: Mapping[str, Any] | None = None,
+) -> Answer:
+    """Answer with an RFC 9457 problem, its `code` and `more` members about this case."""
     members = {"type": "about:blank", "title": title, "status": status, "code": code}
-    return Answer(status, _encode(members), [_PROBLEM, *(headers or [])])
+    return Answer(status, _encode(members | dict(more or {})), [_PROBLEM, *(headers or [])])
 
 
 def _status(refusal: Refusal) -> tuple[int, Headers]:

@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from broker.http.answers import problem_answer
-from broker.http.api.policies import PoliciesEndpoint
+from broker.http.api.endpoint import ApiEndpoint
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
@@ -27,7 +27,8 @@ class Endpoints:
     oauth_token: OAuthEndpoint
     api_token: OAuthEndpoint
     oauth_explain: OAuthEndpoint
-    policies: PoliciesEndpoint
+    policies: ApiEndpoint
+    policies_reload: ApiEndpoint
     discovery: Discovery
     health: Health
 
@@ -45,6 +46,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/oauth/explain", endpoints.oauth_explain),
         Route("/api/v1/auth/token", endpoints.api_token),
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
+        Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

@@ -8,15 +8,25 @@ import asyncio
 import logging
 from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass, replace
-from typing import Final, TypeAlias
+from dataclasses import replace
+from typing import Final
 
 from broker.core.audit import AuditEvent
-from broker.core.errors import ConfigurationError, Problem, Unavailable
+from broker.core.errors import ConfigurationError, Unavailable
 from broker.core.policy import PolicySet
-from broker.ports import Clock, Entry, Identifiers, Ledger, PolicyFault
+from broker.core.policy_changes import EMPTIES, PolicyChanges, compare, objection
+from broker.ports import (
+    Clock,
+    Entry,
+    Identifiers,
+    Ledger,
+    PolicyFault,
+    Rejected,
+    Reloaded,
+    ReloadOutcome,
+    Unchanged,
+)
 from broker.reload import reload_record
-from broker.reload.changes import EMPTIES, Changes, compare, objection
 from broker.reload.kept_sets import KeptSets
 from broker.reload.reading import LoadedSet, PolicyReader, Reading, Refused
 from broker.reload.slices import finish_in_slices
@@ -31,36 +41,11 @@ CLOSE_SECONDS: Final = 5.0
 logger = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Reloaded:
-    """Another set is in force."""
-
-    changes: Changes
-
-
-@dataclass(frozen=True, slots=True)
-class Unchanged:
-    """The files say what is in force already."""
-
-    version: str
-
-
-@dataclass(frozen=True, slots=True)
-class Rejected:
-    """The set in force stays; `problems` are the first of `count`."""
-
-    version: str
-    problems: tuple[Problem, ...]
-    count: int
-
-
-Outcome: TypeAlias = Reloaded | Unchanged | Rejected
-
-
 class PolicyReload:
-    """Reloads the policies of a running broker; implements the port `PolicyStatus`.
+    """Reloads the policies of a running broker.
 
-    `taking_in` is entered around the work that makes a set.
+    Implements the ports `PolicyStatus` and `PolicyReloading`. `taking_in` is entered around the
+    work that makes a set.
     """
 
     def __init__(
@@ -82,7 +67,7 @@ class PolicyReload:
         self._identifiers = identifiers
         self._taking_in = taking_in
         self._lock = asyncio.Lock()
-        self._under_way: set[asyncio.Task[Outcome]] = set()
+        self._under_way: set[asyncio.Task[ReloadOutcome]] = set()
         self._fault: PolicyFault | None = None
         self._recorded: Refused | None = None
         self._latest: Reading | None = None
@@ -123,7 +108,7 @@ class PolicyReload:
         await self._swap.put_in_force(last, None)
         await self._reject(read, START)
 
-    async def reload(self, *, forced: bool, actor: str) -> Outcome:
+    async def reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
         """Read the files and put them in force, if they are good and nothing speaks against it.
 
         `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
@@ -144,7 +129,7 @@ class PolicyReload:
             await asyncio.gather(*reading, return_exceptions=True)
         await self._swap.close()
 
-    async def _reload(self, *, forced: bool, actor: str) -> Outcome:
+    async def _reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
         async with self._lock:
             with self._taking_in():
                 reading = await self._reader.read()
@@ -156,7 +141,7 @@ class PolicyReload:
                     self._latest = replace(reading, fingerprint=None)
                     raise
 
-    async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> Outcome:
+    async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()
         if isinstance(read, Refused):
             return await self._reject(read, actor)
@@ -174,7 +159,7 @@ class PolicyReload:
         reload_record.log_reloaded(actor, changes)
         return Reloaded(changes)
 
-    async def _compare(self, old: PolicySet, new: PolicySet) -> Changes:
+    async def _compare(self, old: PolicySet, new: PolicySet) -> PolicyChanges:
         return await finish_in_slices(compare(old, new, self._clock.now()))
 
     async def _reject(self, refused: Refused, actor: str) -> Rejected:
@@ -200,7 +185,7 @@ class PolicyReload:
         self._fault = None
         self._recorded = None
 
-    def _reloaded(self, actor: str, changes: Changes, *, forced: bool) -> AuditEvent:
+    def _reloaded(self, actor: str, changes: PolicyChanges, *, forced: bool) -> AuditEvent:
         now = self._clock.now()
         event_id = self._identifiers.new(now)
         return reload_record.reloaded(event_id, now, actor, changes, forced=forced)

@@ -4,7 +4,7 @@ import logging
 from typing import Final
 
 from broker.core.audit import AuditEvent
-from broker.reload.changes import Changes
+from broker.core.policy_changes import PolicyChanges
 from broker.reload.reading import Refused
 
 LOGGED_PROBLEMS: Final = 20
@@ -16,7 +16,7 @@ logger = logging.getLogger(__name__)
 
 
 def reloaded(
-    event_id: str, now: float, actor: str, changes: Changes, *, forced: bool
+    event_id: str, now: float, actor: str, changes: PolicyChanges, *, forced: bool
 ) -> AuditEvent:
     """Record that another set is in force; `now` is in seconds since the epoch."""
     return AuditEvent(
@@ -51,7 +51,7 @@ def rejected(event_id: str, now: float, actor: str, version: str, refused: Refus
     )
 
 
-def log_reloaded(actor: str, changes: Changes) -> None:
+def log_reloaded(actor: str, changes: PolicyChanges) -> None:
     """Tell operators; a dropped deny policy is worth a warning."""
     policies = changes.counts["policies"]
     logger.info(

@@ -8,7 +8,7 @@ import copyreg
 import io
 import pickle
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import fields, is_dataclass, replace
 from enum import Enum
 from itertools import islice
@@ -26,12 +26,10 @@ from broker.core.conditions import (
     Present,
     Regex,
 )
-from broker.core.policy import Mode, Policy, PolicySet, Replay, WorkloadDetail
+from broker.core.policy import MAPS, Mode, Policy, PolicySet, Replay, WorkloadDetail
 from broker.core.steps import Steps
 
 BATCH: Final = 50
-
-_MAPS: Final = ("issuers", "services", "service_accounts", "policies", "organizations")
 
 
 def pickled(policy_set: PolicySet) -> bytes:
@@ -41,7 +39,7 @@ def pickled(policy_set: PolicySet) -> bytes:
     pickler = _Pickler(stream, pickle.HIGHEST_PROTOCOL)
     pickler.dump(policy_set.version)
     seen: dict[Condition, Condition] = {}
-    for name in _MAPS:
+    for name in MAPS:
         entries = getattr(policy_set, name)
         if name == "policies":
             entries = {key: _sharing(policy, seen) for key, policy in entries.items()}
@@ -56,7 +54,7 @@ def unpickled(data: bytes | memoryview) -> Steps[PolicySet]:
     """Read a set, pausing after each batch. Raises `pickle.UnpicklingError`."""
     unpickler = _Unpickler(io.BytesIO(data))
     version = unpickler.load()
-    maps: dict[str, dict[str, Any]] = {name: {} for name in _MAPS}
+    maps: dict[str, dict[str, Any]] = {name: {} for name in MAPS}
     while (batch := unpickler.load()) is not None:
         name, items = batch
         maps[name].update(items)
@@ -109,8 +107,3 @@ class _Unpickler(pickle.Unpickler):
         ):
             return found
         raise pickle.UnpicklingError(f"{module}.{name} is no value of a policy set")
-
-
-def entries_of(policy_set: PolicySet) -> Mapping[str, Mapping[str, Any]]:
-    """Give the maps of a set by their names in the policy files."""
-    return {name: getattr(policy_set, name) for name in _MAPS}

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.reload.policy_reload import Rejected, Reloaded
+from broker.ports import Rejected, Reloaded
 from tests.attacks.refusals import assert_refused
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified

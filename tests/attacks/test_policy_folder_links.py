@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.reload.policy_reload import Rejected
+from broker.ports import Rejected
 from tests.attacks.refusals import LOG, assert_refused
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified

@@ -1,6 +1,7 @@
 """docs/concepts/reload.md says what the code does."""
 
-from broker.reload import changes, hang_up, policy_reload, reload_record, watch
+from broker.core import policy_changes
+from broker.reload import hang_up, policy_reload, reload_record, watch
 from tests.docs.markdown import Page, rows
 
 PAGE = Page("docs/concepts/reload.md")
@@ -23,4 +24,4 @@ def test_the_actors_are_those_of_the_audit_page() -> None:
 
 def test_whoever_is_refused_is_told_what_the_page_tells() -> None:
     assert "send `SIGHUP`" in PAGE.section("What has to be meant")
-    assert "send SIGHUP to the broker" in changes.EMPTIES
+    assert "send SIGHUP to the broker" in policy_changes.EMPTIES

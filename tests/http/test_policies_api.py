@@ -1,4 +1,4 @@
-"""`GET /api/v1/policies`: for the broker's own tokens, on record, of live accounts (BR-01)."""
+"""`/api/v1/policies`: for the broker's own tokens, on record, of live accounts (BR-01)."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -15,6 +15,7 @@ OPERATORS = """\
 service_accounts:
   policy-reader: {grants: {broker: [broker:policies:read], deploy-api: [deploy:read]}}
   key-reader: {grants: {broker: [broker:keys:read]}}
+  policy-writer: {grants: {broker: ["broker:policies:*"]}}
   org-reader: {organization: octo-org, grants: {broker: ["broker:policies:*"]}}
 policies:
   reads-policies:
@@ -22,6 +23,10 @@ policies:
     issuer: github
     match: {repository_id: 456789, environment: reads-policies}
     expires: 2030-01-01
+  writes-policies:
+    service_account: policy-writer
+    issuer: github
+    match: {repository_id: 456789, environment: writes-policies}
   reads-keys:
     service_account: key-reader
     issuer: github
@@ -63,13 +68,92 @@ def test_a_reader_sees_what_is_in_force(broker: RunningBroker) -> None:
     assert len(answer.json()["version"]) == 64
 
 
-def test_another_version_is_not_in_force(broker: RunningBroker) -> None:
+def test_a_version_that_never_ran_is_not_found(broker: RunningBroker) -> None:
     bearer = "Bearer " + own_token(broker, "reads-policies")
     version = ask(broker, bearer).json()["version"]
 
     assert ask(broker, bearer, query=f"?version={version}").status_code == 200
     answer = ask(broker, bearer, query="?version=" + "0" * 64)
     assert (answer.status_code, answer.json()["code"]) == (404, "NOT_FOUND")
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[RunningBroker]:
+    """Serve a broker whose policies a test may change."""
+    with special_broker(tmp_path, OPERATORS) as running:
+        yield running
+
+
+def ask_to_reload(broker: RunningBroker, environment: str = "writes-policies") -> httpx.Response:
+    headers = {"Authorization": "Bearer " + own_token(broker, environment)}
+    return broker.request("POST", "/api/v1/policies/reload", headers=headers)
+
+
+def test_a_writer_puts_changed_files_in_force(own: RunningBroker) -> None:
+    before = own.in_force().version
+    denies = "policies: {no-forks: {effect: deny, issuer: github, match: {ref: refs/heads/x}}}"
+    (own.folder / "policies" / "denies.yaml").write_text(denies)
+
+    answer = ask_to_reload(own)
+
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["outcome"] == "reloaded"
+    assert answer.json()["version"] == own.in_force().version != before
+    assert answer.json()["changes"]["counts"]["policies"]["added"] == 1
+    event = own.events()[-1]
+    assert (event["type"], event["actor"]) == ("policy.reloaded", "policy-writer")
+
+
+def test_files_that_say_the_same_change_nothing(own: RunningBroker) -> None:
+    version = own.in_force().version
+
+    answer = ask_to_reload(own).json()
+
+    assert answer == {"outcome": "unchanged", "version": version, "changes": None}
+
+
+def test_files_that_do_not_load_are_told_with_their_places(own: RunningBroker) -> None:
+    version = own.in_force().version
+    (own.folder / "policies" / "bad.yaml").write_text("policies: {x: {issuer: nobody}}")
+
+    answer = ask_to_reload(own)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "CONFLICT")
+    assert answer.json()["version"] == version == own.in_force().version
+    assert answer.json()["count"] == len(answer.json()["problems"])
+    assert answer.json()["problems"][0].keys() == {"file", "line", "column", "message"}
+
+
+def test_a_dropped_deny_policy_goes_when_the_api_says_so(own: RunningBroker) -> None:
+    denies = own.folder / "policies" / "denies.yaml"
+    denies.write_text(
+        "policies: {no-forks: {effect: deny, issuer: github, match: {ref: refs/heads/x}}}"
+    )
+    ask_to_reload(own)
+    denies.unlink()
+
+    assert ask_to_reload(own).json()["changes"]["dropped_denies"] == ["no-forks"]
+    assert "no-forks" not in own.in_force().policies
+
+
+def test_a_set_that_ran_before_can_still_be_read(own: RunningBroker) -> None:
+    before = own.in_force().version
+    more = own.folder / "policies" / "more.yaml"
+    more.write_text(OPERATORS.replace("reads-keys:", "reads-the-keys:"))
+    ask_to_reload(own)
+
+    bearer = "Bearer " + own_token(own, "reads-policies")
+    answer = ask(own, bearer, query=f"?version={before}").json()
+
+    assert answer["version"] == before != own.in_force().version
+    assert "reads-keys" in {each["name"] for each in answer["items"]}
+
+
+@pytest.mark.parametrize("environment", ["reads-policies", "reads-keys"])
+def test_only_a_writer_may_reload(broker: RunningBroker, environment: str) -> None:
+    answer = ask_to_reload(broker, environment)
+
+    assert (answer.status_code, answer.json()["code"]) == (403, "INSUFFICIENT_PERMISSIONS")
 
 
 def test_without_credentials_there_is_a_bare_challenge(broker: RunningBroker) -> None:

@@ -46,8 +46,8 @@ async def test_a_signal_while_the_store_is_away_is_told(
         await asyncio.to_thread((tmp_path / "broker.db").rename, tmp_path / "aside")
         serving = asyncio.create_task(HangUp().serve(running.reload, told.set))
         os.kill(os.getpid(), signal.SIGHUP)
-        while not any("were not reloaded" in message for message in caplog.messages):
-            await asyncio.sleep(0.01)  # noqa: ASYNC110 - a log has no event
+        while not any("were not reloaded" in message for message in caplog.messages):  # noqa: ASYNC110 - a log has no event
+            await asyncio.sleep(0.01)
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
 

@@ -10,7 +10,8 @@ import pytest
 
 from broker.core.errors import ConfigurationError, Unavailable
 from broker.core.policy import PolicySet
-from broker.reload.policy_reload import CLOSE_SECONDS, Outcome, Rejected, Reloaded, Unchanged
+from broker.ports import Rejected, Reloaded, ReloadOutcome, Unchanged
+from broker.reload.policy_reload import CLOSE_SECONDS
 from tests import advancing_loop
 from tests.core.builders import NOW
 from tests.reload.policy_folders import BASE, BROKEN, DENY, FAILING_TEST, MAIN, policy, write
@@ -31,15 +32,15 @@ async def running(folder: Path) -> AsyncIterator[Reloading]:
         yield running
 
 
-async def unasked(running: Reloading) -> Outcome:
+async def unasked(running: Reloading) -> ReloadOutcome:
     return await running.reload.reload(forced=False, actor="file change")
 
 
-async def forced(running: Reloading) -> Outcome:
+async def forced(running: Reloading) -> ReloadOutcome:
     return await running.reload.reload(forced=True, actor="SIGHUP")
 
 
-def problem(outcome: Outcome) -> str:
+def problem(outcome: ReloadOutcome) -> str:
     assert isinstance(outcome, Rejected), outcome
     assert outcome.count == len(outcome.problems) == 1
     return str(outcome.problems[0])

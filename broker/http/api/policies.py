@@ -1,48 +1,66 @@
-"""`GET /api/v1/policies`: the policy set in force, to see what decides now."""
+"""`/api/v1/policies`: the policy sets that decide and decided, and the order to read the files."""
 
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
-from starlette.types import Receive, Scope, Send
 
-from broker.core.errors import Unavailable
-from broker.core.policy import Policy
+from broker.core.policy import Policy, PolicySet
 from broker.http.answers import Answer, Headers, json_answer, problem_answer
-from broker.http.api.bearer import ApiRefused, Bearer
-from broker.ports import PolicySource
+from broker.http.api.bearer import ApiCaller
+from broker.ports import PolicyHistory, PolicyReloading, PolicySource, Rejected, Reloaded
 
-_NO_STORE: Headers = [(b"cache-control", b"no-store")]
+_NO_STORE: Final[Headers] = [(b"cache-control", b"no-store")]
 
 
-class PoliciesEndpoint:
-    """An ASGI endpoint for callers with the scope `broker:policies:read`."""
+@dataclass(frozen=True, slots=True)
+class PoliciesApi:
+    """What the endpoints below `/api/v1/policies` answer."""
 
-    def __init__(self, bearer: Bearer, policies: PolicySource) -> None:
-        """`bearer` judges the callers."""
-        self._bearer = bearer
-        self._policies = policies
+    policies: PolicySource
+    history: PolicyHistory
+    reloading: PolicyReloading
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        await (await self._answer(Request(scope)))(scope, receive, send)
-
-    async def _answer(self, request: Request) -> Answer:
-        try:
-            await self._bearer.require(request.scope, "broker:policies:read")
-        except ApiRefused as refused:
-            return refused.answer
-        except Unavailable as refusal:
-            retry_after = (b"retry-after", str(refusal.retry_after).encode())
-            return problem_answer(503, "UNAVAILABLE", refusal.description, [retry_after])
-        policy_set = self._policies.current().policy_set
-        if request.query_params.get("version", policy_set.version) != policy_set.version:
-            return problem_answer(404, "NOT_FOUND", "no such policy set is in force", _NO_STORE)
+    async def show(self, request: Request, _caller: ApiCaller) -> Answer:
+        """Show the set in force, or the one that ran under the version asked for."""
+        policy_set = await self._find(request.query_params.get("version"))
+        if policy_set is None:
+            return problem_answer(404, "NOT_FOUND", "no policy set of this version ran", _NO_STORE)
         members = {
             "version": policy_set.version,
             "items": [_described(policy) for policy in policy_set.policies.values()],
         }
         return json_answer(200, members, _NO_STORE)
+
+    async def reload(self, _request: Request, caller: ApiCaller) -> Answer:
+        """Put the policy files in force, also when they drop a deny policy: that is asked for."""
+        outcome = await self.reloading.reload(forced=True, actor=caller.client_id)
+        match outcome:
+            case Reloaded(changes):
+                return _taken("reloaded", changes.new_version, asdict(changes))
+            case Rejected(version, problems, count):
+                members = {
+                    "version": version,
+                    "count": count,
+                    "problems": [asdict(each) for each in problems],
+                }
+                title = "the policy files are not in force: they do not load"
+                return problem_answer(409, "CONFLICT", title, _NO_STORE, members)
+            case unchanged:
+                return _taken("unchanged", unchanged.version, None)
+
+    async def _find(self, version: str | None) -> PolicySet | None:
+        in_force = self.policies.current().policy_set
+        if version in (None, in_force.version):
+            return in_force
+        return await self.history.find(version)
+
+
+def _taken(outcome: str, version: str, changes: Mapping[str, Any] | None) -> Answer:
+    members = {"outcome": outcome, "version": version, "changes": changes}
+    return json_answer(200, members, _NO_STORE)
 
 
 def _described(policy: Policy) -> dict[str, Any]:

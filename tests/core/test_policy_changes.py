@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from broker.core.policy import Mode, Policy, PolicySet
+from broker.core.policy_changes import PolicyChanges, compare, objection
 from broker.core.steps import finish
-from broker.reload.changes import Changes, compare, objection
 from tests.core.builders import NOW, a_deny_policy, a_policy, a_policy_set, a_service, an_account
 
 
-def changes(old: PolicySet, new: PolicySet) -> Changes:
+def changes(old: PolicySet, new: PolicySet) -> PolicyChanges:
     return finish(compare(old, new, NOW))
 
 

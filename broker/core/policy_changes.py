@@ -1,19 +1,18 @@
-"""What a reload would change, and whether it may do so unasked (attacks row 168)."""
+"""What another policy set would change, and whether it may come unasked (attacks row 168)."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
 from broker.core.conditions import Effect
-from broker.core.policy import Mode, Policy, PolicySet
+from broker.core.policy import MAPS, Mode, Policy, PolicySet
 from broker.core.steps import Steps
-from broker.reload.transport import entries_of
 
 _NAMED: Final = 10
 
 
 @dataclass(frozen=True, slots=True)
-class Changes:
+class PolicyChanges:
     """The difference between the set in force and the one to come."""
 
     old_version: str
@@ -28,10 +27,11 @@ class Changes:
     """Whether there are policies now and would be none."""
 
 
-EMPTIES: Final = "no policy is left; if that is meant, send SIGHUP to the broker"
+_MEANT: Final = "if that is meant, send SIGHUP to the broker or reload by the API"
+EMPTIES: Final = f"no policy is left; {_MEANT}"
 
 
-def objection(changes: Changes) -> str | None:
+def objection(changes: PolicyChanges) -> str | None:
     """Say why a set is not taken unasked; None when nothing speaks against it."""
     if changes.empties:
         return EMPTIES
@@ -39,17 +39,16 @@ def objection(changes: Changes) -> str | None:
         first = ", ".join(f"`{name}`" for name in changes.dropped_denies[:_NAMED])
         more = len(changes.dropped_denies) - _NAMED
         names = f"{first} and {more} more" if more > 0 else first
-        return f"deny policies would be gone: {names}; if that is meant, send SIGHUP to the broker"
+        return f"deny policies would be gone: {names}; {_MEANT}"
     return None
 
 
-def compare(old: PolicySet, new: PolicySet, now: float) -> Steps[Changes]:
+def compare(old: PolicySet, new: PolicySet, now: float) -> Steps[PolicyChanges]:
     """Compare two sets, pausing often; `now` is in seconds since the epoch."""
     counts: dict[str, dict[str, int]] = {}
-    after = entries_of(new)
-    for section, before in entries_of(old).items():
-        counts[section] = yield from _count(before, after[section])
-    return Changes(
+    for name in MAPS:
+        counts[name] = yield from _count(getattr(old, name), getattr(new, name))
+    return PolicyChanges(
         old.version,
         new.version,
         counts,
