@@ -25,6 +25,7 @@ from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
+from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
 from broker.http.api.policies import PoliciesApi
@@ -118,8 +119,10 @@ async def running(
         )
         stack.push_async_callback(reload.close)
         await reload.start(reading)
+        state = await HeldState.open(store, [swap.follow, keyring.reload])
         counts = RefusalCounts(identifiers.new)
         exchange = TokenExchange(
+            state=state,
             policies=policies,
             issuer_keys=issuer_keys,
             signing_keys=keyring,
@@ -147,7 +150,7 @@ async def running(
         counted = CountedRefusals(counts, store, clock)
         stack.push_async_callback(counted.write_all)
         watch = PolicyWatch(reader, reload, settle=settle)
-        for loop in (issuer_keys.run(), counted.run(), watch.run()):
+        for loop in (issuer_keys.run(), counted.run(), watch.run(), state.run()):
             stack.push_async_callback(_cancel, asyncio.create_task(loop))
         app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
         yield Broker(app, policies, reload, kept, store, issuer_keys, counted)

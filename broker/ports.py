@@ -104,6 +104,21 @@ class PolicyHistory(Protocol):
         ...
 
 
+class State(Protocol):
+    """What this process holds in memory of the store: policies, keys and all else that decides.
+
+    Every change in the store raises the store's epoch; what is held was read at an epoch.
+    """
+
+    def epoch(self) -> int:
+        """Give the epoch at which all that is held was current."""
+        ...
+
+    async def refresh(self) -> None:
+        """Read anew whatever changed since. Raises `Unavailable`."""
+        ...
+
+
 class IssuerKeySource(Protocol):
     """The public keys of the configured issuers."""
 
@@ -146,6 +161,9 @@ class Entry:
     event_if_spent: AuditEvent | None = None
     """Written in its place when the spend key was spent before; set whenever `spend` is."""
 
+    epoch: int | None = None
+    """The epoch of the state that it was decided by; None for what is true by any state."""
+
 
 @dataclass(frozen=True, slots=True)
 class Committed:
@@ -161,11 +179,19 @@ class AlreadySpent:
     sequence: int
 
 
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The state has changed since the decision: nothing was written, and it has to be made anew."""
+
+
+Receipt: TypeAlias = Committed | AlreadySpent | Stale
+
+
 class Ledger(Protocol):
     """One-time use and audit event become durable together, before a token leaves."""
 
-    async def commit(self, entry: Entry) -> Committed | AlreadySpent:
-        """Make an entry durable.
+    async def commit(self, entry: Entry) -> Receipt:
+        """Make an entry durable, unless another process has changed the state since its epoch.
 
         Shielded from a client that disconnects. Raises `Unavailable` (`store_unavailable`).
         """
@@ -179,6 +205,32 @@ class TokenRecord(Protocol):
         """Tell whether a token with this id is on record.
 
         The id must have been drawn for the same instant as its event's. Raises `Unavailable`.
+        """
+        ...
+
+
+class StateEpoch(Protocol):
+    """How often what decides has changed: policies, keys, over all processes of a store."""
+
+    async def state_epoch(self) -> int:
+        """Read the epoch, which every such change raises in its own transaction.
+
+        Raises `Unavailable`.
+        """
+        ...
+
+
+class SealedRows(Protocol):
+    """Named rows of the broker's own, sealed under the master key by whoever writes them."""
+
+    async def sealed_row(self, name: str) -> bytes | None:
+        """Find the content of a row. Raises `Unavailable`."""
+        ...
+
+    async def add_sealed_row(self, name: str, content: bytes) -> bool:
+        """Insert a row unless there is one of this name; tell whether it was inserted.
+
+        Raises `Unavailable`.
         """
         ...
 
@@ -233,7 +285,7 @@ class PolicySetStore(Protocol):
         ...
 
 
-class Store(Ledger, SigningKeyStore, TokenRecord, PolicySetStore, Protocol):
+class Store(Ledger, StateEpoch, SigningKeyStore, SealedRows, TokenRecord, PolicySetStore, Protocol):
     """A whole store."""
 
     async def ready(self) -> bool:

@@ -5,6 +5,7 @@ from typing import Any
 
 from broker.core.explain import explain, for_caller
 from broker.grants import decision_record
+from broker.grants.current_state import by_current_state, commit
 from broker.grants.request import ExchangeRequest
 from broker.grants.token_exchange import TokenExchange
 from broker.ports import Entry
@@ -21,12 +22,16 @@ class ExchangeExplanation:
 
     async def explain(self, request: ExchangeRequest) -> dict[str, Any]:
         """Give the explanation as JSON members, with its `decision_id`. Raises `Refusal`."""
+        return await by_current_state(
+            self.exchange.state, lambda epoch: self._explain(request, epoch)
+        )
+
+    async def _explain(self, request: ExchangeRequest, epoch: int) -> dict[str, Any]:
         now = self.exchange.clock.now()
         policies = self.exchange.policies.current()
-        issuer, claims, event = await self.exchange.verified(request, policies, now)
+        issuer, claims, event = await self.exchange.verified(request, policies, now, epoch)
         explanation = explain(claims, issuer, request.wanted, policies, now)
         duration = max(self.exchange.clock.now() - now, 0.0)
-        await self.exchange.ledger.commit(
-            Entry(decision_record.explained(event, explanation, duration))
-        )
+        explained = decision_record.explained(event, explanation, duration)
+        await commit(self.exchange.ledger, Entry(explained, epoch=epoch))
         return {**for_caller(explanation).as_json(), "decision_id": event.id}

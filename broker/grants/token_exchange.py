@@ -21,6 +21,7 @@ from broker.core.refusal_counts import RefusalCounts
 from broker.core.signing_keys import SigningKey
 from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN, TOKEN_TYPE_JWT
 from broker.grants import decision_record
+from broker.grants.current_state import by_current_state, commit
 from broker.grants.request import (
     Caller,
     ExchangeRequest,
@@ -40,6 +41,7 @@ from broker.ports import (
     PolicySource,
     SigningKeySource,
     Spend,
+    State,
 )
 
 _SUBJECT_TOKEN_TYPES: Final = (TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN)
@@ -69,6 +71,7 @@ def read_request(parameters: Parameters, caller: Caller) -> ExchangeRequest:
 class TokenExchange:
     """The grant and what it needs. `issuer` is the broker's own URL, `leeway` in seconds."""
 
+    state: State
     policies: PolicySource
     issuer_keys: IssuerKeySource
     signing_keys: SigningKeySource
@@ -81,27 +84,30 @@ class TokenExchange:
 
     async def exchange(self, request: ExchangeRequest) -> IssuedToken:
         """Serve one request. Raises `Refusal`, with its `decision_id`."""
+        return await by_current_state(self.state, lambda epoch: self._exchange(request, epoch))
+
+    async def _exchange(self, request: ExchangeRequest, epoch: int) -> IssuedToken:
         now = self.clock.now()
         policies = self.policies.current()
-        issuer, claims, event = await self.verified(request, policies, now)
-        permit = await self._decide(claims, issuer, request, policies, event)
+        issuer, claims, event = await self.verified(request, policies, now, epoch)
+        permit = await self._decide(claims, issuer, request, policies, event, epoch)
         signing_key = self.signing_keys.signing_key(permit.service.signing_alg, now)
         token_id = self.identifiers.new(now)
-        await self._commit(claims, issuer, permit, token_id, event)
+        await self._commit(claims, issuer, permit, token_id, event, epoch)
         return self._sign(claims, issuer, permit, token_id, signing_key, now)
 
     async def verified(
-        self, request: ExchangeRequest, policies: IndexedPolicies, now: float
+        self, request: ExchangeRequest, policies: IndexedPolicies, now: float, epoch: int
     ) -> tuple[Issuer, VerifiedClaims, AuditEvent]:
         """Take steps 1 to 5: whose token it is, what it says, and the record begun for it.
 
-        Raises `Refusal`, with its `decision_id`; nothing is spent.
+        Raises `Refusal`, with its `decision_id`, and `StateChanged`; nothing is spent.
         """
         issuer, signed_claims = await self._authenticate(request, policies, now)
         event = decision_record.begun(
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
-        return issuer, await self._verify(signed_claims, issuer, event), event
+        return issuer, await self._verify(signed_claims, issuer, event, epoch), event
 
     async def _authenticate(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float
@@ -122,14 +128,14 @@ class TokenExchange:
             raise
 
     async def _verify(
-        self, signed: SignedClaims, issuer: Issuer, event: AuditEvent
+        self, signed: SignedClaims, issuer: Issuer, event: AuditEvent, epoch: int
     ) -> VerifiedClaims:
         """5 verify that the token counts now and here."""
         try:
             return subject_token.verify(signed, issuer, event.time, self.leeway)
         except SubjectTokenRefused as refusal:
             refused = decision_record.refused(event, refusal, self._since(event))
-            await self.ledger.commit(Entry(refused))
+            await commit(self.ledger, Entry(refused, epoch=epoch))
             refusal.decision_id = event.id
             raise
 
@@ -140,12 +146,14 @@ class TokenExchange:
         request: ExchangeRequest,
         policies: IndexedPolicies,
         event: AuditEvent,
+        epoch: int,
     ) -> Permit:
         """6 decide by the policies."""
         decision = decide(claims, issuer, request.wanted, policies, event.time)
         if isinstance(decision, Permit):
             return decision
-        await self.ledger.commit(Entry(decision_record.denied(event, decision, self._since(event))))
+        denied = decision_record.denied(event, decision, self._since(event))
+        await commit(self.ledger, Entry(denied, epoch=epoch))
         explanation = explain(claims, issuer, request.wanted, policies, event.time)
         refusal = DecisionRefused(
             decision.public_reason,
@@ -163,16 +171,17 @@ class TokenExchange:
         permit: Permit,
         token_id: str,
         event: AuditEvent,
+        epoch: int,
     ) -> None:
         """7 commit the one-time use and the record together, before a token exists."""
         duration = self._since(event)
-        entry = Entry(decision_record.granted(event, permit, token_id, duration))
+        entry = Entry(decision_record.granted(event, permit, token_id, duration), epoch=epoch)
         if issuer.replay is not Replay.REUSABLE:
             spend = _spend(claims, issuer, permit.service)
             entry = replace(
                 entry, spend=spend, event_if_spent=decision_record.spent(event, duration)
             )
-        if isinstance(await self.ledger.commit(entry), AlreadySpent):
+        if isinstance(await commit(self.ledger, entry), AlreadySpent):
             refusal = SubjectTokenRefused(
                 Reason.TOKEN_ALREADY_USED,
                 f"this token was exchanged before; issuer '{issuer.name}' allows"

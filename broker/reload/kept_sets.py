@@ -34,12 +34,12 @@ class KeptSets:
         kept = await self.store.last_policy_set()
         return kept.version if kept else None
 
-    async def last(self) -> LoadedSet | None:
+    async def last(self, *, at_start: bool = True) -> LoadedSet | None:
         """Make the set again that ran last, under the parameters of today. Raises `Unavailable`."""
         kept = await self.store.last_policy_set()
         if kept is None:
             return None
-        return await self._rebuilt(kept.version, kept.content, at_start=True)
+        return await self._rebuilt(kept.version, kept.content, again=True, at_start=at_start)
 
     async def find(self, version: str) -> PolicySet | None:
         """Make a set again as it ran, for whoever explains an old decision.
@@ -49,15 +49,17 @@ class KeptSets:
         content = await self.store.policy_set(version)
         if content is None:
             return None
-        loaded = await self._rebuilt(version, content, at_start=False)
+        loaded = await self._rebuilt(version, content)
         return loaded.policy_set if loaded else None
 
-    async def _rebuilt(self, version: str, content: bytes, *, at_start: bool) -> LoadedSet | None:
+    async def _rebuilt(
+        self, version: str, content: bytes, *, again: bool = False, at_start: bool = False
+    ) -> LoadedSet | None:
         packed = self.seal.take_off(version, content)
         if packed is None:
             logger.error("policy set %s in the store was altered, or sealed elsewhere", version)
             return None
-        outcome = await self.reader.rebuild(version, packed, at_start=at_start)
+        outcome = await self.reader.rebuild(version, packed, again=again, at_start=at_start)
         if isinstance(outcome, LoadedSet):
             return outcome
         logger.error("policy set %s does not load again: %s", version, outcome.problems[0])

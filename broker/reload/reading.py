@@ -142,13 +142,13 @@ class PolicyReader:
         return Reading(await self._outcome(answer), told["fingerprint"], named_files)
 
     async def rebuild(
-        self, version: str, packed: bytes, *, at_start: bool = False
+        self, version: str, packed: bytes, *, again: bool = False, at_start: bool = False
     ) -> LoadedSet | Refused:
         """Make a kept set again, as it ran; it is checked against its version.
 
-        At a start, when it is to serve again, the parameters of today hold for it.
+        When it is to decide again, the parameters of today hold for it.
         """
-        parameters = self._parameters.as_json() if at_start else None
+        parameters = self._parameters.as_json() if again else None
         header = {"do": "rebuild", "version": version, "parameters": parameters}
         answer = await self._ask(Message(header, (packed,)), at_start=at_start)
         return answer if isinstance(answer, Refused) else await self._outcome(answer)

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 
 from broker.core.audit import AuditEvent
 from broker.core.decision import IndexedPolicies
+from broker.core.errors import Reason, Unavailable
 from broker.core.policy import PolicySet
 from broker.ports import Entry, Ledger
 from broker.reload.held import HeldPolicies
@@ -31,6 +32,7 @@ class PolicySwap:
         self._kept = kept
         self._ledger = ledger
         self._swapped = swapped
+        self._lock = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
     def in_force(self) -> PolicySet:
@@ -43,16 +45,36 @@ class PolicySwap:
         No decision ever refers to a set that cannot be found. Raises `Unavailable`; then the set of
         before goes on deciding.
         """
-        await self._kept.keep(loaded)
-        if event is not None:
-            await self._ledger.commit(Entry(event))
-        await self.replace(loaded.policy_set)
+        # Made before it is kept: from then on, every process waits for the new set.
+        policies = await _indexed(loaded.policy_set)
+        async with self._lock:
+            await self._kept.keep(loaded)
+            if event is not None:
+                await self._ledger.commit(Entry(event))
+            await self._install(policies)
         for test in loaded.lapsed:
             logger.warning("a test of the policies has lapsed", extra=test)
 
+    async def follow(self) -> None:
+        """Let the set decide that another process has put in force.
+
+        Raises `Unavailable` when it cannot be read: the set of before must not decide any longer.
+        """
+        async with self._lock:
+            version = await self._kept.last_version()
+            if version in (None, self.in_force().version):
+                return
+            last = await self._kept.last(at_start=False)
+            if last is None:
+                raise Unavailable(Reason.STORE_UNAVAILABLE, "the policies cannot be read")
+            await self._install(await _indexed(last.policy_set))
+            logger.info("policy set %s is in force here, too", last.policy_set.version)
+
     async def replace(self, policy_set: PolicySet) -> None:
         """Let a set decide that was kept before."""
-        policies = await finish_in_slices(IndexedPolicies.in_steps(policy_set))
+        await self._install(await _indexed(policy_set))
+
+    async def _install(self, policies: IndexedPolicies) -> None:
         retired = asyncio.create_task(let_go(self._held.current()))
         self._retiring.add(retired)
         retired.add_done_callback(self._retiring.discard)
@@ -64,3 +86,7 @@ class PolicySwap:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
+
+
+async def _indexed(policy_set: PolicySet) -> IndexedPolicies:
+    return await finish_in_slices(IndexedPolicies.in_steps(policy_set))

@@ -9,8 +9,8 @@ import apsw
 
 from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
-from broker.ports import AlreadySpent, Clock, Committed, Entry, KeptPolicySet, SigningKeyRow
-from broker.stores import sqlite_ledger, sqlite_policy_sets, sqlite_signing_keys
+from broker.ports import Clock, Entry, KeptPolicySet, Receipt, SigningKeyRow
+from broker.stores import sqlite_ledger, sqlite_policy_sets, sqlite_signing_keys, sqlite_state
 from broker.stores.sqlite_file import open_for_reading, open_for_writing
 from broker.stores.sqlite_ledger import PendingEntry
 from broker.stores.sqlite_writer import SqliteWriter
@@ -49,8 +49,8 @@ class SqliteStore:
         connection = await asyncio.to_thread(open_for_writing, path)
         return cls(path, SqliteWriter(path, connection, clock, on_committed), clock)
 
-    async def commit(self, entry: Entry) -> Committed | AlreadySpent:
-        """Make an entry durable.
+    async def commit(self, entry: Entry) -> Receipt:
+        """Make an entry durable, unless another process has changed the state since its epoch.
 
         A caller that is cancelled from here on does not undo it. Raises `Unavailable`, and
         `ValueError` or `TypeError` for an entry that cannot be written.
@@ -61,6 +61,23 @@ class SqliteStore:
         except Unavailable:
             self._proved_at = float("-inf")
             raise
+
+    async def state_epoch(self) -> int:
+        """Read how often what decides has changed. Raises `Unavailable`."""
+        return await self._read(sqlite_state.read_epoch)
+
+    async def sealed_row(self, name: str) -> bytes | None:
+        """Find the content of a sealed row. Raises `Unavailable`."""
+        return await self._read(lambda connection: sqlite_state.find_sealed(connection, name))
+
+    async def add_sealed_row(self, name: str, content: bytes) -> bool:
+        """Insert a sealed row unless there is one of this name; tell whether it was inserted.
+
+        Raises `Unavailable`.
+        """
+        return await self._writer.run(
+            lambda connection: sqlite_state.add_sealed(connection, name, content)
+        )
 
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         """List every row. Raises `Unavailable`."""

@@ -65,8 +65,18 @@ CREATE TABLE policy_sets (
 CREATE INDEX policy_sets_by_ran ON policy_sets (ran);
 """
 
+_STATE: Final = """
+CREATE TABLE state (epoch INTEGER NOT NULL) STRICT;
+INSERT INTO state VALUES (1);
+
+CREATE TABLE sealed (
+    name TEXT PRIMARY KEY,
+    content BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
-_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS)
+_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 

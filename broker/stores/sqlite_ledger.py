@@ -9,6 +9,7 @@ import apsw
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, stored_members
 from broker.ports import Entry, Spend
 from broker.stores.sqlite_file import APPLICATION_ID, transaction
+from broker.stores.sqlite_state import read_epoch
 
 # Each append prunes more expired spends than it can add new ones, so that they do not pile up.
 _PRUNED_BESIDES: Final = 16
@@ -40,6 +41,7 @@ class PendingEntry:
     event: SerializedEvent
     spend: Spend | None
     event_if_spent: AuditEvent
+    epoch: int | None
 
     @classmethod
     def of(cls, entry: Entry) -> "PendingEntry":
@@ -47,7 +49,7 @@ class PendingEntry:
         if entry.spend is not None and entry.event_if_spent is None:
             raise ValueError("an entry with a spend needs an event_if_spent")
         event = SerializedEvent.of(entry.event)
-        return cls(event, entry.spend, entry.event_if_spent or entry.event)
+        return cls(event, entry.spend, entry.event_if_spent or entry.event, entry.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,23 +62,28 @@ class Appended:
 
 def append(
     connection: apsw.Connection, pending: Sequence[PendingEntry], now: float
-) -> list[Appended]:
-    """Append a batch, first come first served; `now` is in seconds since the epoch.
+) -> list[Appended | None]:
+    """Append a batch, first come first served; `now` is in seconds since the Unix epoch.
 
-    All is durable when this returns; nothing is written when it raises `apsw.Error`.
+    Gives None for an entry that was decided by another state than the current one: it is left out.
+    All else is durable when this returns; nothing is written when it raises `apsw.Error`.
     """
     with transaction(connection):
         connection.execute(_PRUNE, (now, 2 * len(pending) + _PRUNED_BESIDES))
         sequence, prev = connection.execute(_HEAD).fetchone() or (0, GENESIS)
-        appended: list[Appended] = []
+        epoch = read_epoch(connection)
+        appended: list[Appended | None] = []
         for entry in pending:
+            if entry.epoch not in (None, epoch):
+                appended.append(None)
+                continue
             already_spent = entry.spend is not None and not _spend(connection, entry.spend, now)
             # The event of a refusal is written out only here: hardly any entry needs it.
             event = SerializedEvent.of(entry.event_if_spent) if already_spent else entry.event
             chained = event.at(sequence + 1, prev)
             appended.append(Appended(chained, already_spent))
             sequence, prev = chained.sequence, chained.hash
-        connection.executemany(_APPEND, [_row(written.event) for written in appended])
+        connection.executemany(_APPEND, [_row(each.event) for each in appended if each])
     return appended
 
 

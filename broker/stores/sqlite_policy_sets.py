@@ -4,6 +4,7 @@ import apsw
 
 from broker.ports import KeptPolicySet
 from broker.stores.sqlite_file import transaction
+from broker.stores.sqlite_state import raise_epoch
 
 _KEEP = """
 INSERT INTO policy_sets (version, ran, kept_at, content)
@@ -18,7 +19,10 @@ _LAST = "SELECT version, content FROM policy_sets ORDER BY ran DESC LIMIT 1"
 def keep(connection: apsw.Connection, version: str, content: bytes, now: float) -> None:
     """Keep a set as the last that ran; the content of one kept before is replaced."""
     with transaction(connection):
+        before = last(connection)
         connection.execute(_KEEP, (version, now, content))
+        if before is None or before.version != version:
+            raise_epoch(connection)
 
 
 def find(connection: apsw.Connection, version: str) -> bytes | None:

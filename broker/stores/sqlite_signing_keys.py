@@ -5,6 +5,7 @@ import apsw
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import SigningKeyRow
 from broker.stores.sqlite_file import transaction
+from broker.stores.sqlite_state import raise_epoch
 
 
 def read(connection: apsw.Connection) -> list[SigningKeyRow]:
@@ -42,4 +43,7 @@ def add(connection: apsw.Connection, row: SigningKeyRow) -> bool:
                 row.wrapped,
             ),
         )
-        return connection.changes() == 1
+        added = connection.changes() == 1
+        if added:
+            raise_epoch(connection)
+        return added

@@ -14,7 +14,7 @@ import apsw
 
 from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
-from broker.ports import AlreadySpent, Clock, Committed
+from broker.ports import AlreadySpent, Clock, Committed, Receipt, Stale
 from broker.stores import sqlite_ledger
 from broker.stores.sqlite_file import file_identity, require_same_file
 from broker.stores.sqlite_ledger import Appended, PendingEntry
@@ -25,7 +25,6 @@ MAX_BATCH: Final = 512
 MAX_QUEUE: Final = 4096
 
 Result = TypeVar("Result")
-Receipt = Committed | AlreadySpent
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,11 +157,11 @@ class SqliteWriter:
         else:
             self._answer([(job.future, result)])
 
-    def _report(self, written: list[Appended]) -> None:
+    def _report(self, written: list[Appended | None]) -> None:
         """Tell the outside, which may be slow or broken, after those who wait were answered."""
         if self._on_committed is None:
             return
-        for appended in written:
+        for appended in filter(None, written):
             try:
                 self._on_committed(appended.event)
             except (OSError, ValueError):
@@ -201,7 +200,9 @@ def _resolve(outcomes: list[_Outcome]) -> None:
             future.set_result(outcome)
 
 
-def _receipt(appended: Appended) -> Receipt:
+def _receipt(appended: Appended | None) -> Receipt:
+    if appended is None:
+        return Stale()
     if appended.already_spent:
         return AlreadySpent(appended.event.sequence)
     return Committed(appended.event.sequence)

@@ -17,6 +17,7 @@ from broker.testing import FakeIssuer, FrozenClock
 from tests.core.builders import BROKER, LEEWAY, NOW, a_policy, a_policy_set, a_service
 from tests.grants.exchange import Exchange
 from tests.grants.ports_in_memory import (
+    FollowedState,
     HeldIssuerKeys,
     HeldPolicies,
     HeldSigningKeys,
@@ -47,7 +48,9 @@ def exchange(platform_key: Callable[[FrozenClock], FakeIssuer]) -> Exchange:
     signing_keys = HeldSigningKeys(SigningKeySet((own,)))
     identifiers = NumberedIdentifiers()
     counts = RefusalCounts(identifiers.new)
+    state = FollowedState(ledger)
     grant = TokenExchange(
+        state=state,
         policies=policies,
         issuer_keys=issuer_keys,
         signing_keys=signing_keys,

@@ -1,6 +1,7 @@
 """The ports of the grants in memory, each with trouble on demand."""
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from broker.core.audit import AuditEvent
@@ -9,7 +10,7 @@ from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import IssuerKeySet, VerificationKey
 from broker.core.policy import Issuer
 from broker.core.signing_keys import SigningKey, SigningKeySet
-from broker.ports import AlreadySpent, Committed, Entry
+from broker.ports import AlreadySpent, Committed, Entry, Receipt, Stale
 from broker.testing import FrozenClock
 
 
@@ -21,10 +22,13 @@ class InMemoryLedger:
     spends: dict[bytes, int] = field(default_factory=dict)
     in_trouble: bool = False
     committed: asyncio.Event = field(default_factory=asyncio.Event)
+    epoch: int = 1
 
-    async def commit(self, entry: Entry) -> Committed | AlreadySpent:
+    async def commit(self, entry: Entry) -> Receipt:
         if self.in_trouble:
             raise Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be written")
+        if entry.epoch not in (None, self.epoch):
+            return Stale()
         if entry.spend is not None and entry.spend.key in self.spends:
             assert entry.event_if_spent is not None
             self.events.append(entry.event_if_spent)
@@ -34,6 +38,27 @@ class InMemoryLedger:
         self.events.append(entry.event)
         self.committed.set()
         return Committed(len(self.events))
+
+
+@dataclass
+class FollowedState:
+    """The state of a ledger; `changes` happen in what this process holds when it catches up.
+
+    One that is `behind` never catches up.
+    """
+
+    ledger: InMemoryLedger
+    held: int = 1
+    behind: int = 0
+    changes: list[Callable[[], None]] = field(default_factory=list)
+
+    def epoch(self) -> int:
+        return self.held
+
+    async def refresh(self) -> None:
+        for change in self.changes:
+            change()
+        self.held = self.ledger.epoch - self.behind
 
 
 @dataclass

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+from broker.ports import Stale
 from broker.stores.sqlite import SqliteStore
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
@@ -30,6 +31,7 @@ async def _spend(store: SqliteStore, numbers: Iterator[int]) -> None:
     for number in numbers:
         entry = a_spend(str(number), id=identifiers.new(NOW), subject=str(number))
         receipt = await store.commit(entry)
+        assert not isinstance(receipt, Stale)
         line = f"{number} {entry.event.id} {type(receipt).__name__} {receipt.sequence}\n"
         os.write(sys.stdout.fileno(), line.encode())
 
