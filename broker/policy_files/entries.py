@@ -73,10 +73,22 @@ class Entries:
     empty: set[tuple[str, int, int]] = field(default_factory=set)
     """File, line and column of every value that is empty, and reported so."""
 
+    complete: bool = True
+    """Whether every file was read; otherwise nobody knows which names are missing."""
 
-def collect(documents: Iterable[Document], problems: list[Problem]) -> Entries:
-    """Gather the entries of all documents, adding to `problems` what is wrong with each alone."""
-    entries = Entries()
+    def lack(self, section: str, name: str) -> bool:
+        """Tell whether no file defines a name."""
+        return self.complete and name not in self.declared[section]
+
+
+def collect(
+    documents: Iterable[Document], problems: list[Problem], *, complete: bool = True
+) -> Entries:
+    """Gather the entries of all documents, adding to `problems` what is wrong with each alone.
+
+    `complete` tells whether these are the documents of all files.
+    """
+    entries = Entries(complete=complete)
     for document in documents:
         _Collector(document, entries, problems).collect()
     return entries
