@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.conditions import Equals, Glob, Not
+from broker.core.conditions import Condition, Equals, Glob, Not
 from broker.core.decision import Decision, Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason
 from broker.core.policy import Mode
@@ -178,6 +178,22 @@ def test_a_policy_cannot_grant_a_service_that_its_account_does_not_hold() -> Non
     for targets in (("prod-db",), ("deploy-api",)):
         assert denied(the_decision(policy_set, targets=targets)) is Reason.TARGET_UNKNOWN
     assert denied(the_decision(policy_set, targets=())) is Reason.TARGET_REQUIRED
+
+
+def test_what_a_service_requires_ignores_case_where_the_platform_of_the_token_does() -> None:
+    service = a_service(require=(Condition("environment", Equals("Production")),))
+    policies = [a_policy("web"), a_policy("ci", {"organization_id": "7"}, issuer="ci")]
+    policy_set = a_policy_set(
+        *policies, issuers=[an_issuer("github"), an_issuer("ci")], services=[service]
+    )
+
+    ours = the_decision(policy_set, github_claims(environment="production"))
+    elsewhere = other_claims(organization_id="7", environment="production")
+    theirs = the_decision(policy_set, elsewhere, issuer="ci")
+
+    assert isinstance(ours, Permit)
+    assert isinstance(theirs, Deny)
+    assert theirs.detail == "`require` of deploy-api"
 
 
 def test_a_service_may_require_more_of_the_token() -> None:
