@@ -44,6 +44,9 @@ class AuditEvent:
     service_account: str | None = None
     sub: str | None = None
     policies: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+    """The policies that held, but are observed only."""
+
     requested: Mapping[str, Any] | None = None
     audience: str | None = None
     scopes: tuple[str, ...] | None = None
@@ -79,6 +82,7 @@ class AuditEvent:
             "service_account": self.service_account,
             "sub": self.sub,
             "policies": list(self.policies),
+            "observed": list(self.observed),
             "requested": _sorted(self.requested),
             "audience": self.audience,
             "scopes": None if self.scopes is None else list(self.scopes),

@@ -17,7 +17,7 @@ Drawer = Mapping[str, list[Policy]]
 
 
 class PolicyIndex:
-    """The policies of one issuer and one effect, filed for look-up."""
+    """Policies of one issuer, filed for look-up."""
 
     def __init__(self, issuer: Issuer, policies: Iterable[Policy] = ()) -> None:
         """File the policies; their order does not matter."""
@@ -29,7 +29,7 @@ class PolicyIndex:
             self.file(policy)
 
     def file(self, policy: Policy) -> None:
-        """File one more policy, which must be of this issuer and effect."""
+        """File one more policy, which must be of this issuer."""
         rank = self._rank
         plain = [condition for condition in policy.conditions if not condition.is_pointer]
         literal = [condition for condition in plain if condition.literals() is not None]

@@ -46,6 +46,14 @@ def refused(event: AuditEvent, refusal: Refusal, duration: float) -> AuditEvent:
     return replace(event, outcome=outcome, reason=refusal.reason, duration_ms=milliseconds)
 
 
+def observed(
+    event: AuditEvent, policies: IndexedPolicies, issuer: Issuer, claims: Claims
+) -> AuditEvent:
+    """Record the policies that would count too, were they not only observed (contract §4)."""
+    holding = policies.observed(issuer, claims, event.time)
+    return replace(event, observed=tuple(each.name for each in holding)) if holding else event
+
+
 def denied(event: AuditEvent, deny: Deny, duration: float) -> AuditEvent:
     """Complete the record of a refused decision, with the reason that the operator sees."""
     milliseconds = _milliseconds(duration)

@@ -107,7 +107,8 @@ class TokenExchange:
         event = decision_record.begun(
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
-        return issuer, await self._verify(signed_claims, issuer, event, epoch), event
+        claims = await self._verify(signed_claims, issuer, event, epoch)
+        return issuer, claims, decision_record.observed(event, policies, issuer, claims)
 
     async def _authenticate(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float

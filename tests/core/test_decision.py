@@ -297,3 +297,22 @@ def test_an_index_knows_every_claim_that_an_issuer_is_asked_about() -> None:
         "github": {"repository", "deep", "actor", "ref", "runner_environment"},
         "gitlab": {"runner_environment"},
     }
+
+
+def test_observed_policies_that_hold_are_told_and_decide_nothing() -> None:
+    policies = [
+        a_policy("would-permit", mode=Mode.OBSERVE),
+        a_deny_policy("would-deny", {"ref": Not(Equals("x"))}, mode=Mode.OBSERVE),
+        a_policy("elsewhere", {"repository_id": "1"}, mode=Mode.OBSERVE),
+        a_policy("too-late", mode=Mode.OBSERVE, expires_at=NOW),
+        a_policy("enforced"),
+        a_deny_policy("gitlab", issuer="gitlab", mode=Mode.OBSERVE),
+    ]
+    indexed = IndexedPolicies.of(a_policy_set(*policies))
+    issuer = an_issuer("github")
+
+    pushed = indexed.observed(issuer, github_claims(), NOW)
+    of_outsiders = indexed.observed(issuer, github_claims(event_name="issues"), NOW)
+
+    assert [each.name for each in pushed] == ["would-deny", "would-permit"]
+    assert [each.name for each in of_outsiders] == ["would-deny"]
