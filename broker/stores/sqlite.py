@@ -113,6 +113,13 @@ class SqliteStore(SqliteReading):
             lambda connection: sqlite_erasure.erase(connection, sequences)
         )
 
+    async def rewrite_file(self) -> None:
+        """Write the whole file anew, without what lies in its unused parts. Raises `Unavailable`.
+
+        Nobody else can write meanwhile.
+        """
+        await self._writer.run(sqlite_erasure.rewrite)
+
     async def ready(self) -> bool:
         """Tell whether the store can be written, by a proof that is at most a second old."""
         if 0 <= self._clock.now() - self._proved_at < _READY_SECONDS:

@@ -42,6 +42,12 @@ def erase(connection: apsw.Connection, sequences: Sequence[int]) -> int:
         return connection.total_changes() - before
 
 
+def rewrite(connection: apsw.Connection) -> None:
+    """Write the file anew: a page that was split before may hold a copy of what was erased."""
+    connection.execute("VACUUM")
+    connection.pragma("wal_checkpoint(truncate)")
+
+
 def _conditions(wanted: ClaimsFilter) -> Iterator[tuple[str, tuple[Any, ...]]]:
     yield _HAS_CLAIMS, ()
     if wanted.decision_id is not None:

@@ -24,7 +24,7 @@ _FORGET: Final = "DELETE FROM policy_sets WHERE version = ? AND ran = ?"
 def prune(connection: apsw.Connection, last: Position, beginning: str) -> int:
     """Delete the events up to one that has events behind it; tell how many."""
     with transaction(connection):
-        (is_there,) = connection.execute(_IS_LAST_PRUNED, (last.sequence, last.hash)).get
+        is_there = connection.execute(_IS_LAST_PRUNED, (last.sequence, last.hash)).get
         if not is_there:
             return 0
         connection.execute(_KEEP_BEGINNING, (beginning,))

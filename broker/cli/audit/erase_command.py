@@ -29,6 +29,14 @@ def erase_claims(
         str | None,
         typer.Option(metavar="NAME=VALUE", help="Of events with this claim: actor=octocat."),
     ] = None,
+    rewrite: Annotated[
+        bool,
+        typer.Option(
+            "--rewrite",
+            help="Also write the file of the store anew, since its unused parts may hold copies;"
+            " a running broker waits meanwhile.",
+        ),
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: Config = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -50,8 +58,8 @@ def erase_claims(
             typer.confirm(
                 f"Erase the claims of {len(sequences)} events for good?", abort=True, err=True
             )
-        if sequences:
-            asyncio.run(_erase(settings, wanted, sequences))
+        if sequences or rewrite:
+            asyncio.run(_erase(settings, wanted, sequences, rewrite=rewrite))
     typer.echo(
         json.dumps({"erased": len(sequences)})
         if as_json
@@ -68,7 +76,9 @@ def _named(claim: str | None) -> tuple[str, str] | None:
     return name, value
 
 
-async def _erase(settings: "Settings", wanted: "ClaimsFilter", sequences: list[int]) -> None:
+async def _erase(
+    settings: "Settings", wanted: "ClaimsFilter", sequences: list[int], *, rewrite: bool
+) -> None:
     """Record what is about to be erased, then erase it in small steps beside a running broker."""
     from broker.audit.erasure import erased
     from broker.ports import Entry
@@ -78,11 +88,14 @@ async def _erase(settings: "Settings", wanted: "ClaimsFilter", sequences: list[i
     clock = SystemClock()
     store = await SqliteStore.open(settings.store.path, clock)
     try:
-        now = time.time()
-        event_id = UuidV7Identifiers().new(now)
-        await store.commit(Entry(erased(event_id, now, wanted, len(sequences))))
+        if sequences:
+            now = time.time()
+            event_id = UuidV7Identifiers().new(now)
+            await store.commit(Entry(erased(event_id, now, wanted, len(sequences))))
         for start in range(0, len(sequences), _BATCH):
             await store.erase_claims(sequences[start : start + _BATCH])
         await store.erase_claims(())
+        if rewrite:
+            await store.rewrite_file()
     finally:
         await store.close()

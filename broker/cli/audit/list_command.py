@@ -17,7 +17,7 @@ from broker.cli.audit.opening import (
     told_plainly,
 )
 from broker.cli.endings import fail, server_extra
-from broker.cli.terminal import ascii_only, show, signed
+from broker.cli.terminal import ascii_only, show, sign_coloured, signed
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import StoredEvent
@@ -96,7 +96,10 @@ def _show(event: "StoredEvent", *, as_json: bool) -> None:
     from broker.core.audit_text import event_line
 
     try:
-        line = event.line() if as_json else event_line(event.members(), ascii_only=ascii_only())
+        if as_json:
+            line = event.line()
+        else:
+            line = sign_coloured(event_line(event.members(), ascii_only=ascii_only()))
     except ValueError:
         typer.echo(
             f"broker: event {event.sequence} is damaged; look with `broker audit verify`", err=True
