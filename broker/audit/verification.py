@@ -14,6 +14,8 @@ from broker.core.audit_head import HeadRefused, HeadTyp, HeadVerifier
 from broker.ports import AuditLog
 
 PAGE: Final = 1000
+_BEFORE_ALL: Final = -(2**63)
+"""Also a number that no event of ours has is looked at."""
 
 
 class KeyNeeded(Exception):
@@ -31,7 +33,7 @@ async def verify_log(
     `heads` have been verified; `on_progress` is called with a number of events read since. Raises
     `KeyNeeded`, and `Unavailable`.
     """
-    page = await log.chain_page(0, PAGE)
+    page = await log.chain_page(_BEFORE_ALL, PAGE)
     try:
         begins_after = _beginning(page.beginning, verifier)
     except HeadRefused as error:

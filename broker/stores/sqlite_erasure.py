@@ -1,6 +1,7 @@
 """Erasing the claims of events; their digest stays in what the hash covers."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 import apsw
@@ -32,7 +33,7 @@ def find(connection: apsw.Connection, wanted: ClaimsFilter) -> list[int]:
 def erase(connection: apsw.Connection, sequences: Sequence[int]) -> int:
     """Erase the claims of events; with none, empty the write-ahead log unless somebody reads."""
     if not sequences:
-        connection.pragma("wal_checkpoint(truncate)")
+        _empty_log(connection)
         return 0
     # Otherwise the old text would stay in the file until its place is used again.
     connection.pragma("secure_delete", "on")
@@ -45,7 +46,12 @@ def erase(connection: apsw.Connection, sequences: Sequence[int]) -> int:
 def rewrite(connection: apsw.Connection) -> None:
     """Write the file anew: a page that was split before may hold a copy of what was erased."""
     connection.execute("VACUUM")
-    connection.pragma("wal_checkpoint(truncate)")
+    _empty_log(connection)
+
+
+def _empty_log(connection: apsw.Connection) -> None:
+    with suppress(apsw.BusyError):  # somebody reads; what is in the log is overwritten later
+        connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
 
 
 def _conditions(wanted: ClaimsFilter) -> Iterator[tuple[str, tuple[Any, ...]]]:
