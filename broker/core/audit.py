@@ -196,11 +196,6 @@ def claims_digest(claims: str) -> str:
     return hashlib.sha256(claims.encode()).hexdigest()
 
 
-def covered_digest(covered: str) -> str:
-    """Read the digest of the claims from a covered text. Raises `ValueError` when there is none."""
-    return _split_at_claims(covered)[1]
-
-
 def stored_members(covered: str, claims: str, event_hash: str) -> dict[str, Any]:
     """Read an event back from the texts that a store keeps of it.
 
