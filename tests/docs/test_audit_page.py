@@ -168,7 +168,7 @@ def test_every_command_and_option_is_named() -> None:
     assert isinstance(group, TyperGroup)
     audit = group.commands["audit"]
     assert isinstance(audit, TyperGroup)
-    section = PAGE.section("Commands").text
+    section = PAGE.section("Commands")
     for name, command in audit.commands.items():
         assert f"broker audit {name}" in section
         options = {option for each in command.params for option in each.opts}
@@ -179,12 +179,12 @@ def test_every_command_and_option_is_named() -> None:
 def test_the_members_of_a_verification_are_named(live_broker: RunningBroker) -> None:
     found = AuditedStore(live_broker).verified()
 
-    section = PAGE.section("Commands").text
+    section = PAGE.section("Commands")
     assert [name for name in [*found, "first_broken", "fault"] if f"`{name}`" not in section] == []
 
 
 def test_the_bounds_of_retention_are_those_of_the_code() -> None:
-    section = PAGE.section("Retention").text
+    section = PAGE.section("Retention")
     assert (LEAST, "two days at least" in section) == (2 * 86_400, True)
     assert f"{BATCH} at a time" in section
     assert (KEPT_SETS, "the three that ran last" in section) == (3, True)
