@@ -188,5 +188,5 @@ def test_the_recorded_claims_are_those_that_the_explanation_reads() -> None:
     named = IndexedPolicies.of(policies).named_claims["github"]
     token = {"exp": NOW + 300, **github_claims()}
 
-    assert event["claims"] == recorded_claims(token, policies.issuers["github"], named)
+    assert event["claims"] == dict(recorded_claims(token, policies.issuers["github"], named))
     assert explained(event, policies).notes == ()
