@@ -19,19 +19,27 @@ class AuditedStore:
     """The store of a broker, and `broker audit` on it."""
 
     broker: RunningBroker
+    database: str = "broker.db"
 
     def audit(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
         """Run a command of `broker audit` on this store."""
+        return CliRunner().invoke(
+            app,
+            ["audit", *arguments],
+            input=stdin,
+            env=self.environment(),
+            catch_exceptions=False,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Name the store and what belongs to it."""
         folder = self.broker.folder
-        environment = {
+        return {
             "BROKER_ISSUER": self.broker.url,
             "BROKER_POLICIES": str(folder / "policies"),
-            "BROKER_STORE": f"sqlite:{folder / 'broker.db'}",
+            "BROKER_STORE": f"sqlite:{folder / self.database}",
             "BROKER_MASTER_KEY_FILE": str(folder / "master.key"),
         }
-        return CliRunner().invoke(
-            app, ["audit", *arguments], input=stdin, env=environment, catch_exceptions=False
-        )
 
     def head(self) -> str:
         """Give the signed head of now, as a cron job keeps it."""
@@ -54,7 +62,7 @@ class AuditedStore:
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
         """Do something to the database as whoever has its file can."""
-        connection = apsw.Connection(str(self.broker.folder / "broker.db"))
+        connection = apsw.Connection(str(self.broker.folder / self.database))
         connection.set_busy_timeout(5000)
         try:
             return list(connection.execute(statement, values))

@@ -38,6 +38,17 @@ def test_a_tail_that_was_cut_and_grew_again_is_found(store: AuditedStore) -> Non
     assert "the chain was rebuilt" in found["fault"]
 
 
+def test_a_restored_backup_shows_what_it_lacks(store: AuditedStore) -> None:
+    # Row 185.
+    store.sql("VACUUM INTO ?", str(store.broker.folder / "backup.db"))
+    store.broker.exchange(store.broker.github_token())
+    checkpoint = store.checkpoint(store.head())
+
+    restored = AuditedStore(store.broker, "backup.db")
+    assert restored.verified()["ok"]
+    assert restored.verified("--checkpoint", checkpoint)["first_broken"] == 6
+
+
 def test_an_emptied_store_is_found(store: AuditedStore) -> None:
     checkpoint = store.checkpoint(store.head())
     store.sql("DELETE FROM events")

@@ -1,7 +1,9 @@
 """`broker audit` on the store of a running broker, and on files."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ import pytest
 
 from broker.stores.sqlite_file import _STEPS
 from tests.audited_broker import AuditedStore, audited_store
+from tests.running_broker import RunningBroker
 
+ROOT = Path(__file__).parents[2]
 Broker = Callable[..., subprocess.CompletedProcess[str]]
 
 
@@ -200,6 +204,57 @@ def test_a_whole_store_is_told_in_plain_words(store: AuditedStore) -> None:
         f"hash of the last one: {store.broker.events()[-1]['hash']}",
         "without --checkpoint neither a cut tail nor a rebuilt chain can be found",
     ]
+
+
+def test_a_checkpoint_is_told_of_in_plain_words(own_store: AuditedStore) -> None:
+    early = own_store.head()
+    forged = [json.dumps({"type": "audit.head", "seq": number}) for number in range(7)]
+    own_store.broker.clock.advance(91 * 86_400)
+    own_store.broker.exchange("no token")
+    own_store.broker.events()
+    own_store.broker.tick_audit()
+    checkpoint = own_store.checkpoint(early, own_store.head(), *forged)
+
+    done = own_store.audit("verify", "--checkpoint", checkpoint)
+    assert done.exit_code == 1
+    assert done.stdout.splitlines()[3:] == [
+        "heads that hold: 1",
+        "heads from before event 6, not to be compared: 1",
+        *(
+            f"[no] line {number} of the checkpoint is not believed: it is not signed"
+            for number in range(3, 8)
+        ),
+        "[no] and 2 more such lines",
+    ]
+    assert own_store.audit("verify").stdout.startswith("[ok] the chain is whole")
+
+
+def test_a_store_without_an_event_has_no_head(tmp_path: Path) -> None:
+    with RunningBroker(tmp_path).serving() as broker:
+        done = AuditedStore(broker).audit("head")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "the store holds no event yet" in done.stderr
+
+
+def test_how_far_it_is_shows_on_a_terminal_alone(store: AuditedStore) -> None:
+    ours, theirs = os.openpty()
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("BROKER_")}
+    done = subprocess.run(
+        [sys.executable, "-m", "broker", "audit", "verify", "--json"],
+        env=kept | store.environment() | {"PYTHONPATH": str(ROOT), "TERM": "xterm"},
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        timeout=60,
+        check=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+
+    assert json.loads(done.stdout)["ok"]
+    assert "verifying" in shown
+    assert "100%" in shown
 
 
 def test_the_public_key_verifies_without_the_master_key(
