@@ -10,7 +10,7 @@ from typing import Final, Protocol
 from broker.core.audit import rfc3339
 from broker.core.audit_chain import START, Position, StoredEvent, verify_chain
 from broker.core.audit_head import HeadKey, HeadRefused, HeadTyp
-from broker.ports import AuditLog, AuditRetention, Clock
+from broker.ports import AuditLog, AuditRetention, ChainPage, Clock
 
 LEAST: Final = 2 * 86_400
 """Seconds for which events are kept at least: the longest service token lives half as long, and it
@@ -65,17 +65,24 @@ class Retention:
         return pruned
 
     async def _prune_batch(self) -> int:
-        oldest_kept = rfc3339(self.clock.now() - max(self.seconds, LEAST))
         page = await self.store.chain_page(0, BATCH + 1)
+        # In a thread: it takes milliseconds, in which the event loop would serve nobody.
+        last = await asyncio.to_thread(self._last_to_prune, page)
+        if last is None:
+            return 0
+        beginning = self.key.sign(last, self.clock.now(), HeadTyp.BEGINNING)
+        return await self.store.prune_events(last, beginning)
+
+    def _last_to_prune(self, page: ChainPage) -> Position | None:
+        """Find the last of the first events that are old enough; None when none may go."""
+        oldest_kept = rfc3339(self.clock.now() - max(self.seconds, LEAST))
         old = list(takewhile(lambda event: _is_before(event, oldest_kept), page.events))
         # A chain goes on behind its last event; that one stays.
         if len(old) == len(page.events):
             old = old[:-1]
         if not old or not self._whole(page.beginning, old):
-            return 0
-        last = Position(old[-1].sequence, old[-1].hash)
-        beginning = self.key.sign(last, self.clock.now(), HeadTyp.BEGINNING)
-        return await self.store.prune_events(last, beginning)
+            return None
+        return Position(old[-1].sequence, old[-1].hash)
 
     def _whole(self, beginning: str | None, old: Sequence[StoredEvent]) -> bool:
         """Tell whether the part to be pruned is untouched: what was done to it would be covered up.
