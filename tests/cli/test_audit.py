@@ -275,6 +275,7 @@ def test_the_public_key_verifies_without_the_master_key(
     assert (with_it["ok"], with_it["heads"]) == (True, 1)
     assert without.exit_code == 2
     assert "the master key is missing" in without.stderr
+    assert "or their public key in --key" in without.stderr
 
 
 @pytest.mark.parametrize(

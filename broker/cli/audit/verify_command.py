@@ -170,8 +170,15 @@ def _read_key(file: Path) -> "HeadVerifier":
 
 
 def _store_key(config: Path | None) -> "HeadVerifier":
+    from broker.core.errors import ConfigurationError
+
     settings = settings_of(config)
-    return asyncio.run(head_key_of(settings, store_of(settings))).verifier()
+    store = store_of(settings)
+    try:
+        return asyncio.run(head_key_of(settings, store)).verifier()
+    except ConfigurationError:
+        typer.echo("broker: heads need the master key, or their public key in --key", err=True)
+        raise
 
 
 @contextmanager
