@@ -19,6 +19,9 @@ import uvloop
 from starlette.types import ASGIApp
 
 from broker import logs
+from broker.audit.head_key import open_head_key
+from broker.audit.heads import AuditHeads
+from broker.audit.retention import Retention
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
@@ -52,6 +55,7 @@ from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.signing.keyring import Keyring
 from broker.signing.master_key import MasterKey, load_master_key
+from broker.signing.sealed_rows import SealedBox
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock, UuidV7Identifiers
 
@@ -69,6 +73,7 @@ class Broker:
     store: SqliteStore
     issuer_keys: HttpIssuerKeys
     counted_refusals: CountedRefusals
+    audit_heads: AuditHeads
 
 
 @asynccontextmanager
@@ -99,6 +104,7 @@ async def running(
         stack.push_async_callback(store.close)
         master_key = await _load_master_key(settings, store)
         keyring = await Keyring.open(store, master_key, settings.signing.algorithms, clock)
+        head_key = await open_head_key(store, SealedBox(master_key))
         issuer_keys = HttpIssuerKeys(
             clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
         )
@@ -148,12 +154,16 @@ async def running(
             health=Health(store, keyring, reload, clock),
         )
         counted = CountedRefusals(counts, store, clock)
+        retention = Retention(store, head_key, clock, settings.audit.retention)
+        heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+        # After the last events are written, which is done first.
+        stack.push_async_callback(heads.at_stop)
         stack.push_async_callback(counted.write_all)
         watch = PolicyWatch(reader, reload, settle=settle)
-        for loop in (issuer_keys.run(), counted.run(), watch.run(), state.run()):
+        for loop in (issuer_keys.run(), counted.run(), watch.run(), state.run(), heads.run()):
             stack.push_async_callback(_cancel, asyncio.create_task(loop))
         app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-        yield Broker(app, policies, reload, kept, store, issuer_keys, counted)
+        yield Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
 def serve(

@@ -10,14 +10,25 @@ import threading
 from contextlib import suppress
 from queue import Full, Queue
 from types import TracebackType
-from typing import Final, Self
-
-from broker.core.audit import ChainedEvent
+from typing import Final, Protocol, Self
 
 MAX_WAITING: Final = 2000
 STOP_SECONDS: Final = 5.0
 
 logger = logging.getLogger(__name__)
+
+
+class Printed(Protocol):
+    """An event, or a head of the chain."""
+
+    @property
+    def sequence(self) -> int:
+        """Its place in the chain."""
+        ...
+
+    def line(self) -> str:
+        """Give it as one line of JSON."""
+        ...
 
 
 class EventLines:
@@ -31,7 +42,7 @@ class EventLines:
         """`descriptor` is copied; what waits at the stop is given `stop_seconds` to be written."""
         self._descriptor = os.dup(descriptor)
         self._stop_seconds = stop_seconds
-        self._waiting: Queue[ChainedEvent | None] = Queue(MAX_WAITING)
+        self._waiting: Queue[Printed | None] = Queue(MAX_WAITING)
         self._given_up = False
         self._thread = threading.Thread(target=self._run, name="event-lines", daemon=True)
         self._thread.start()
@@ -56,7 +67,7 @@ class EventLines:
             self._given_up = True
             logger.error("nobody reads the events on stdout: the last ones were not printed")
 
-    def __call__(self, event: ChainedEvent) -> None:
+    def __call__(self, event: Printed) -> None:
         """Print an event soon. Raises `OSError` when too many wait to be read."""
         try:
             self._waiting.put_nowait(event)

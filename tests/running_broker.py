@@ -198,6 +198,11 @@ class RunningBroker:
         """Count the service tokens issued so far."""
         return sum(event["type"] == "token.exchanged" for event in self.events())
 
+    def tick_audit(self) -> None:
+        """Do now what the broker does every minute: sign a head, and prune."""
+        assert self._broker is not None
+        self._run(self._broker.audit_heads.tick())
+
     async def _read_events(self) -> list[dict[str, Any]]:
         assert self._broker is not None
         await self._broker.counted_refusals.write_all()

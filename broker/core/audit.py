@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -14,6 +14,8 @@ from broker.core.policy import Issuer
 MAX_CLAIM_BYTES: Final = 1024
 MAX_CLAIMS_BYTES: Final = 8192
 GENESIS: Final = "0" * 64
+ERASED: Final = ""
+"""What stands in a store where the text of the claims was; no JSON text is empty."""
 
 # Encoders are built once: `json.dumps` builds one per call when it is given options.
 _canonical: Final = json.JSONEncoder(
@@ -176,20 +178,54 @@ def chain(event: AuditEvent, sequence: int, prev: str) -> ChainedEvent:
 def chain_hash(members: Mapping[str, Any]) -> str:
     """Compute anew the hash of an event read back as JSON members, in whatever order.
 
-    Every member counts, `hash` excepted. Raises `KeyError` without `seq`, `prev` or `claims`.
+    Every member counts, `hash` excepted; of claims that were erased their digest. Raises `KeyError`
+    without `seq`, `prev` or `claims`.
     """
     rest = members.keys() - {"seq", "prev", "hash"}
+    erased = members["claims"] is None and isinstance(members.get("claims_erased"), str)
+    if erased:
+        rest -= {"claims_erased"}
     names = [name for name in _MEMBERS if name in rest] + sorted(rest - _MEMBERS.keys())
     ordered = {name: members[name] for name in names}
     for name in ordered.keys() & {"requested", "changes"}:
         ordered[name] = _sorted(ordered[name])
-    return SerializedEvent.of_members(ordered).at(members["seq"], members["prev"]).hash
+    event = SerializedEvent.of_members(ordered)
+    if erased:
+        event = replace(event, claims_digest=members["claims_erased"])
+    return event.at(members["seq"], members["prev"]).hash
+
+
+def claims_digest(claims: str) -> str:
+    """Compute what the covered text holds in place of the claims' JSON text."""
+    return hashlib.sha256(claims.encode()).hexdigest()
 
 
 def stored_members(covered: str, claims: str, event_hash: str) -> dict[str, Any]:
-    """Read an event back from the texts that a store keeps of it."""
-    members: dict[str, Any] = json.loads(covered)
-    return members | {"claims": json.loads(claims), "hash": event_hash}
+    """Read an event back from the texts that a store keeps of it.
+
+    In place of erased claims there is null, and behind it `claims_erased` with their digest.
+    """
+    members: dict[str, Any] = json.loads(stored_line(covered, claims, event_hash))
+    return members
+
+
+def stored_line(covered: str, claims: str, event_hash: str) -> str:
+    """Give the line of an event from the texts that a store keeps of it.
+
+    Raises `ValueError` for a text that is no event's.
+    """
+    before, digest, after = _split_at_claims(covered)
+    value = claims if claims != ERASED else f'null,"claims_erased":"{digest}"'
+    return f'{before}{value}{after[:-1]},"hash":"{event_hash}"}}'
+
+
+def _split_at_claims(covered: str) -> tuple[str, str, str]:
+    # No earlier member is an object, and within a text the quotes would be escaped.
+    head, name, rest = covered.partition('"claims":"')
+    digest, quote, after = rest.partition('"')
+    if not name or not quote:
+        raise ValueError("there is no digest of claims")
+    return f'{head}"claims":', digest, after
 
 
 def recorded_claims(

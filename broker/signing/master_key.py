@@ -11,7 +11,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
 from broker.core.errors import ConfigurationError, Problem
-from broker.ports import SigningKeyStore
+from broker.ports import SigningKeyReading
 
 KEY_BYTES: Final = 32
 ENVIRONMENT_VARIABLE: Final = "BROKER_MASTER_KEY"
@@ -56,7 +56,7 @@ class MasterKey:
 
 
 async def load_master_key(
-    file: Path, value: str | None, store: SigningKeyStore, *, may_create: bool
+    file: Path, value: str | None, store: SigningKeyReading, *, may_create: bool
 ) -> MasterKey:
     """Take the key from `value` if it is set, otherwise from the file.
 

@@ -1,33 +1,38 @@
 """The store in one SQLite file: for one machine, with any number of processes."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
-
-import apsw
+from typing import Final
 
 from broker.core.audit import ChainedEvent
-from broker.core.errors import Reason, Unavailable
-from broker.ports import Clock, Entry, KeptPolicySet, Receipt, SigningKeyRow
-from broker.stores import sqlite_ledger, sqlite_policy_sets, sqlite_signing_keys, sqlite_state
-from broker.stores.sqlite_file import open_for_reading, open_for_writing
+from broker.core.audit_chain import Position
+from broker.core.errors import Unavailable
+from broker.ports import Clock, Entry, Receipt, SigningKeyRow
+from broker.stores import (
+    sqlite_erasure,
+    sqlite_ledger,
+    sqlite_policy_sets,
+    sqlite_retention,
+    sqlite_signing_keys,
+    sqlite_state,
+)
+from broker.stores.sqlite_file import open_for_writing
 from broker.stores.sqlite_ledger import PendingEntry
+from broker.stores.sqlite_reading import SqliteReading
 from broker.stores.sqlite_writer import SqliteWriter
 
 # How long a proof that the file can be written is believed: a flood of health checks must not
 # turn into as many disk writes.
 _READY_SECONDS: Final = 1.0
 
-Result = TypeVar("Result")
 
-
-class SqliteStore:
+class SqliteStore(SqliteReading):
     """A whole store; implements the port `Store`."""
 
     def __init__(self, path: Path, writer: SqliteWriter, clock: Clock) -> None:
         """Use `open`."""
-        self._path = path
+        super().__init__(path)
         self._writer = writer
         self._clock = clock
         self._proof: asyncio.Future[None] | None = None
@@ -62,14 +67,6 @@ class SqliteStore:
             self._proved_at = float("-inf")
             raise
 
-    async def state_epoch(self) -> int:
-        """Read how often what decides has changed. Raises `Unavailable`."""
-        return await self._read(sqlite_state.read_epoch)
-
-    async def sealed_row(self, name: str) -> bytes | None:
-        """Find the content of a sealed row. Raises `Unavailable`."""
-        return await self._read(lambda connection: sqlite_state.find_sealed(connection, name))
-
     async def add_sealed_row(self, name: str, content: bytes) -> bool:
         """Insert a sealed row unless there is one of this name; tell whether it was inserted.
 
@@ -78,10 +75,6 @@ class SqliteStore:
         return await self._writer.run(
             lambda connection: sqlite_state.add_sealed(connection, name, content)
         )
-
-    async def signing_key_rows(self) -> list[SigningKeyRow]:
-        """List every row. Raises `Unavailable`."""
-        return await self._read(sqlite_signing_keys.read)
 
     async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
         """Insert a row unless its algorithm and generation exist; tell whether it was inserted.
@@ -99,27 +92,33 @@ class SqliteStore:
             lambda connection: sqlite_policy_sets.keep(connection, version, content, now)
         )
 
-    async def policy_set(self, version: str) -> bytes | None:
-        """Find the content of a kept set. Raises `Unavailable`."""
-        return await self._read(lambda connection: sqlite_policy_sets.find(connection, version))
-
-    async def last_policy_set(self) -> KeptPolicySet | None:
-        """Find the set that came into force last. Raises `Unavailable`."""
-        return await self._read(sqlite_policy_sets.last)
-
-    async def events(
-        self, *, decision_id: str | None = None, after_seq: int = 0, limit: int = 100
-    ) -> list[dict[str, Any]]:
-        """List events as JSON members, oldest first. Raises `Unavailable`."""
-        return await self._read(
-            lambda connection: sqlite_ledger.read_events(connection, decision_id, after_seq, limit)
+    async def prune_events(self, last: Position, beginning: str) -> int:
+        """Delete the events up to `last`, as the port says. Raises `Unavailable`."""
+        return await self._writer.run(
+            lambda connection: sqlite_retention.prune(connection, last, beginning)
         )
 
-    async def token_was_issued(self, token_id: str) -> bool:
-        """Tell whether a token with this id is on record. Raises `Unavailable`."""
-        return await self._read(
-            lambda connection: sqlite_ledger.token_was_issued(connection, token_id)
+    async def forget_policy_sets(self, keep: int) -> int:
+        """Delete the kept sets that no event names, but the last ones. Raises `Unavailable`."""
+        unnamed = await self._read(lambda connection: sqlite_retention.unnamed(connection, keep))
+        if not unnamed:
+            return 0
+        return await self._writer.run(
+            lambda connection: sqlite_retention.forget(connection, unnamed)
         )
+
+    async def erase_claims(self, sequences: Sequence[int]) -> int:
+        """Erase the claims of some events, as the port says. Raises `Unavailable`."""
+        return await self._writer.run(
+            lambda connection: sqlite_erasure.erase(connection, sequences)
+        )
+
+    async def rewrite_file(self) -> None:
+        """Write the whole file anew, without what lies in its unused parts. Raises `Unavailable`.
+
+        Nobody else can write meanwhile.
+        """
+        await self._writer.run(sqlite_erasure.rewrite)
 
     async def ready(self) -> bool:
         """Tell whether the store can be written, by a proof that is at most a second old."""
@@ -138,17 +137,3 @@ class SqliteStore:
     async def close(self) -> None:
         """Write what waits and let go of the file."""
         await self._writer.close()
-
-    async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
-        """Run a query on a connection of its own, so that no commit waits for a reader."""
-        try:
-            return await asyncio.to_thread(self._query, query)
-        except apsw.Error:
-            raise Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be read") from None
-
-    def _query(self, query: Callable[[apsw.Connection], Result]) -> Result:
-        connection = open_for_reading(self._path)
-        try:
-            return query(connection)
-        finally:
-            connection.close()

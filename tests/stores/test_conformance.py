@@ -3,12 +3,25 @@
 import asyncio
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
+from broker.core.audit import GENESIS, chain, chain_hash
+from broker.core.audit_chain import START, Position, verify_chain
 from broker.core.errors import Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
-from broker.ports import AlreadySpent, Committed, Entry, KeptPolicySet, Spend, Stale
+from broker.ports import (
+    AlreadySpent,
+    ChainPage,
+    ClaimsFilter,
+    Committed,
+    Entry,
+    EventFilter,
+    KeptPolicySet,
+    Spend,
+    Stale,
+)
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.stores.conftest import OpenStore
@@ -300,6 +313,207 @@ async def test_events_are_read_in_pages_oldest_first(store: ReadableStore) -> No
     assert [event["seq"] for event in await store.events(limit=2)] == [1, 2]
     assert [event["seq"] for event in await store.events(after_seq=2, limit=2)] == [3, 4]
     assert [event["seq"] for event in await store.events(after_seq=4, limit=2)] == [5]
+
+
+# --- Searching events -----------------------------------------------------------------------------
+
+
+async def found(store: ReadableStore, *, newest_first: bool = False, **wanted: Any) -> list[int]:
+    events = await store.find_events(EventFilter(**wanted), newest_first=newest_first)
+    return [event.sequence for event in events]
+
+
+async def test_events_are_found_by_each_of_their_facts(store: ReadableStore) -> None:
+    facts: dict[str, Any] = {
+        "service_account": "deploy-web",
+        "issuer": "github",
+        "type": "token.refused",
+        "outcome": "refused",
+        "reason": "blocked",
+    }
+    for name, value in facts.items():
+        await store.commit(an_entry(**{name: value}))
+    await store.commit(an_entry(policies=("a", "web-main")))
+    await store.commit(an_entry(id="wanted"))
+
+    assert [await found(store, **{name: value}) for name, value in facts.items()] == [
+        [1], [2], [3], [4], [5],
+    ]  # fmt: skip
+    assert await found(store, policy="web-main") == [6]
+    assert await found(store, decision_id="wanted") == [7]
+    assert await found(store, policy="web") == []
+    assert await found(store, service_account="' OR 1=1 --") == []
+
+
+async def test_events_are_found_by_their_time(store: ReadableStore) -> None:
+    for seconds in range(4):
+        await store.commit(an_entry(time=NOW + seconds))
+
+    assert await found(store, since=NOW + 1) == [2, 3, 4]
+    assert await found(store, until=NOW + 1) == [1]
+    assert await found(store, since=NOW + 1, until=NOW + 3) == [2, 3]
+
+
+async def test_of_several_facts_all_have_to_hold(store: ReadableStore) -> None:
+    await store.commit(an_entry(issuer="github", reason="blocked"))
+    await store.commit(an_entry(issuer="github"))
+    await store.commit(an_entry(reason="blocked"))
+
+    assert await found(store, issuer="github", reason="blocked") == [1]
+
+
+async def test_a_search_goes_on_where_a_page_ended_in_both_directions(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry(issuer="github")) for _ in range(5)))
+    wanted = EventFilter(issuer="github")
+
+    async def page(**bounds: Any) -> list[int]:
+        return [each.sequence for each in await store.find_events(wanted, limit=2, **bounds)]
+
+    assert [await page(), await page(after=2), await page(after=4)] == [[1, 2], [3, 4], [5]]
+    newest = [await page(newest_first=True, before=before) for before in (None, 4, 2)]
+    assert newest == [[5, 4], [3, 2], [1]]
+
+
+async def test_a_found_event_is_the_line_that_was_committed(store: ReadableStore) -> None:
+    event = an_event(claims={"name": 'q"\\\u2028', "n": [1, None]}, subject="\ud800")
+    await store.commit(Entry(event))
+
+    [stored] = await store.find_events(EventFilter())
+    assert stored.line() == chain(event, 1, GENESIS).line()
+
+
+# --- The chain ------------------------------------------------------------------------------------
+
+
+async def whole(store: ReadableStore, begins_after: Position = START) -> bool:
+    page = await store.chain_page(0, 1000)
+    return verify_chain((event.link() for event in page.events), begins_after=begins_after).ok
+
+
+async def test_the_chain_is_read_in_pages_up_to_its_end(store: ReadableStore) -> None:
+    assert await store.chain_end() is None
+    assert await store.chain_page(0, 10) == ChainPage(None, ())
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(5)))
+
+    page = await store.chain_page(3, 10)
+    assert [event.sequence for event in page.events] == [4, 5]
+    assert await store.chain_end() == Position(5, page.events[-1].hash)
+    assert len((await store.chain_page(0, 2)).events) == 2
+    assert await whole(store)
+
+
+async def positions(store: ReadableStore) -> list[Position]:
+    page = await store.chain_page(0, 1000)
+    return [Position(event.sequence, event.hash) for event in page.events]
+
+
+async def test_pruning_deletes_up_to_an_event_and_keeps_what_was_signed(
+    open_store: OpenStore,
+) -> None:
+    store, other = await open_store(), await open_store()
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(5)))
+    places = await positions(store)
+
+    assert await store.prune_events(places[2], "signed") == 3
+    assert (await other.chain_page(0, 10)).beginning == "signed"
+    assert await positions(other) == places[3:]
+    assert await store.prune_events(places[3], "signed again") == 1
+    assert (await other.chain_page(0, 10)).beginning == "signed again"
+
+
+async def test_the_chain_goes_on_behind_what_was_pruned(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(3)))
+    places = await positions(store)
+    await store.prune_events(places[1], "signed")
+
+    assert await store.commit(an_entry()) == Committed(4)
+    assert await whole(store, places[1])
+
+
+async def test_the_last_event_is_never_pruned(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(2)))
+    places = await positions(store)
+
+    assert await store.prune_events(places[1], "signed") == 0
+    assert (await store.chain_page(0, 1)).beginning is None
+    assert await positions(store) == places
+
+
+async def test_what_is_no_event_of_the_chain_prunes_nothing(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(3)))
+
+    assert await store.prune_events(Position(2, "f" * 64), "signed") == 0
+    assert len(await positions(store)) == 3
+
+
+# --- Erased claims --------------------------------------------------------------------------------
+
+
+async def test_claims_are_erased_and_their_digest_stays(store: ReadableStore) -> None:
+    for number in range(3):
+        await store.commit(an_entry(claims={"actor": "octocat", "n": number}))
+    [_, before, _] = await store.events()
+
+    assert await store.erase_claims([2]) == 1
+    [_, after, _] = await store.events()
+    assert (after["claims"], after["hash"]) == (None, before["hash"])
+    assert chain_hash(after) == before["hash"]
+    assert await whole(store)
+
+
+async def test_claims_are_erased_once_and_only_those_meant(store: ReadableStore) -> None:
+    await store.commit(an_entry(claims={"actor": "octocat"}))
+    await store.commit(an_entry(claims={"actor": "hubot"}))
+
+    assert [await store.erase_claims([1, 7]) for _ in range(2)] == [1, 0]
+    assert await store.erase_claims([]) == 0
+    [_, kept] = await store.events()
+    assert kept["claims"] == {"actor": "hubot"}
+
+
+async def test_the_events_whose_claims_are_meant_are_found(store: ReadableStore) -> None:
+    await store.commit(an_entry(id="first", claims={"actor": "octocat", "run_id": 7}))
+    await store.commit(an_entry(claims={"actor": "hubot"}, time=NOW + 60))
+    await store.commit(an_entry(claims=None))
+    await store.commit(an_entry(claims={"actor": "octocat", "x": {"actor": "hubot"}}))
+
+    async def meant(**wanted: Any) -> list[int]:
+        return await store.events_with_claims(ClaimsFilter(**wanted))
+
+    assert await meant() == [1, 2, 4]
+    assert await meant(decision_id="first") == [1]
+    assert await meant(before=NOW + 1) == [1, 4]
+    assert await meant(claim=("actor", "octocat")) == [1, 4]
+    assert await meant(claim=("actor", "hubot")) == [2]
+    assert await meant(claim=("run_id", "7")) == [1]
+    assert await meant(claim=("actor", "octocat"), decision_id="first") == [1]
+    await store.erase_claims([1])
+    assert await meant(claim=("actor", "octocat")) == [4]
+
+
+# --- Policy sets that no event names --------------------------------------------------------------
+
+
+async def test_sets_that_no_event_names_are_forgotten_but_the_last_ones(
+    store: ReadableStore,
+) -> None:
+    for version in "abcdef":
+        await store.keep_policy_set(version, version.encode(), NOW)
+    await store.commit(an_entry(policy_set="b"))
+    await store.commit(an_entry(policy_set="f"))
+
+    assert await store.forget_policy_sets(2) == 3
+    kept = [version for version in "abcdef" if await store.policy_set(version) is not None]
+    assert kept == ["b", "e", "f"]
+    assert await store.forget_policy_sets(2) == 0
+
+
+async def test_a_set_that_ran_again_counts_by_its_last_time(store: ReadableStore) -> None:
+    for version in "abca":
+        await store.keep_policy_set(version, b"", NOW)
+
+    assert await store.forget_policy_sets(1) == 2
+    assert await store.last_policy_set() == KeptPolicySet("a", b"")
 
 
 # --- Signing keys ---------------------------------------------------------------------------------
