@@ -69,9 +69,10 @@ def test_the_broker_starts_answers_tells_and_stops(home: Path) -> None:
         assert health_of(broker, "/healthz") == (200, {"status": "ok"})
         with httpx.Client(trust_env=False) as http:
             http.get(f"{broker.url}/oauth/token", headers={"X-Forwarded-For": "192.0.2.7"})
-        (line,) = broker.stop().splitlines()
+        events = [json.loads(line) for line in broker.stop().splitlines()]
 
-    event = json.loads(line)
+    *keys, event = events
+    assert {each["type"] for each in keys} == {"key.created"}
     assert (event["reason"], event["client_address"]) == ("malformed_request", "192.0.2.7")
     assert broker.process.returncode == 0
     assert [file.name for file in sorted((home / "data").iterdir())] == ["broker.db", "master.key"]
