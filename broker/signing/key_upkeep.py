@@ -5,6 +5,7 @@ plan at the same moment end with the same rows.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -33,6 +34,9 @@ ACTOR: Final = "key upkeep"
 
 LONGEST_INTERVAL: Final = 60.0
 """Seconds between two looks at the keys; shorter where keys are published for minutes only."""
+
+RETRY_AFTER: Final = 5.0
+"""Seconds until the next look when one has failed."""
 
 ATTEMPTS: Final = 10
 
@@ -66,11 +70,16 @@ class KeyUpkeep:
     async def run(self) -> None:
         """Do what is due, for as long as the broker serves."""
         while True:
-            await asyncio.sleep(self._interval)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._interval):
+                    await self._keyring.alarmed.wait()
+            self._keyring.alarmed.clear()
             try:
                 await self.keep_up()
             except (Unavailable, ConfigurationError) as error:
                 logger.error("the signing keys are looked at again: %s", error)  # noqa: TRY400
+                await asyncio.sleep(min(RETRY_AFTER, self._interval))
+                self._keyring.alarmed.set()
 
     async def keep_up(self) -> None:
         """Do what is due now: a first key, the next standby, a removal; mostly nothing.

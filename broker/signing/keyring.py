@@ -51,6 +51,8 @@ class Keyring:
         self._current = SigningKeySet(())
         self._check_row_opens = True
         self._lost = False
+        self.alarmed = asyncio.Event()
+        """Set when a row is found not to open: another key may have to sign at once."""
 
     @classmethod
     async def open(
@@ -149,6 +151,7 @@ class Keyring:
         for row, why in unreadable.items():
             if row not in self._unreadable:
                 logger.error("%s; it counts as absent", why)
+                self.alarmed.set()
         if self._check_row_opens and not check_row_opens:
             logger.error("the row of the store that proves the master key was altered")
         self._check_row_opens = check_row_opens

@@ -195,6 +195,27 @@ async def test_keys_opened_at_the_same_moment_are_the_same(
     assert await types(store) == ["key.created"] * 4
 
 
+async def test_replicas_that_keep_up_at_the_same_moment_end_with_the_same_rows(
+    tmp_path: Path, master_key: MasterKey, clock: FrozenClock
+) -> None:
+    stores = [await SqliteStore.open(tmp_path / "shared.db", clock) for _ in range(2)]
+    replicas = [await opened_keys(store, master_key, clock, "ES256", "EdDSA") for store in stores]
+    for days in (30, 2, 40, 100):
+        clock.advance(days * DAY)
+        await asyncio.gather(*(upkeep.keep_up() for _, upkeep in replicas))
+        listed = [await upkeep.listed() for _, upkeep in replicas]
+
+        assert listed[0] == listed[1]
+        live = [key.state for key in listed[0] if key.state != "retired"]
+        assert live == ["signing", "standby"] * 2
+    # Nothing was made twice: every key that was ever made has a generation of its own.
+    created = [event for event in await stores[0].events() if event["type"] == "key.created"]
+    places = [(event["changes"]["algorithm"], event["changes"]["generation"]) for event in created]
+    assert sorted(set(places)) == sorted(places)
+    for store in stores:
+        await store.close()
+
+
 def test_processes_started_at_the_same_moment_end_with_the_same_keys(tmp_path: Path) -> None:
     """Neither file nor folder, master key nor signing key exists when both begin."""
     command = [sys.executable, "-m", "tests.signing.starting_process", str(tmp_path / "data")]

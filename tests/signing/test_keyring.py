@@ -2,11 +2,12 @@
 
 import asyncio
 import logging
-import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import apsw
 import pytest
 
 from broker.core.errors import ConfigurationError, Reason, Unavailable
@@ -174,10 +175,8 @@ async def test_a_store_under_another_master_key_is_not_signed_for(
 ) -> None:
     keyring, _ = await opened_keys(store, master_key, clock, "ES256")
     await store.add_sealed_row(CHECK_ROW, b"of another")
-    database = sqlite3.connect(tmp_path / "broker.db")
-    database.execute("UPDATE signing_keys SET wrapped = x'00'")
-    database.commit()
-    database.close()
+    with closing(apsw.Connection(str(tmp_path / "broker.db"))) as database:
+        database.execute("UPDATE signing_keys SET wrapped = x'00'")
 
     with pytest.raises(ConfigurationError, match="under another master key now"):
         await keyring.reload()
