@@ -23,6 +23,7 @@ from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
 from broker.core.errors import ConfigurationError, Problem
+from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
@@ -31,6 +32,7 @@ from broker.grants.token_exchange import TokenExchange
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
 from broker.http.app import Endpoints, build_app
 from broker.http.connections import ConnectionLimits, bounded_connections
@@ -40,7 +42,7 @@ from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Clock
+from broker.ports import Clock, Identifiers
 from broker.reload.collector import set_aside, setting_aside
 from broker.reload.hang_up import HangUp
 from broker.reload.held import HeldPolicies
@@ -53,9 +55,11 @@ from broker.reload.swap import PolicySwap
 from broker.reload.watch import SETTLE, PolicyWatch
 from broker.settings import Settings
 from broker.settings import load as load_settings
+from broker.signing.key_upkeep import KeyUpkeep
 from broker.signing.keyring import Keyring
-from broker.signing.master_key import MasterKey, load_master_key
+from broker.signing.master_key import MasterKey
 from broker.signing.sealed_rows import SealedBox
+from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock, UuidV7Identifiers
 
@@ -102,8 +106,9 @@ async def running(
         sink = stack.enter_context(EventLines(_stdout())) if settings.audit.stdout else None
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
-        master_key = await _load_master_key(settings, store)
-        keyring = await Keyring.open(store, master_key, settings.signing.algorithms, clock)
+        master_key = await load_store_key(settings, store, may_create=settings.loopback)
+        keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
+        await upkeep.keep_up()
         head_key = await open_head_key(store, SealedBox(master_key))
         issuer_keys = HttpIssuerKeys(
             clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
@@ -144,12 +149,15 @@ async def running(
         explanations = ExplainEndpoint(ExchangeExplanation(exchange))
         bearer = Bearer(settings.issuer, keyring, policies, store, clock)
         policies_api = PoliciesApi(policies, kept, reload)
+        keys_api = KeysApi(upkeep)
         endpoints = Endpoints(
             oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
             api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
             oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
             policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
             policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
+            keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
+            keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
             discovery=Discovery(settings.issuer, policies, keyring, clock),
             health=Health(store, keyring, reload, clock),
         )
@@ -160,7 +168,15 @@ async def running(
         stack.push_async_callback(heads.at_stop)
         stack.push_async_callback(counted.write_all)
         watch = PolicyWatch(reader, reload, settle=settle)
-        for loop in (issuer_keys.run(), counted.run(), watch.run(), state.run(), heads.run()):
+        loops = (
+            issuer_keys.run(),
+            counted.run(),
+            watch.run(),
+            state.run(),
+            upkeep.run(),
+            heads.run(),
+        )
+        for loop in loops:
             stack.push_async_callback(_cancel, asyncio.create_task(loop))
         app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
         yield Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
@@ -271,11 +287,27 @@ def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
             yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
 
 
-async def _load_master_key(settings: Settings, store: SqliteStore) -> MasterKey:
+async def load_store_key(settings: Settings, store: SqliteStore, *, may_create: bool) -> MasterKey:
+    """Find the master key of a store. Raises `ConfigurationError` and `Unavailable`."""
     given = settings.master_key.reveal() if settings.master_key is not None else None
-    return await load_master_key(
-        settings.master_key_file, given, store, may_create=settings.loopback
+    return await load_master_key(settings.master_key_file, given, store, may_create=may_create)
+
+
+async def open_signing_keys(
+    settings: Settings,
+    store: SqliteStore,
+    master_key: MasterKey,
+    clock: Clock,
+    identifiers: Identifiers,
+) -> tuple[Keyring, KeyUpkeep]:
+    """Read the signing keys of a store. Raises `ConfigurationError` and `Unavailable`."""
+    signing = settings.signing
+    # Whoever has not heard of the store for so long cannot know which keys are published.
+    keyring = await Keyring.open(store, master_key, trusted_for=signing.publish_before_use / 2)
+    rules = RotationRules(
+        signing.algorithms, signing.rotate_every, signing.publish_before_use, settings.leeway
     )
+    return keyring, KeyUpkeep(store, keyring, rules, clock, identifiers)
 
 
 def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> DeploymentParameters:

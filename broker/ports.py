@@ -1,17 +1,17 @@
 """What the grants need from the outside world; `stores`, `issuer_keys` and `signing` provide it."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from broker.core.audit import AuditEvent
+from broker.core.audit import AuditEvent, rfc3339
 from broker.core.audit_chain import Position, StoredEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import Problem
 from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer, PolicySet
 from broker.core.policy_changes import PolicyChanges
-from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
+from broker.core.signing_keys import KeyState, SigningKey, SigningKeySet, SigningSchedule
 
 
 class Clock(Protocol):
@@ -143,6 +143,72 @@ class SigningKeySource(Protocol):
         """Find the key that signs now. Raises `Unavailable` (`store_unavailable`)."""
         ...
 
+    def can_sign(self, now: float) -> bool:
+        """Tell whether anything can be signed now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """What is told of a signing key: nothing of its private part."""
+
+    key_id: str
+    algorithm: str
+    generation: int
+    state: KeyState | None
+    """None for a row that cannot be read: it counts as absent."""
+
+    schedule: SigningSchedule
+
+    def members(self) -> dict[str, Any]:
+        """Give what is shown of it as JSON members."""
+        return {
+            "kid": self.key_id,
+            "alg": self.algorithm,
+            "generation": self.generation,
+            "state": self.state or "unreadable",
+            **self.schedule.times(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Which key of an algorithm follows which, and when."""
+
+    algorithm: str
+    key_id: str
+    """The key that signs from `sign_from` on."""
+
+    before: str | None
+    """The key that signs, or has signed, until then."""
+
+    sign_from: float
+    """Seconds since the epoch."""
+
+    def members(self) -> dict[str, Any]:
+        """Give what is shown of it as JSON members."""
+        return {
+            "alg": self.algorithm,
+            "kid": self.key_id,
+            "before": self.before,
+            "sign_from": rfc3339(self.sign_from),
+        }
+
+
+class SigningKeyOperations(Protocol):
+    """What operators do with the broker's own keys; `actor` goes into the audit."""
+
+    async def listed(self) -> list[ListedKey]:
+        """List the keys by algorithm, the oldest first. Raises `Unavailable`."""
+        ...
+
+    async def rotate(self, *, at_once: bool, actor: str) -> list[Succession]:
+        """Let the standbys sign as soon as every verifier knows them, or at once.
+
+        Raises `Unavailable`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:
@@ -252,6 +318,18 @@ class SigningKeyRow:
     wrapped: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class SigningKeyChange:
+    """What becomes of the signing keys, planned by the rows of one epoch."""
+
+    epoch: int
+    put: tuple[SigningKeyRow, ...]
+    """Rows that are new, or take the place of the same key's."""
+
+    removed: tuple[SigningKeyRow, ...]
+    events: tuple[AuditEvent, ...]
+
+
 class SigningKeyReading(Protocol):
     """The broker's own keys, as they lie in the store."""
 
@@ -263,8 +341,37 @@ class SigningKeyReading(Protocol):
 class SigningKeyStore(SigningKeyReading, Protocol):
     """Where the broker's own keys live."""
 
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
-        """Insert a row unless its algorithm and generation exist; tell whether it was inserted."""
+    async def change_signing_keys(self, change: SigningKeyChange) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
+
+        It is not when the state has changed since its epoch, or when another key has the place of
+        one that it puts. Raises `Unavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowsUnderMasterKey:
+    """All that a store holds and that only the master key opens."""
+
+    signing_keys: tuple[SigningKeyRow, ...]
+    sealed: Mapping[str, bytes]
+    """The sealed rows by name."""
+
+    policy_sets: Mapping[str, bytes]
+    """The kept policy sets by version."""
+
+
+class RewrappingStore(Protocol):
+    """A store whose rows can be put under another master key."""
+
+    async def rewrap(
+        self, anew: Callable[[RowsUnderMasterKey], RowsUnderMasterKey], event: AuditEvent
+    ) -> None:
+        """Replace all of these rows by what `anew` makes of them, and record it, or change nothing.
+
+        Raises `ConfigurationError` when `anew` does, and `Unavailable`.
+        """
         ...
 
 
@@ -401,6 +508,7 @@ class Store(
     StateEpoch,
     SigningKeyStore,
     SealedRows,
+    RewrappingStore,
     TokenRecord,
     PolicySetStore,
     AuditLog,

@@ -1,23 +1,34 @@
 """The store in one SQLite file: for one machine, with any number of processes."""
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final
 
-from broker.core.audit import ChainedEvent
+import apsw
+
+from broker.core.audit import AuditEvent, ChainedEvent
 from broker.core.audit_chain import Position
-from broker.core.errors import Unavailable
-from broker.ports import Clock, Entry, Receipt, SigningKeyRow
+from broker.core.errors import ConfigurationError, Unavailable
+from broker.ports import (
+    Clock,
+    Entry,
+    Receipt,
+    RowsUnderMasterKey,
+    SigningKeyChange,
+)
 from broker.stores import (
     sqlite_erasure,
     sqlite_ledger,
     sqlite_policy_sets,
     sqlite_retention,
+    sqlite_rewrap,
     sqlite_signing_keys,
     sqlite_state,
 )
-from broker.stores.sqlite_file import open_for_writing
+from broker.stores.events_in_order import EventsInOrder
+from broker.stores.sqlite_file import open_for_writing, transaction
 from broker.stores.sqlite_ledger import PendingEntry
 from broker.stores.sqlite_reading import SqliteReading
 from broker.stores.sqlite_writer import SqliteWriter
@@ -30,11 +41,14 @@ _READY_SECONDS: Final = 1.0
 class SqliteStore(SqliteReading):
     """A whole store; implements the port `Store`."""
 
-    def __init__(self, path: Path, writer: SqliteWriter, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, writer: SqliteWriter, clock: Clock, in_order: EventsInOrder | None
+    ) -> None:
         """Use `open`."""
         super().__init__(path)
         self._writer = writer
         self._clock = clock
+        self._in_order = in_order
         self._proof: asyncio.Future[None] | None = None
         self._proved_at = float("-inf")
 
@@ -52,7 +66,8 @@ class SqliteStore(SqliteReading):
         the `OSError` or `ValueError` it may raise is logged. Raises `ConfigurationError`.
         """
         connection = await asyncio.to_thread(open_for_writing, path)
-        return cls(path, SqliteWriter(path, connection, clock, on_committed), clock)
+        in_order = EventsInOrder(on_committed) if on_committed else None
+        return cls(path, SqliteWriter(path, connection, clock, in_order), clock, in_order)
 
     async def commit(self, entry: Entry) -> Receipt:
         """Make an entry durable, unless another process has changed the state since its epoch.
@@ -76,12 +91,35 @@ class SqliteStore(SqliteReading):
             lambda connection: sqlite_state.add_sealed(connection, name, content)
         )
 
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
-        """Insert a row unless its algorithm and generation exist; tell whether it was inserted.
+    async def change_signing_keys(self, change: SigningKeyChange) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
 
-        Raises `Unavailable`.
+        It is not when the state has changed since its epoch, or when another key has the place of
+        one that it puts. Raises `Unavailable`.
         """
-        return await self._writer.run(lambda connection: sqlite_signing_keys.add(connection, row))
+        return await self._make_recorded(
+            lambda connection: sqlite_signing_keys.change(connection, change), change.events
+        )
+
+    async def rewrap(
+        self, anew: Callable[[RowsUnderMasterKey], RowsUnderMasterKey], event: AuditEvent
+    ) -> None:
+        """Replace the rows under the master key by what `anew` makes of them, or change nothing.
+
+        Raises `ConfigurationError` when `anew` does, and `Unavailable`.
+        """
+        refused: list[ConfigurationError] = []
+
+        def job(connection: apsw.Connection) -> bool:
+            try:
+                sqlite_rewrap.rewrap(connection, anew)
+            except ConfigurationError as error:
+                refused.append(error)
+            return not refused
+
+        await self._make_recorded(job, [event])
+        if refused:
+            raise refused[0]
 
     async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
         """Keep a set as the last that ran; the content of one kept before is replaced.
@@ -137,3 +175,29 @@ class SqliteStore(SqliteReading):
     async def close(self) -> None:
         """Write what waits and let go of the file."""
         await self._writer.close()
+
+    async def _make_recorded(
+        self, change: Callable[[apsw.Connection], bool], events: Sequence[AuditEvent]
+    ) -> bool:
+        """Make a change and append its events in one transaction.
+
+        `change` tells whether it was made; if not, it has written nothing.
+        """
+        pending = [PendingEntry.of(Entry(event)) for event in events]
+
+        def job(connection: apsw.Connection) -> bool:
+            with transaction(connection):
+                if not change(connection):
+                    return False
+                appended = sqlite_ledger.append(connection, pending, self._clock.now())
+            if self._in_order is not None:
+                self._in_order.hold(each.event for each in appended if each is not None)
+            return True
+
+        made = await self._writer.run(job)
+        in_order = self._in_order
+        if made and in_order is not None:
+            # It has happened: that the store closes in between takes nothing of that back.
+            with contextlib.suppress(Unavailable):
+                await self._writer.run(lambda _: in_order.flush())
+        return made

@@ -149,7 +149,11 @@ def transaction(connection: apsw.Connection) -> Iterator[None]:
     """Run the block in a transaction that is the only writer from its first statement on.
 
     A transaction that began by reading could not wait for another writer: it would fail at once.
+    Within a transaction the block is part of that, which ends it.
     """
+    if connection.in_transaction:
+        yield
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

@@ -9,7 +9,7 @@ import pytest
 
 from broker.core.audit import GENESIS, chain, chain_hash
 from broker.core.audit_chain import START, Position, verify_chain
-from broker.core.errors import Reason, Unavailable
+from broker.core.errors import ConfigurationError, Problem, Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import (
     AlreadySpent,
@@ -19,6 +19,8 @@ from broker.ports import (
     Entry,
     EventFilter,
     KeptPolicySet,
+    RowsUnderMasterKey,
+    SigningKeyChange,
     Spend,
     Stale,
 )
@@ -33,6 +35,7 @@ from tests.stores.entries import (
     an_entry,
     an_event,
     assert_chained,
+    put_keys,
 )
 
 # --- The ledger -----------------------------------------------------------------------------------
@@ -257,19 +260,17 @@ async def test_every_change_of_what_decides_raises_the_epoch(open_store: OpenSto
     seen.append(await store.state_epoch())
     await other.keep_policy_set("second", b"content", NOW)
     seen.append(await store.state_epoch())
-    await other.add_signing_key_row(a_key_row())
+    assert await put_keys(other, a_key_row())
     seen.append(await store.state_epoch())
 
     assert seen == sorted(set(seen))
 
 
 async def test_what_changes_nothing_leaves_the_epoch_alone(store: ReadableStore) -> None:
-    row = a_key_row()
     await store.keep_policy_set("first", b"content", NOW)
-    await store.add_signing_key_row(row)
     epoch = await store.state_epoch()
     await store.keep_policy_set("first", b"content", NOW)
-    await store.add_signing_key_row(row)
+    assert not await put_keys(store, a_key_row(), epoch=epoch - 1)
     await store.commit(an_entry())
 
     assert await store.state_epoch() == epoch
@@ -524,33 +525,106 @@ async def test_signing_keys_are_read_back_as_they_were_written(open_store: OpenS
     rows = [a_key_row("ES256", schedule=whole), a_key_row("RS256", wrapped=bytes(range(256)))]
     writer, reader = await open_store(), await open_store()
     for row in rows:
-        assert await writer.add_signing_key_row(row)
+        assert await put_keys(writer, row)
 
     assert await reader.signing_key_rows() == rows
 
 
-async def test_the_first_row_of_an_algorithm_and_generation_stays(store: ReadableStore) -> None:
-    first = a_key_row("RS256", 1)
+async def test_a_place_that_is_taken_is_no_other_key_s(store: ReadableStore) -> None:
+    first, beside = a_key_row("RS256", 1), a_key_row("RS256", 2)
 
-    assert await store.add_signing_key_row(first)
-    assert not await store.add_signing_key_row(a_key_row("RS256", 1))
+    assert await put_keys(store, first)
+    assert not await put_keys(store, beside, a_key_row("RS256", 1))
     assert await store.signing_key_rows() == [first]
 
 
-async def test_of_racing_rows_one_is_inserted(open_store: OpenStore) -> None:
+async def test_a_row_takes_the_place_of_the_same_key_s(store: ReadableStore) -> None:
+    row = a_key_row("RS256", 1)
+    await put_keys(store, row)
+    longer = replace(row, schedule=SigningSchedule(NOW, NOW, NOW + 60, NOW + 120), wrapped=b"anew")
+
+    assert await put_keys(store, longer)
+    assert await store.signing_key_rows() == [longer]
+
+
+async def test_of_racing_changes_of_the_keys_one_is_made(open_store: OpenStore) -> None:
     replicas = [await open_store(), await open_store()]
-    inserted = await asyncio.gather(
-        *(replica.add_signing_key_row(a_key_row()) for _ in range(5) for replica in replicas)
+    epoch = await replicas[0].state_epoch()
+    made = await asyncio.gather(
+        *(put_keys(replica, a_key_row(), epoch=epoch) for _ in range(5) for replica in replicas)
     )
 
-    assert sum(inserted) == 1
+    assert sum(made) == 1
     assert len(await replicas[0].signing_key_rows()) == 1
+
+
+async def test_a_change_of_the_keys_is_made_and_recorded_at_once(store: ReadableStore) -> None:
+    gone, stays, new = a_key_row("ES256", 1), a_key_row("RS256", 1), a_key_row("ES256", 2)
+    await put_keys(store, gone, stays)
+    events = (an_event(type="key.created"), an_event(type="key.removed"))
+    change = SigningKeyChange(await store.state_epoch(), (new,), (gone,), events)
+
+    assert await store.change_signing_keys(change)
+    assert await store.signing_key_rows() == [stays, new]
+    assert [event["type"] for event in await store.events()] == ["key.created", "key.removed"]
+    assert_chained(await store.events())
+
+
+async def test_a_change_that_was_overtaken_leaves_no_trace(store: ReadableStore) -> None:
+    row = a_key_row()
+    await put_keys(store, row)
+    overtaken = SigningKeyChange(
+        await store.state_epoch() - 1, (a_key_row("EdDSA"),), (row,), (an_event(),)
+    )
+
+    assert not await store.change_signing_keys(overtaken)
+    assert await store.signing_key_rows() == [row]
+    assert await store.events() == []
+
+
+async def test_every_row_under_the_master_key_is_put_under_another(open_store: OpenStore) -> None:
+    store, other = await open_store(), await open_store()
+    row = a_key_row(wrapped=b"old")
+    await put_keys(store, row)
+    await store.add_sealed_row("name", b"old")
+    await store.keep_policy_set("version", b"old", NOW)
+    epoch = await other.state_epoch()
+
+    def anew(rows: RowsUnderMasterKey) -> RowsUnderMasterKey:
+        assert rows == RowsUnderMasterKey((row,), {"name": b"old"}, {"version": b"old"})
+        return RowsUnderMasterKey(
+            (replace(row, wrapped=b"new"),), {"name": b"new", "more": b"more"}, {"version": b"new"}
+        )
+
+    await store.rewrap(anew, an_event(type="key.rewrapped"))
+
+    assert await other.signing_key_rows() == [replace(row, wrapped=b"new")]
+    assert await other.sealed_row("name") == b"new"
+    assert await other.sealed_row("more") == b"more"
+    assert await other.last_policy_set() == KeptPolicySet("version", b"new")
+    assert [event["type"] for event in await other.events()] == ["key.rewrapped"]
+    assert await other.state_epoch() > epoch
+
+
+async def test_nothing_is_put_under_another_master_key_when_one_row_does_not_open(
+    store: ReadableStore,
+) -> None:
+    await store.add_sealed_row("name", b"old")
+    epoch = await store.state_epoch()
+
+    def anew(_rows: RowsUnderMasterKey) -> RowsUnderMasterKey:
+        raise ConfigurationError([Problem("store", 0, 0, "altered")])
+
+    with pytest.raises(ConfigurationError, match="altered"):
+        await store.rewrap(anew, an_event())
+    assert await store.sealed_row("name") == b"old"
+    assert await store.events() == []
+    assert await store.state_epoch() == epoch
 
 
 async def test_other_generations_and_algorithms_stand_beside(store: ReadableStore) -> None:
     rows = [a_key_row("RS256", 1), a_key_row("RS256", 2), a_key_row("ES256", 2)]
-    for row in rows:
-        assert await store.add_signing_key_row(row)
+    assert await put_keys(store, *rows)
 
     assert set(await store.signing_key_rows()) == set(rows)
 

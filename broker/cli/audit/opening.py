@@ -61,10 +61,10 @@ def store_of(settings: "Settings") -> "SqliteReading":
 
 async def master_key_of(settings: "Settings", store: "SqliteReading") -> "MasterKey":
     """Load the master key. Raises `ConfigurationError` and `Unavailable`."""
-    from broker.signing.master_key import load_master_key
+    from broker.signing.store_key import find_master_key
 
     given = settings.master_key.reveal() if settings.master_key is not None else None
-    return await load_master_key(settings.master_key_file, given, store, may_create=False)
+    return await find_master_key(settings.master_key_file, given, store)
 
 
 async def head_key_of(settings: "Settings", store: "SqliteReading") -> "HeadKey":
