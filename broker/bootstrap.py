@@ -107,13 +107,10 @@ async def running(
     async with AsyncExitStack() as stack:
         reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
         stack.push_async_callback(reader.close)
-        reading: Reading | None = None
-        if worker.has_duties and worker.broker_starts:
-            reading = await reader.read(at_start=True)
-            _refuse_first_start(settings, reading)
-        sink: EventLines | None = None
-        if settings.audit.stdout:
-            sink = stack.enter_context(EventLines(_stdout(), lock=worker.event_lock))
+        reads_first = worker.has_duties and worker.broker_starts
+        reading = await _first_reading(settings, reader) if reads_first else None
+        events = EventLines(_stdout(), lock=worker.event_lock) if settings.audit.stdout else None
+        sink = stack.enter_context(events) if events else None
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
         master_key = await _load_master_key(settings, store)
@@ -144,16 +141,17 @@ async def running(
             fault_changed=followers.fault_changed if followers else keep_to_oneself,
         )
         stack.push_async_callback(reload.close)
-        if worker.link and worker.has_duties:
-            Leading(worker.link, reload)
+        state = HeldState(store, [swap.follow, keyring.reload])
+        reloading: PolicyReload | Following = reload
+        if worker.link is not None:
+            if worker.has_duties:
+                Leading(worker.link, reload)
+            else:
+                reloading = Following(worker.link, swap, state.refresh, taking_in)
             stack.push_async_callback(_cancel, asyncio.create_task(worker.link.run()))
         if reading is not None:
             await reload.start(reading)
-        state = await HeldState.open(store, [swap.follow, keyring.reload])
-        reloading: PolicyReload | Following = reload
-        if worker.link and not worker.has_duties:
-            reloading = Following(worker.link, swap, state.refresh, taking_in)
-            stack.push_async_callback(_cancel, asyncio.create_task(worker.link.run()))
+        await state.read()
         counts = RefusalCounts(identifiers.new)
         exchange = TokenExchange(
             state=state,
@@ -211,11 +209,13 @@ def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> De
     )
 
 
-def _refuse_first_start(settings: Settings, reading: Reading) -> None:
-    """Refuse to begin with files that are no good, before anything is made on the disk."""
+async def _first_reading(settings: Settings, reader: PolicyReader) -> Reading:
+    """Read the policy files; refuse them on a first start, before anything is made on the disk."""
+    reading = await reader.read(at_start=True)
     if isinstance(reading.outcome, Refused) and not settings.store.path.exists():
         fault = settings.policies_fault
         raise ConfigurationError(reading.outcome.problems if fault is None else [fault])
+    return reading
 
 
 def _stdout() -> int:

@@ -54,4 +54,6 @@ def _line(event: ChainedEvent) -> bytes:
 
 
 def _failed(event: ChainedEvent) -> None:
-    logger.exception("event %d is stored, but was not printed", event.sequence)
+    logger.exception(  # noqa: LOG004 - called while the error is handled
+        "event %d is stored, but was not printed", event.sequence
+    )

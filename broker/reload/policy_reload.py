@@ -52,7 +52,7 @@ class PolicyReload:
     work that makes a set; `fault_changed` is told every fault, and its end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a reload has to do with
         self,
         *,
         reader: PolicyReader,

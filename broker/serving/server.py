@@ -1,16 +1,19 @@
 """The HTTP server of one process, and what all processes of a broker serve with."""
 
+import asyncio
 import math
 import socket
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import cast
 
 import uvicorn
 from starlette.types import ASGIApp
 
 from broker.core.errors import ConfigurationError, Problem
 from broker.http.connections import ConnectionLimits, bounded_connections
+from broker.serving.acceptor import Acceptor, ConnectionShare
 from broker.settings import Settings
 
 
@@ -65,15 +68,30 @@ def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvic
 class Server(uvicorn.Server):
     """A server that leaves the signals to us: it would end the process before the store closes."""
 
-    def __init__(self, app: ASGIApp, serving: Callable[[], None]) -> None:
-        """`serving` is called when it serves."""
+    def __init__(
+        self, app: ASGIApp, serving: Callable[[], None], share: ConnectionShare | None = None
+    ) -> None:
+        """`serving` is called when it serves; a `share` is one of several processes'."""
         super().__init__(uvicorn_config(app))
         self._serving = serving
+        self._share = share
+        self._acceptors: list[Acceptor] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Begin to serve, and tell."""
-        await super().startup(sockets)
+        if self._share is None:
+            await super().startup(sockets)
+        else:
+            protocol = self._share.counting(self.config.http_protocol_class)
+            for each in sockets or ():
+                self._acceptors.append(self._share.acceptor(each, self._made(protocol)))
+            # Uvicorn ends those as it ends servers of the event loop.
+            self.servers = cast("list[asyncio.Server]", self._acceptors)
+            self.started = True
         self._serving()
+
+    def _made(self, protocol: Callable[..., asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
+        return lambda: protocol(config=self.config, server_state=self.server_state, app_state={})
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

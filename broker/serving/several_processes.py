@@ -16,9 +16,11 @@ from broker.bootstrap import Worker, running
 from broker.core.errors import ConfigurationError
 from broker.messages import Message
 from broker.reload.collector import set_aside
+from broker.serving.acceptor import ConnectionShare
 from broker.serving.server import Server, Service
 from broker.shared_output import OutputLock, same_output
 from broker.workers.link import Handler, Link, report_problems
+from broker.workers.open_connections import OpenConnections
 from broker.workers.supervisor import Post, Supervisor
 from broker.workers.words import ALONE, LEADER, READY, STOP
 
@@ -66,12 +68,15 @@ class Output:
 
 def serve(service: Service, count: int, output: Output) -> int:
     """Serve until SIGTERM or SIGINT; give the exit status. Raises `ConfigurationError`."""
+    connections = OpenConnections(count)
 
     def work(post: Post) -> int:
+        # What a predecessor left that was killed.
+        connections.reset(post.number)
         with output.logging_as(post.number):
             try:
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    runner.run(_serve(service, post, output.event_lock))
+                    runner.run(_serve(service, post, output.event_lock, connections))
             except ConfigurationError as error:
                 report_problems(post.end, error)
                 return CANNOT_START
@@ -81,7 +86,9 @@ def serve(service: Service, count: int, output: Output) -> int:
     return Supervisor(count, work, lambda: logger.info("serving", extra=facts)).run()
 
 
-async def _serve(service: Service, post: Post, event_lock: OutputLock) -> None:
+async def _serve(
+    service: Service, post: Post, event_lock: OutputLock, connections: OpenConnections
+) -> None:
     link = Link(post.number, post.end)
     end, all_end, alone = asyncio.Event(), asyncio.Event(), asyncio.Event()
     # Who is ended by itself is started again.
@@ -92,7 +99,8 @@ async def _serve(service: Service, post: Post, event_lock: OutputLock) -> None:
     async with running(
         service.settings, dev_issuers=service.dev_issuers, owns_process=True, worker=worker
     ) as broker:
-        server = Server(broker.app, lambda: link.tell_supervisor(READY))
+        share = ConnectionShare(post.number, connections)
+        server = Server(broker.app, lambda: link.tell_supervisor(READY), share)
         # Without its supervisor a worker must not keep the port.
         ending = asyncio.create_task(_first_of(end, all_end, link.lost))
         ending.add_done_callback(lambda _: server.stop())
