@@ -242,7 +242,7 @@ class Supervisor:
             raise ConfigurationError(worker.problems)
         for problem in worker.problems or ():
             logger.error("worker %d cannot start: %s", worker.number, problem)
-        facts = {"worker": worker.number, "process": process, "ended": _ending(status)}
+        facts = {"worker": worker.number, "pid": process, "ended": _ending(status)}
         if status == 0:
             logger.warning("a worker was ended from outside; it is started again", extra=facts)
             worker.due_at = time.monotonic()
