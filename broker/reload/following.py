@@ -1,5 +1,6 @@
 """The other workers' part: their policies are those that the leader has put in force."""
 
+import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Final
@@ -16,6 +17,8 @@ from broker.workers.link import Link, Unanswered
 from broker.workers.words import LEADER
 
 RELOAD_SECONDS: Final = DEADLINE + 30.0
+
+logger = logging.getLogger(__name__)
 
 
 class Following:
@@ -63,7 +66,10 @@ class Following:
         return {}
 
     async def _serve_look(self, _message: Message) -> Mapping[str, Any]:
-        await self._look()
+        try:
+            await self._look()
+        except Unavailable as error:
+            logger.warning("the state is looked at again: %s", error)
         return {}
 
     async def _serve_fault(self, message: Message) -> Mapping[str, Any]:

@@ -58,6 +58,8 @@ class Link:
         A `retained` one is also heard by workers that are started later. Raises `Unanswered` when
         one failed, or some have not answered after so many seconds.
         """
+        if self.lost.is_set():
+            raise Unanswered("the supervisor is gone")
         # Unlike those of another process that had this number before.
         identifier = f"{os.getpid()}-{next(self._numbers)}"
         answers: list[Message] = []

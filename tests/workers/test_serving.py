@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 
 import httpx
 import pytest
@@ -38,13 +37,11 @@ def test_the_log_says_once_that_all_serve_and_who_says_what(broker: SeveralWorke
     assert {each["worker"] for each in broker.find("Started server process")} == {0, 1}
 
 
-def test_connections_are_shared_evenly_and_each_worker_serves(broker: SeveralWorkers) -> None:
+def test_each_worker_serves(broker: SeveralWorkers) -> None:
     with connections(broker.url) as clients:
         answers = [client.post("/oauth/token", data=form()) for client in clients]
-        sockets = [len(list(Path(f"/proc/{broker.worker(n)}/fd").iterdir())) for n in (0, 1)]
 
     assert [answer.status_code for answer in answers] == [200] * 4
-    assert min(sockets) > 0
 
 
 def test_one_of_fifty_copies_of_a_token_wins_over_all_workers(broker: SeveralWorkers) -> None:
