@@ -147,11 +147,15 @@ class PolicyReload:
                 reading = await self._reader.read()
                 self._latest = reading
                 try:
-                    return await self._take(reading.outcome, actor, forced=forced)
+                    outcome = await self._take(reading.outcome, actor, forced=forced)
                 except Unavailable:
                     # The watch compares with the fingerprint: it is to try again.
                     self._latest = replace(reading, fingerprint=None)
                     raise
+                if isinstance(reading.outcome, LoadedSet):
+                    # All have it now.
+                    self._latest = replace(reading, outcome=replace(reading.outcome, pickled=b""))
+                return outcome
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()
