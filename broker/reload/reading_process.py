@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.core.errors import ConfigurationError, Problem
+from broker.messages import Message
 from broker.policy_files.build import LoadedPolicies, build
 from broker.policy_files.deployment import Attachment, Deployment, ReadAttachment
 from broker.policy_files.folder import DEV_FOLDER, read_attachment, read_folder
@@ -20,7 +21,6 @@ from broker.policy_files.positions import below
 from broker.policy_files.run_tests import refuse_failed, run
 from broker.reload.fingerprint import changed_since, digest, entries_below, entry
 from broker.reload.known_texts import KnownTexts
-from broker.reload.messages import Message
 from broker.reload.sources import DeploymentParameters, PolicySources
 from broker.reload.transport import pickled
 

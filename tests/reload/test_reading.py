@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.messages import Message
 from broker.reload.fingerprint import fingerprint_now
-from broker.reload.messages import Message
 from broker.reload.reading import LoadedSet, PolicyReader, Refused
 from broker.testing import FrozenClock
 from tests.reload.policy_folders import BASE, BROKEN, MAIN, write
