@@ -4,7 +4,7 @@ import asyncio
 import contextlib
 import sys
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import SystemRandom
 from typing import Final
@@ -90,6 +90,11 @@ class Worker:
         """Whether it does what one process does for all: it reads the policy files."""
         return self.link is None or self.link.number == LEADER
 
+    @property
+    def reads_first(self) -> bool:
+        """Whether it puts the first policies in force; the others follow the store."""
+        return self.has_duties and self.broker_starts
+
 
 _ALONE: Final = Worker()
 
@@ -113,19 +118,17 @@ async def running(
     """
     clock = clock or SystemClock()
     identifiers = UuidV7Identifiers()
+    taking_in = setting_aside if owns_process else contextlib.nullcontext
     async with AsyncExitStack() as stack:
         reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
         stack.push_async_callback(reader.close)
-        reads_first = worker.has_duties and worker.broker_starts
-        reading = await _first_reading(settings, reader) if reads_first else None
-        events = EventLines(_stdout(), lock=worker.event_lock) if settings.audit.stdout else None
-        sink = stack.enter_context(events) if events else None
+        reading = await _first_reading(settings, reader) if worker.reads_first else None
+        sink = stack.enter_context(_event_lines(settings, worker))
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
         master_key = await load_store_key(settings, store, may_create=settings.loopback)
         keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
         await upkeep.keep_up()
-        head_key = await open_head_key(store, SealedBox(master_key))
         issuer_keys = HttpIssuerKeys(
             clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
         )
@@ -140,7 +143,6 @@ async def running(
             lambda new: issuer_keys.retain(new.policy_set.issuers.values()),
             followers,
         )
-        taking_in = setting_aside if owns_process else contextlib.nullcontext
         reload = PolicyReload(
             reader=reader,
             kept=kept,
@@ -178,6 +180,7 @@ async def running(
         )
         endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
         counted = CountedRefusals(counts, store, clock)
+        head_key = await open_head_key(store, SealedBox(master_key))
         retention = Retention(store, head_key, clock, settings.audit.retention)
         heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
         if worker.has_duties:
@@ -264,6 +267,12 @@ async def _first_reading(settings: Settings, reader: PolicyReader) -> Reading:
         fault = settings.policies_fault
         raise ConfigurationError(reading.outcome.problems if fault is None else [fault])
     return reading
+
+
+def _event_lines(settings: Settings, worker: Worker) -> AbstractContextManager[EventLines | None]:
+    if not settings.audit.stdout:
+        return contextlib.nullcontext()
+    return EventLines(_stdout(), lock=worker.event_lock)
 
 
 def _stdout() -> int:
