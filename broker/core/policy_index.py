@@ -7,11 +7,12 @@ divided by their next condition, and so on. So a decision costs the same at ten 
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Final, TypeAlias
 
 from broker.core.claims import Claims, fold_ascii, text_of
-from broker.core.conditions import AnyOf, Condition, Equals, Glob
+from broker.core.conditions import AnyOf, Condition, Equals, Glob, Matcher
 from broker.core.globs import literal_prefix
 from broker.core.policy import Issuer, Policy
 
@@ -63,11 +64,11 @@ class PolicyIndex:
         yield from found.values()
 
     def _file(self, policy: Policy, level: _Level) -> None:
-        precedence = _precedence(policy, self._rank)
-        if level.depth == len(precedence):
+        beginnings = next(islice(_precedence(policy, self._rank), level.depth, None), None)
+        if beginnings is None:
             level.rest.append(policy)
             return
-        for claim, length, text in precedence[level.depth]:
+        for claim, length, text in beginnings:
             drawers = level.drawers.setdefault(claim, {}).setdefault(length, {})
             drawer = drawers.get(text)
             if drawer is None:
@@ -115,41 +116,39 @@ def _by_precision(issuer: Issuer) -> tuple[str, ...]:
     return (ids[0], names[0], "sub", *ids[1:], *names[1:])
 
 
-def _precedence(policy: Policy, rank: Mapping[str, int]) -> list[set[Beginning]]:
-    """Give what the conditions of a policy must find one of, the most telling condition first."""
-    places = []
-    for condition in policy.conditions:
+def _precedence(policy: Policy, rank: Mapping[str, int]) -> Iterator[Sequence[Beginning]]:
+    """Yield what the conditions of a policy must find one of, the most telling condition first."""
+    others = len(rank)
+    copies = 0
+    for condition in sorted(
+        policy.conditions, key=lambda each: (rank.get(each.claim, others), each.claim)
+    ):
         beginnings = _beginnings(condition)
-        if beginnings:
-            claim = condition.claim
-            globs = condition.literals() is None
-            places.append((rank.get(claim, len(rank)), globs, claim, beginnings))
-    if len(places) > 1:
-        places.sort(key=lambda each: each[:3])
-    precedence: list[set[Beginning]] = []
-    copies = 1
-    for *_, beginnings in places:
         # Long lists inside of long lists would fill the memory.
-        if not precedence or copies * len(beginnings) <= _MAX_COPIES:
-            copies *= len(beginnings) if precedence else 1
-            precedence.append(beginnings)
-    return precedence
+        if beginnings and copies * len(beginnings) <= _MAX_COPIES:
+            yield beginnings
+            copies = copies * len(beginnings) or 1
 
 
-def _beginnings(condition: Condition) -> set[Beginning]:
+def _beginnings(condition: Condition) -> Sequence[Beginning]:
     """Give what a condition must find one of; nothing when that cannot be told."""
     if condition.is_pointer:
-        return set()
+        return ()
     claim, matcher = condition.claim, condition.matcher
-    beginnings: set[Beginning] = set()
-    for item in matcher.items if isinstance(matcher, AnyOf) else (matcher,):
-        if isinstance(item, Equals):
-            beginnings.add((claim, _WHOLE, _key(item.text)))
-        elif isinstance(item, Glob) and (prefix := _key(literal_prefix(item.pattern))):
-            beginnings.add((claim, len(prefix), prefix))
-        else:
-            return set()
-    return beginnings
+    if not isinstance(matcher, AnyOf):
+        beginning = _beginning(claim, matcher)
+        return () if beginning is None else (beginning,)
+    beginnings = {_beginning(claim, item) for item in matcher.items}
+    return () if None in beginnings else [each for each in beginnings if each is not None]
+
+
+def _beginning(claim: str, matcher: Matcher) -> Beginning | None:
+    if isinstance(matcher, Equals):
+        return claim, _WHOLE, _key(matcher.text)
+    if isinstance(matcher, Glob):
+        prefix = _key(literal_prefix(matcher.pattern))
+        return (claim, len(prefix), prefix) if prefix else None
+    return None
 
 
 def _texts(value: object) -> Iterator[str]:
