@@ -27,10 +27,20 @@ class Measured:
         return sorted(self.latencies)[int(share * (len(self.latencies) - 1))] * 1e3
 
 
-def measure(pid: int, port: int, bodies: Sequence[bytes], connections: int = 16) -> Measured:
-    """Post the bodies, each once, and read the server's CPU time before and after."""
+def measure(
+    pid: int,
+    port: int,
+    bodies: Sequence[bytes],
+    connections: int = 16,
+    *,
+    rate: float | None = None,
+) -> Measured:
+    """Post the bodies, each once, and read the server's CPU time before and after.
+
+    With a rate, so many are due per second, and a latency counts from when the request was due.
+    """
     before, started = cpu_seconds(pid), time.perf_counter()
-    latencies, refused = asyncio.run(_post_all(port, bodies, connections))
+    latencies, refused = asyncio.run(_post_all(port, bodies, connections, rate))
     wall = time.perf_counter() - started
     return Measured(len(bodies), cpu_seconds(pid) - before, wall, latencies, refused)
 
@@ -55,17 +65,22 @@ def resident_megabytes(pid: int) -> float:
 
 
 async def _post_all(
-    port: int, bodies: Sequence[bytes], connections: int
+    port: int, bodies: Sequence[bytes], connections: int, rate: float | None
 ) -> tuple[list[float], int]:
-    waiting = iter(bodies)
+    waiting = iter(enumerate(bodies))
+    began = time.perf_counter()
     latencies: list[float] = []
     refused = 0
 
     async def connection() -> None:
         nonlocal refused
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for body in waiting:
+        for number, body in waiting:
             started = time.perf_counter()
+            if rate is not None:
+                due = began + number / rate
+                await asyncio.sleep(due - started)
+                started = due
             writer.write(_head(body) + body)
             status = await reader.readline()
             length = 0
