@@ -17,7 +17,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from bench.bench_exchange import free_port, running
-from bench.load import Measured, measure
+from bench.load import Measured, cpu_seconds_with_ended, measure
 from bench.policy_folder import AUDIENCE, PolicyFolder
 from bench.table import Row, Spread
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
@@ -101,14 +101,17 @@ def serving(folder: PolicyFolder, issuer: FakeIssuer) -> Iterator[Served]:
 
 def measure_reloads(served: Served) -> list[Row]:
     """Give the rows of reloading while nobody asks for anything else."""
-    seen, at_once = [], []
+    seen, at_once, cpu = [], [], []
     served.reload(SEEN_SECONDS)  # warms up
     for _ in range(ROUNDS):
+        before, steps = cpu_seconds_with_ended(served.pid), served.step
         seen.append(served.reload(SEEN_SECONDS))
         at_once.append(served.reload(0))
+        cpu.append((cpu_seconds_with_ended(served.pid) - before) / (served.step - steps))
     return [
         Row("asked for when the change has been seen", Spread.of(seen), "s", "< 1"),
         Row("asked for together with the change", Spread.of(at_once), "s"),
+        Row("CPU of the broker and the process that reads", Spread.of(cpu), "s"),
     ]
 
 
