@@ -50,8 +50,9 @@ cover: dev ## Coverage of everything, line by line, in build/coverage
 	@$(BIN)/coverage html --quiet --directory build/coverage
 
 .PHONY: bench
-bench: dev ## Measurements: CPU per exchange beside a bare POST
+bench: dev ## Measurements: CPU per exchange beside a bare POST; policies in great number
 	@$(BIN)/python -m bench.bench_exchange
+	@$(BIN)/python -m bench.bench_policies
 
 ##@ Work
 

@@ -1,6 +1,7 @@
 """Load for measurements: keep-alive connections that post one body after the other."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +28,20 @@ class Measured:
         return sorted(self.latencies)[int(share * (len(self.latencies) - 1))] * 1e3
 
 
-def measure(pid: int, port: int, bodies: Sequence[bytes], connections: int = 16) -> Measured:
-    """Post the bodies, each once, and read the server's CPU time before and after."""
+def measure(
+    pid: int,
+    port: int,
+    bodies: Sequence[bytes],
+    connections: int = 16,
+    *,
+    rate: float | None = None,
+) -> Measured:
+    """Post the bodies, each once, and read the server's CPU time before and after.
+
+    With a rate, so many are due per second, and a latency counts from when the request was due.
+    """
     before, started = cpu_seconds(pid), time.perf_counter()
-    latencies, refused = asyncio.run(_post_all(port, bodies, connections))
+    latencies, refused = asyncio.run(_post_all(port, bodies, connections, rate))
     wall = time.perf_counter() - started
     return Measured(len(bodies), cpu_seconds(pid) - before, wall, latencies, refused)
 
@@ -46,6 +57,12 @@ def cpu_seconds(pid: int) -> float:
     return nanoseconds / 1e9
 
 
+def cpu_seconds_with_ended(pid: int) -> float:
+    """Give the time of a process and its children that have ended, to a hundredth second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
 def resident_megabytes(pid: int) -> float:
     """Give the resident memory of a process in MB."""
     for line in Path(f"/proc/{pid}/status").read_text().splitlines():
@@ -55,17 +72,22 @@ def resident_megabytes(pid: int) -> float:
 
 
 async def _post_all(
-    port: int, bodies: Sequence[bytes], connections: int
+    port: int, bodies: Sequence[bytes], connections: int, rate: float | None
 ) -> tuple[list[float], int]:
-    waiting = iter(bodies)
+    waiting = iter(enumerate(bodies))
+    began = time.perf_counter()
     latencies: list[float] = []
     refused = 0
 
     async def connection() -> None:
         nonlocal refused
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for body in waiting:
+        for number, body in waiting:
             started = time.perf_counter()
+            if rate is not None:
+                due = began + number / rate
+                await asyncio.sleep(due - started)
+                started = due
             writer.write(_head(body) + body)
             status = await reader.readline()
             length = 0

@@ -35,7 +35,7 @@ class LoadedPolicies:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Pause the cyclic garbage collector, which costs as much again as loading itself.
 
     Nothing here makes cycles, and everything made stays.
@@ -54,7 +54,7 @@ def read_document(text: str | bytes, file: str) -> Document:
     return read(text, file, text_keys=TEXT_KEYS)
 
 
-@_without_collection()
+@without_collection()
 def build(
     texts: Mapping[str, str | bytes],
     deployment: Deployment,

@@ -185,12 +185,16 @@ def _empty_values(value: Tree, path: Path) -> Iterator[Path]:
     if path and (value is None or value in ({}, [])):
         if value != [] or not _may_be_empty(path):
             yield path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _empty_values(item, (*path, key))
+        return
+    items: Iterable[tuple[str | int, Tree]] = ()
+    if isinstance(value, dict):
+        items = value.items()
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _empty_values(item, (*path, index))
+        items = enumerate(value)
+    for key, item in items:
+        # Most are texts, which are never empty in this sense.
+        if not isinstance(item, str):
+            yield from _empty_values(item, (*path, key))
 
 
 def _may_be_empty(path: Path) -> bool:

@@ -164,13 +164,15 @@ def _instance_faults(
 ) -> Iterator[Problem]:
     """Report instance claims that a stranger could choose (attacks row 169)."""
     account = entries.service_accounts.get(entry.model.service_account or "")
+    if account is None or not account.model.instances:
+        return
     immutable = issuer.platform.immutable_ids if issuer.platform else frozenset()
     pinned = {
         condition.claim
         for condition in conditions
         if not condition.is_pointer and condition.literals() is not None
     }
-    for claim in account.model.instances if account else ():
+    for claim in account.model.instances:
         if claim not in immutable and claim not in pinned:
             text = (
                 f"account `{entry.model.service_account}` has one identity per `{claim}`, which is"

@@ -120,14 +120,15 @@ class PolicyReload:
         await self._swap.put_in_force(last, None)
         await self._reject(read, START)
 
-    async def reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
+    async def reload(self, *, forced: bool, actor: str, seen: str | None = None) -> ReloadOutcome:
         """Read the files and put them in force, if they are good and nothing speaks against it.
 
         `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
+        With the fingerprint `seen` nothing is read when these very files were tried meanwhile.
         Goes on when the caller is cancelled. Raises `Unavailable` when the store does not take the
         new set, which is not in force then.
         """
-        task = asyncio.create_task(self._reload(forced=forced, actor=actor))
+        task = asyncio.create_task(self._reload(seen, actor, forced=forced))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
@@ -141,8 +142,10 @@ class PolicyReload:
             await asyncio.gather(*reading, return_exceptions=True)
         await self._swap.close()
 
-    async def _reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
+    async def _reload(self, seen: str | None, actor: str, *, forced: bool) -> ReloadOutcome:
         async with self._lock:
+            if seen is not None and self._latest is not None and self._latest.fingerprint == seen:
+                return Unchanged(self._swap.in_force().version)
             with self._taking_in():
                 reading = await self._reader.read()
                 self._latest = reading

@@ -98,11 +98,15 @@ class PolicyReader:
         self._clock = clock
         self._deadline = deadline
         self._prepared: Process | None = None
+        self._asked = 0
         self._outlines: dict[str, bytes] = {}
 
     async def prepare(self) -> None:
-        """Start the process of the next read, unless it was started already."""
-        if self._prepared is not None:
+        """Start the process of the next read, unless it was started already.
+
+        While one reads, none is started: what was seen meanwhile is most likely what it reads.
+        """
+        if self._prepared is not None or self._asked:
             return
         try:
             started = await _start()
@@ -165,6 +169,13 @@ class PolicyReader:
     async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
         if at_start:
             return await _answer_here(request)
+        self._asked += 1
+        try:
+            return await self._ask_process(request)
+        finally:
+            self._asked -= 1
+
+    async def _ask_process(self, request: Message) -> Message | Refused:
         process, self._prepared = self._prepared, None
         if process is None or process.returncode is not None:
             try:

@@ -109,6 +109,21 @@ async def test_a_prepared_process_reads_what_is_there_when_it_is_asked(
     assert children() <= before
 
 
+async def test_no_process_is_prepared_while_one_reads(reader: PolicyReader) -> None:
+    write(reader.folder, base_yaml=BASE)
+    process = await prepared(reader)
+    process.send_signal(signal.SIGSTOP)
+    reading = asyncio.create_task(reader.read())
+    await asyncio.sleep(0)
+    await reader.prepare()
+
+    assert reader._prepared is None
+    process.send_signal(signal.SIGCONT)
+    loaded((await reading).outcome)
+    await reader.prepare()
+    assert reader._prepared is not None
+
+
 async def test_a_process_that_was_prepared_for_nothing_is_ended(reader: PolicyReader) -> None:
     before = children()
     await reader.prepare()
