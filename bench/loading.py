@@ -8,7 +8,7 @@ from pathlib import Path
 
 from bench.policy_folder import AUDIENCE, PolicyFolder
 from bench.table import Row, Spread
-from broker.reload.messages import Message
+from broker.messages import Message
 from broker.reload.sources import DeploymentParameters
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
