@@ -1,6 +1,7 @@
 """Load for measurements: keep-alive connections that post one body after the other."""
 
 import asyncio
+import os
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,6 +26,13 @@ class Measured:
     def percentile(self, share: float) -> float:
         """Give a latency in milliseconds."""
         return sorted(self.latencies)[int(share * (len(self.latencies) - 1))] * 1e3
+
+
+def pin(pid: int, core: int) -> None:
+    """Keep a process, its threads and what they start on one core, if there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {cores[core % len(cores)]})
 
 
 def measure(pid: int, port: int, bodies: Sequence[bytes], connections: int = 16) -> Measured:
