@@ -4,7 +4,7 @@ The interpreter is handed over at every step of SQLite's, and while requests are
 costs more than the step. So a batch takes few steps: many rows go into one statement.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -56,7 +56,7 @@ class PendingEntry:
 
     event: SerializedEvent
     spend: Spend | None
-    event_if_spent: AuditEvent
+    event_if_spent: Callable[[], AuditEvent]
     epoch: int | None
 
     @classmethod
@@ -65,7 +65,7 @@ class PendingEntry:
         if entry.spend is not None and entry.event_if_spent is None:
             raise ValueError("an entry with a spend needs an event_if_spent")
         event = SerializedEvent.of(entry.event)
-        return cls(event, entry.spend, entry.event_if_spent or entry.event, entry.epoch)
+        return cls(event, entry.spend, entry.event_if_spent or (lambda: entry.event), entry.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +103,7 @@ def append(
                 already_spent = spend.key in spent
                 if already_spent:
                     # Written out only here: hardly any entry needs it.
-                    event = SerializedEvent.of(entry.event_if_spent)
+                    event = SerializedEvent.of(entry.event_if_spent())
                 else:
                     spent.add(spend.key)
                     fresh.append(spend)
