@@ -156,6 +156,7 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that the client has sent what it owed."""
         super().on_message_complete()
+        self.scope["state"]["received"] = True
         self._framing_bytes = 0
         self._renew_deadline()
 

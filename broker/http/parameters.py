@@ -7,6 +7,7 @@ same members as a flat JSON object.
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
 
@@ -20,6 +21,8 @@ from broker.http.answers import HttpRefused
 MAX_BODY_BYTES: Final = 64 * 1024
 MAX_PARAMETERS: Final = 50
 BODY_DEADLINE_SECONDS: Final = 10.0
+MAX_REMEMBERED: Final = 100
+"""Characters of an escaped text whose meaning is remembered."""
 
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
@@ -70,6 +73,9 @@ async def _read_body(scope: Scope, receive: Receive) -> bytes:
     stated = header_values(scope, b"content-length")
     if stated and stated[0].isdigit() and int(stated[0]) > MAX_BODY_BYTES:
         raise _too_large()
+    if scope.get("state", {}).get("received"):
+        # The connection has all of it, as nearly always: there is nothing to wait for.
+        return await _receive_body(receive)
     try:
         async with asyncio.timeout(BODY_DEADLINE_SECONDS):
             return await _receive_body(receive)
@@ -109,7 +115,18 @@ def _form_pair(field: str) -> tuple[str, str]:
     name, _, value = field.replace("+", " ").partition("=")
     if "%" not in field:
         return name, value
-    return unquote(name, errors="strict"), unquote(value, errors="strict")
+    return _unescaped(name), _unescaped(value)
+
+
+def _unescaped(text: str) -> str:
+    """Decode percent-escapes. Raises `UnicodeError` when they are not UTF-8."""
+    return _unescaped_short(text) if len(text) <= MAX_REMEMBERED else unquote(text, errors="strict")
+
+
+@lru_cache(maxsize=256)
+def _unescaped_short(text: str) -> str:
+    # The same URNs come with every request.
+    return unquote(text, errors="strict")
 
 
 def _from_json(body: bytes) -> Parameters:

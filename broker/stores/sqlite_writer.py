@@ -30,6 +30,11 @@ _UNWRITABLE: Final = "the store cannot be written"
 MAX_GATHERED: Final = 64
 """So many are written at once even while every turn of the event loop brings more."""
 
+QUIET_TURNS: Final = 4
+"""So many turns of the event loop have to bring nothing: in one, those who were just answered sign;
+in the next, their clients' new requests are read; then these are served. An idle turn takes a few
+microseconds."""
+
 Result = TypeVar("Result")
 
 
@@ -114,16 +119,18 @@ class SqliteWriter:
         if not self._writing and not self._gathering:
             self._gather()
 
-    def _gather(self, gathered: int = 0) -> None:
-        """Hand over what waits, once a turn of the event loop has brought nothing more.
+    def _gather(self, gathered: int = 0, quiet: int = 0) -> None:
+        """Hand over what waits, once some turns of the event loop have brought nothing more.
 
         A transaction and its sync cost far more than an entry in it, so requests that are served in
         the same turns go together. No clock is waited for.
         """
-        self._gathering = gathered < len(self._waiting) < MAX_GATHERED
+        waiting = len(self._waiting)
+        quiet = 0 if waiting > gathered else quiet + 1
+        self._gathering = 0 < waiting < MAX_GATHERED and quiet < QUIET_TURNS
         if self._gathering:
-            self._loop.call_soon(self._gather, len(self._waiting))
-        elif self._waiting:
+            self._loop.call_soon(self._gather, waiting, quiet)
+        elif waiting:
             self._hand_over()
 
     def _hand_over(self) -> None:
