@@ -19,7 +19,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from urllib.parse import urlencode
 
-from bench.load import Measured, measure, resident_megabytes
+from bench.load import Measured, measure, pin, resident_megabytes
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.testing import FakeIssuer, github_claims
 
@@ -58,6 +58,10 @@ def main() -> None:
     with ExitStack() as stack:
         bare = stack.enter_context(bare_server())
         broker, ready = stack.enter_context(broker_server(issuer))
+        # The load on one core, the servers on another.
+        pin(os.getpid(), 0)
+        for pid, _ in (bare, broker):
+            pin(pid, 1)
         for number in range(ROUNDS + 1):
             for name, measured in rounds.items():
                 pid, port = bare if name == "bare POST" else broker

@@ -28,6 +28,13 @@ class Measured:
         return sorted(self.latencies)[int(share * (len(self.latencies) - 1))] * 1e3
 
 
+def pin(pid: int, core: int) -> None:
+    """Keep a process, its threads and what they start on one core, if there are several."""
+    cores = sorted(os.sched_getaffinity(0))
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        os.sched_setaffinity(int(thread.name), {cores[core % len(cores)]})
+
+
 def measure(
     pid: int,
     port: int,

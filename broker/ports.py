@@ -226,8 +226,9 @@ class Entry:
     """Written when there is nothing to spend, or when the spend succeeds."""
 
     spend: Spend | None = None
-    event_if_spent: AuditEvent | None = None
-    """Written in its place when the spend key was spent before; set whenever `spend` is."""
+    event_if_spent: Callable[[], AuditEvent] | None = None
+    """Makes what is written in its place when the spend key was spent before; set whenever `spend`
+    is. The store may call it in a thread of its own."""
 
     epoch: int | None = None
     """The epoch of the state that it was decided by; None for what is true by any state."""

@@ -1,8 +1,9 @@
 """The service token: what a permitted exchange is answered with (RFC 9068, contract §5)."""
 
-import base64
+import binascii
 import json
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from broker.core.claims import Claims
@@ -16,6 +17,10 @@ MAX_TOKEN_BYTES: Final = 4096
 # Dropped whole, in this order, while a token is too large; nothing is ever cut. What a job can
 # inflate goes first, so that no branch name pushes out the metadata that a service decides by.
 _OPTIONAL: Final = ("workload", "act", "policy", "metadata")
+
+# Built once: `json.dumps` builds an encoder per call when it is given options.
+_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+_TO_BASE64URL: Final = bytes.maketrans(b"+/", b"-_")
 
 
 def claims_for(
@@ -63,8 +68,7 @@ def claims_for(
 
 def sign(claims: dict[str, Any], key: SigningKey, typ: str) -> str:
     """Sign the claims as a compact JWS of at most 4 KB, dropping optional members if need be."""
-    header = {"typ": typ, "alg": key.algorithm, "kid": key.key_id}
-    prefix = _part(header) + b"."
+    prefix = _header(typ, key.algorithm, key.key_id)
     signed = prefix + _part(claims)
     for name in _OPTIONAL:
         if len(signed) + _signature_length(key) <= MAX_TOKEN_BYTES:
@@ -86,9 +90,14 @@ def _signature_length(key: SigningKey) -> int:
     return 1 + (len(modulus) if modulus is not None else 86)
 
 
+@lru_cache(maxsize=64)
+def _header(typ: str, algorithm: str, key_id: str) -> bytes:
+    return _part({"typ": typ, "alg": algorithm, "kid": key_id}) + b"."
+
+
 def _part(members: Mapping[str, Any]) -> bytes:
-    return _base64url(json.dumps(members, separators=(",", ":"), ensure_ascii=True).encode())
+    return _base64url(_json_text(members).encode())
 
 
 def _base64url(value: bytes) -> bytes:
-    return base64.urlsafe_b64encode(value).rstrip(b"=")
+    return binascii.b2a_base64(value, newline=False).translate(_TO_BASE64URL).rstrip(b"=")

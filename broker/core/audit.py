@@ -2,9 +2,11 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any, Final
 
 from broker.core.claims import Claims, text_of
@@ -22,6 +24,31 @@ _canonical: Final = json.JSONEncoder(
     separators=(",", ":"), sort_keys=True, ensure_ascii=True, allow_nan=False
 ).encode
 _compact: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
+
+
+class RecordedClaims(Mapping[str, Any]):
+    """What the audit keeps of a token's claims: their canonical JSON, and nothing beside it.
+
+    The text is what the chain covers; whoever asks for a claim has it read from there.
+    """
+
+    __slots__ = ("text",)
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a claim is any JSON
+        return self._members()[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._members())
+
+    def __len__(self) -> int:
+        return len(self._members())
+
+    def _members(self) -> dict[str, Any]:
+        members: dict[str, Any] = json.loads(self.text)
+        return members
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +107,7 @@ class AuditEvent:
             "issuer": self.issuer,
             "subject": self.subject,
             "platform": self.platform,
-            "claims": self.claims,
+            "claims": None if self.claims is None else dict(self.claims),
             "service_account": self.service_account,
             "sub": self.sub,
             "policies": list(self.policies),
@@ -118,8 +145,31 @@ class SerializedEvent:
 
     @classmethod
     def of(cls, event: AuditEvent) -> "SerializedEvent":
-        """Write an event as JSON. Raises `TypeError` or `ValueError` when a value has no JSON."""
-        return cls.of_members(event.members())
+        """Write an event as JSON. Raises `TypeError` or `ValueError` when a value has no JSON.
+
+        The same text as `of_members` makes, at a third of the cost.
+        """
+        claims = event.claims
+        text = claims.text if isinstance(claims, RecordedClaims) else _canonical(claims)
+        before = (
+            f'"id":{_text(event.id)},"time":"{rfc3339(event.time)}","type":{_text(event.type)},'
+            f'"outcome":{_text(event.outcome)},"reason":{_text(event.reason)},'
+            f'"request_id":{_text(event.request_id)},'
+            f'"client_address":{_text(event.client_address)},"issuer":{_text(event.issuer)},'
+            f'"subject":{_text(event.subject)},"platform":{_text(event.platform)},'
+        )
+        after = (
+            f',"service_account":{_text(event.service_account)},"sub":{_text(event.sub)},'
+            f'"policies":{_texts(event.policies)},"observed":{_texts(event.observed)},'
+            f'"requested":{_object(event.requested)},'
+            f'"audience":{_text(event.audience)},"scopes":{_texts(event.scopes)},'
+            f'"ttl":{_number(event.ttl)},"token_id":{_text(event.token_id)},'
+            f'"subject_token_id":{_text(event.subject_token_id)},'
+            f'"policy_set":{_text(event.policy_set)},"duration_ms":{_number(event.duration_ms)},'
+            f'"count":{_number(event.count)},"actor":{_text(event.actor)},'
+            f'"target":{_text(event.target)},"changes":{_object(event.changes)}'
+        )
+        return cls(before, text, hashlib.sha256(text.encode()).hexdigest(), after)
 
     @classmethod
     def of_members(cls, members: Mapping[str, Any]) -> "SerializedEvent":
@@ -230,28 +280,31 @@ def _split_at_claims(covered: str) -> tuple[str, str, str]:
 
 def recorded_claims(
     claims: Claims, issuer: Issuer, named_by_policies: frozenset[str]
-) -> dict[str, Any]:
+) -> RecordedClaims:
     """Choose what the audit keeps of a token that verified.
 
     The preset's allow-list and every claim that a policy of this issuer names; texts over 1 KB are
     left out, as is what would take the whole over 8 KB.
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
-    recorded: dict[str, Any] = {}
+    members: list[str] = []
     total = 0
-    for name in sorted(claims.keys() & (allowed | named_by_policies)):
-        size = _json_size(name) + _json_size(claims[name]) + len("{:}")
+    for name, quoted in _by_name(allowed, named_by_policies):
+        if name not in claims:
+            continue
+        value = claims[name]
+        member = quoted + (_quoted(value) if isinstance(value, str) else _canonical(value))
+        size = len(member) + len("{}")
         if size <= MAX_CLAIM_BYTES and total + size <= MAX_CLAIMS_BYTES:
-            recorded[name] = claims[name]
+            members.append(member)
             total += size
-    return recorded
+    return RecordedClaims("{" + ",".join(members) + "}")
 
 
-def _json_size(value: object) -> int:
-    """Count the bytes of a value as JSON; at once for plain text, which nearly all claims are."""
-    if isinstance(value, str) and value.isascii() and value.isprintable() and "\\" not in value:
-        return len(value) + value.count('"') + len('""')
-    return len(_canonical(value))
+@lru_cache(maxsize=1024)
+def _by_name(allowed: frozenset[str], named: frozenset[str]) -> list[tuple[str, str]]:
+    """Give names in the order of the canonical JSON, each with the beginning of its member."""
+    return [(name, _quoted(name) + ":") for name in sorted(allowed | named)]
 
 
 def subject_token_id(claims: Claims) -> str | None:
@@ -262,13 +315,29 @@ def subject_token_id(claims: Claims) -> str | None:
     jti = text_of(claims.get("jti"))
     if jti is None:
         return None
-    return hashlib.sha256(_canonical([claims["iss"], jti]).encode()).hexdigest()
+    return hashlib.sha256(f"[{_quoted(claims['iss'])},{_quoted(jti)}]".encode()).hexdigest()
 
 
 def rfc3339(instant: float) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds."""
     moment = datetime.fromtimestamp(instant, UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _text(value: str | None) -> str:
+    return "null" if value is None else _quoted(value)
+
+
+def _texts(values: tuple[str, ...] | None) -> str:
+    return "null" if values is None else f"[{','.join(map(_quoted, values))}]"
+
+
+def _number(value: float | None) -> str:
+    return "null" if value is None else _compact(value)
+
+
+def _object(value: Mapping[str, Any] | None) -> str:
+    return "null" if value is None else _canonical(value)
 
 
 def _sorted(value: object) -> object:

@@ -1,9 +1,10 @@
 """The audit event of one exchange, from the request to its outcome (contract §6)."""
 
-from dataclasses import replace
+from dataclasses import dataclass
+from typing import Any
 
 from broker.core import audit
-from broker.core.audit import AuditEvent
+from broker.core.audit import AuditEvent, RecordedClaims
 from broker.core.claims import Claims, text_of
 from broker.core.decision import Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
@@ -13,6 +14,41 @@ from broker.core.subject_token import MAX_SUB_LENGTH
 from broker.grants.request import ExchangeRequest
 
 
+@dataclass(slots=True)
+class BegunRecord:
+    """What is known once the token's signature holds; `time` in seconds since the epoch."""
+
+    id: str
+    time: float
+    request: ExchangeRequest
+    issuer: Issuer
+    subject: str | None
+    claims: RecordedClaims
+    subject_token_id: str | None
+    policy_set: str
+    observed: tuple[str, ...] = ()
+
+    def ended(self, duration: float, **outcome: Any) -> AuditEvent:  # noqa: ANN401 - members of it
+        """Make the event; `duration` in seconds, `outcome` are further members."""
+        caller, platform = self.request.caller, self.issuer.platform
+        return AuditEvent(
+            id=self.id,
+            time=self.time,
+            request_id=caller.request_id,
+            client_address=caller.client_address,
+            issuer=self.issuer.name,
+            subject=self.subject,
+            platform=platform.name if platform else None,
+            claims=self.claims,
+            requested=self.request.requested(),
+            subject_token_id=self.subject_token_id,
+            policy_set=self.policy_set,
+            observed=self.observed,
+            duration_ms=round(duration * 1000, 3),
+            **outcome,
+        )
+
+
 def begun(
     decision_id: str,
     request: ExchangeRequest,
@@ -20,63 +56,60 @@ def begun(
     issuer: Issuer,
     claims: Claims,
     now: float,
-) -> AuditEvent:
+) -> BegunRecord:
     """Record what is known once the token's signature holds."""
-    return AuditEvent(
+    return BegunRecord(
         id=decision_id,
         time=now,
-        type="token.refused",
-        outcome="refused",
-        request_id=request.caller.request_id,
-        client_address=request.caller.client_address,
-        issuer=issuer.name,
+        request=request,
+        issuer=issuer,
         subject=(text_of(claims.get("sub")) or "")[:MAX_SUB_LENGTH] or None,
-        platform=issuer.platform.name if issuer.platform else None,
         claims=audit.recorded_claims(claims, issuer, policies.named_claims[issuer.name]),
-        requested=request.requested(),
         subject_token_id=audit.subject_token_id(claims),
         policy_set=policies.policy_set.version,
     )
 
 
-def refused(event: AuditEvent, refusal: Refusal, duration: float) -> AuditEvent:
+def refused(record: BegunRecord, refusal: Refusal, duration: float) -> AuditEvent:
     """Complete the record of a token refused before the policies; `duration` in seconds."""
     outcome = "error" if isinstance(refusal, Unavailable) else "refused"
-    milliseconds = _milliseconds(duration)
-    return replace(event, outcome=outcome, reason=refusal.reason, duration_ms=milliseconds)
+    return record.ended(duration, type="token.refused", outcome=outcome, reason=refusal.reason)
 
 
 def observed(
-    event: AuditEvent, policies: IndexedPolicies, issuer: Issuer, claims: Claims
-) -> AuditEvent:
-    """Record the policies that would count too, were they not only observed (contract §4)."""
-    holding = policies.observed(issuer, claims, event.time)
-    return replace(event, observed=tuple(each.name for each in holding)) if holding else event
+    policies: IndexedPolicies, issuer: Issuer, claims: Claims, now: float
+) -> tuple[str, ...]:
+    """Name the policies that would count too, were they not only observed (contract §4)."""
+    return tuple(each.name for each in policies.observed(issuer, claims, now))
 
 
-def denied(event: AuditEvent, deny: Deny, duration: float) -> AuditEvent:
+def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
     """Complete the record of a refused decision, with the reason that the operator sees."""
-    milliseconds = _milliseconds(duration)
-    return replace(event, reason=deny.reason, policies=deny.policies, duration_ms=milliseconds)
+    return record.ended(
+        duration,
+        type="token.refused",
+        outcome="refused",
+        reason=deny.reason,
+        policies=deny.policies,
+    )
 
 
-def explained(event: AuditEvent, explanation: Explanation, duration: float) -> AuditEvent:
+def explained(record: BegunRecord, explanation: Explanation, duration: float) -> AuditEvent:
     """Complete the record of a decision that was only explained; nothing was granted."""
     decision = explanation.case.decision
-    return replace(
-        event,
+    return record.ended(
+        duration,
         type="token.explained",
         outcome="success",
         reason=decision.reason if isinstance(decision, Deny) else None,
         policies=decision.policies,
-        duration_ms=_milliseconds(duration),
     )
 
 
-def granted(event: AuditEvent, permit: Permit, token_id: str, duration: float) -> AuditEvent:
+def granted(record: BegunRecord, permit: Permit, token_id: str, duration: float) -> AuditEvent:
     """Complete the record of a permitted exchange; `duration` in seconds."""
-    return replace(
-        event,
+    return record.ended(
+        duration,
         type="token.exchanged",
         outcome="success",
         service_account=permit.service_account.client_id,
@@ -86,14 +119,11 @@ def granted(event: AuditEvent, permit: Permit, token_id: str, duration: float) -
         scopes=permit.scopes,
         ttl=permit.ttl,
         token_id=token_id,
-        duration_ms=_milliseconds(duration),
     )
 
 
-def spent(event: AuditEvent, duration: float) -> AuditEvent:
+def spent(record: BegunRecord, duration: float) -> AuditEvent:
     """Complete the record of a token that was used before."""
-    return replace(event, reason=Reason.TOKEN_ALREADY_USED, duration_ms=_milliseconds(duration))
-
-
-def _milliseconds(seconds: float) -> float:
-    return round(seconds * 1000, 3)
+    return record.ended(
+        duration, type="token.refused", outcome="refused", reason=Reason.TOKEN_ALREADY_USED
+    )

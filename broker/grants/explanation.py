@@ -29,9 +29,9 @@ class ExchangeExplanation:
     async def _explain(self, request: ExchangeRequest, epoch: int) -> dict[str, Any]:
         now = self.exchange.clock.now()
         policies = self.exchange.policies.current()
-        issuer, claims, event = await self.exchange.verified(request, policies, now, epoch)
+        issuer, claims, record = await self.exchange.verified(request, policies, now, epoch)
         explanation = explain(claims, issuer, request.wanted, policies, now)
         duration = max(self.exchange.clock.now() - now, 0.0)
-        explained = decision_record.explained(event, explanation, duration)
+        explained = decision_record.explained(record, explanation, duration)
         await commit(self.exchange.ledger, Entry(explained, epoch=epoch))
-        return {**for_caller(explanation).as_json(), "decision_id": event.id}
+        return {**for_caller(explanation).as_json(), "decision_id": record.id}

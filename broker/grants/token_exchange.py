@@ -6,11 +6,10 @@ nothing is spent before everything else holds, nothing is signed before the reco
 """
 
 import hashlib
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 from broker.core import access_token, refusal_text, subject_token
-from broker.core.audit import AuditEvent
 from broker.core.claims import SignedClaims, VerifiedClaims
 from broker.core.decision import IndexedPolicies, Permit, decide
 from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, SubjectTokenRefused
@@ -22,6 +21,7 @@ from broker.core.signing_keys import SigningKey
 from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN, TOKEN_TYPE_JWT
 from broker.grants import decision_record
 from broker.grants.current_state import by_current_state, commit
+from broker.grants.decision_record import BegunRecord
 from broker.grants.request import (
     Caller,
     ExchangeRequest,
@@ -89,26 +89,27 @@ class TokenExchange:
     async def _exchange(self, request: ExchangeRequest, epoch: int) -> IssuedToken:
         now = self.clock.now()
         policies = self.policies.current()
-        issuer, claims, event = await self.verified(request, policies, now, epoch)
-        permit = await self._decide(claims, issuer, request, policies, event, epoch)
+        issuer, claims, record = await self.verified(request, policies, now, epoch)
+        permit = await self._decide(claims, issuer, request, policies, record, epoch)
         signing_key = self.signing_keys.signing_key(permit.service.signing_alg, now)
         token_id = self.identifiers.new(now)
-        await self._commit(claims, issuer, permit, token_id, event, epoch)
+        await self._commit(claims, issuer, permit, token_id, record, epoch)
         return self._sign(claims, issuer, permit, token_id, signing_key, now)
 
     async def verified(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float, epoch: int
-    ) -> tuple[Issuer, VerifiedClaims, AuditEvent]:
+    ) -> tuple[Issuer, VerifiedClaims, BegunRecord]:
         """Take steps 1 to 5: whose token it is, what it says, and the record begun for it.
 
         Raises `Refusal`, with its `decision_id`, and `StateChanged`; nothing is spent.
         """
         issuer, signed_claims = await self._authenticate(request, policies, now)
-        event = decision_record.begun(
+        record = decision_record.begun(
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
-        claims = await self._verify(signed_claims, issuer, event, epoch)
-        return issuer, claims, decision_record.observed(event, policies, issuer, claims)
+        claims = await self._verify(signed_claims, issuer, record, epoch)
+        record.observed = decision_record.observed(policies, issuer, claims, now)
+        return issuer, claims, record
 
     async def _authenticate(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float
@@ -129,15 +130,15 @@ class TokenExchange:
             raise
 
     async def _verify(
-        self, signed: SignedClaims, issuer: Issuer, event: AuditEvent, epoch: int
+        self, signed: SignedClaims, issuer: Issuer, record: BegunRecord, epoch: int
     ) -> VerifiedClaims:
         """5 verify that the token counts now and here."""
         try:
-            return subject_token.verify(signed, issuer, event.time, self.leeway)
+            return subject_token.verify(signed, issuer, record.time, self.leeway)
         except SubjectTokenRefused as refusal:
-            refused = decision_record.refused(event, refusal, self._since(event))
+            refused = decision_record.refused(record, refusal, self._since(record))
             await commit(self.ledger, Entry(refused, epoch=epoch))
-            refusal.decision_id = event.id
+            refusal.decision_id = record.id
             raise
 
     async def _decide(
@@ -146,23 +147,23 @@ class TokenExchange:
         issuer: Issuer,
         request: ExchangeRequest,
         policies: IndexedPolicies,
-        event: AuditEvent,
+        record: BegunRecord,
         epoch: int,
     ) -> Permit:
         """6 decide by the policies."""
-        decision = decide(claims, issuer, request.wanted, policies, event.time)
+        decision = decide(claims, issuer, request.wanted, policies, record.time)
         if isinstance(decision, Permit):
             return decision
-        denied = decision_record.denied(event, decision, self._since(event))
+        denied = decision_record.denied(record, decision, self._since(record))
         await commit(self.ledger, Entry(denied, epoch=epoch))
-        explanation = explain(claims, issuer, request.wanted, policies, event.time)
+        explanation = explain(claims, issuer, request.wanted, policies, record.time)
         refusal = DecisionRefused(
             decision.public_reason,
             refusal_text.describe(decision, request.wanted, claims, issuer),
             service_accounts=decision.service_accounts,
             conditions=failing_conditions_for_caller(explanation),
         )
-        refusal.decision_id = event.id
+        refusal.decision_id = record.id
         raise refusal
 
     async def _commit(
@@ -171,24 +172,24 @@ class TokenExchange:
         issuer: Issuer,
         permit: Permit,
         token_id: str,
-        event: AuditEvent,
+        record: BegunRecord,
         epoch: int,
     ) -> None:
         """7 commit the one-time use and the record together, before a token exists."""
-        duration = self._since(event)
-        entry = Entry(decision_record.granted(event, permit, token_id, duration), epoch=epoch)
-        if issuer.replay is not Replay.REUSABLE:
+        duration = self._since(record)
+        event = decision_record.granted(record, permit, token_id, duration)
+        if issuer.replay is Replay.REUSABLE:
+            entry = Entry(event, epoch=epoch)
+        else:
             spend = _spend(claims, issuer, permit.service)
-            entry = replace(
-                entry, spend=spend, event_if_spent=decision_record.spent(event, duration)
-            )
+            entry = Entry(event, spend, lambda: decision_record.spent(record, duration), epoch)
         if isinstance(await commit(self.ledger, entry), AlreadySpent):
             refusal = SubjectTokenRefused(
                 Reason.TOKEN_ALREADY_USED,
                 f"this token was exchanged before; issuer '{issuer.name}' allows"
                 f" {issuer.replay.replace('_', ' ')}: fetch a new token for every exchange",
             )
-            refusal.decision_id = event.id
+            refusal.decision_id = record.id
             raise refusal
 
     def _sign(
@@ -217,8 +218,8 @@ class TokenExchange:
             token_id=token_id,
         )
 
-    def _since(self, event: AuditEvent) -> float:
-        return max(self.clock.now() - event.time, 0.0)
+    def _since(self, record: BegunRecord) -> float:
+        return max(self.clock.now() - record.time, 0.0)
 
 
 def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service) -> Spend:

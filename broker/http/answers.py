@@ -44,6 +44,10 @@ _ERROR_CODES: Final[Mapping[Reason, str]] = {
 }
 
 
+# Built once: `json.dumps` builds an encoder per call when it is given options.
+_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+
+
 class Answer:
     """A whole response, ready to be sent."""
 
@@ -145,7 +149,7 @@ def _status(refusal: Refusal) -> tuple[int, Headers]:
 
 
 def _encode(members: Mapping[str, Any]) -> bytes:
-    return json.dumps(members, separators=(",", ":"), ensure_ascii=True).encode()
+    return _json_text(members).encode()
 
 
 def _printable(description: str) -> str:

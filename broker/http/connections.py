@@ -40,6 +40,42 @@ class RequestRefusedUnread(Exception):
     """A request has more than it may have; the parser passes it on as an error of its own."""
 
 
+class _Joined:
+    """The transport as an answer sees it: its head leaves together with what follows it.
+
+    Each write is a call into the kernel that wakes the client, and the first would wake it for
+    nothing.
+    """
+
+    __slots__ = ("_head", "_transport")
+
+    def __init__(self, transport: asyncio.Transport) -> None:
+        self._transport = transport
+        self._head = b""
+
+    def write(self, data: bytes) -> None:
+        """Send the data, or hold it back if it is a final head (RFC 9110 §15)."""
+        if data.startswith(b"HTTP/1.1 ") and not data.startswith(b"HTTP/1.1 1"):
+            self._head += data
+        else:
+            head, self._head = self._head, b""
+            self._transport.write(head + data)
+
+    def flush(self) -> None:
+        """Send a head that nothing follows."""
+        if self._head:
+            self.write(b"")
+
+    def close(self) -> None:
+        """Send what is there, and end."""
+        self.flush()
+        self._transport.close()
+
+    def is_closing(self) -> bool:
+        """Tell whether nothing can be sent any more."""
+        return self._transport.is_closing()
+
+
 class BoundedConnection(HttpToolsProtocol):
     """A connection with a deadline for each thing that it waits for. Use `bounded_connections`."""
 
@@ -55,7 +91,10 @@ class BoundedConnection(HttpToolsProtocol):
         _loop: asyncio.AbstractEventLoop | None = None,
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
-        self._deadline: asyncio.TimerHandle | None = None
+        self._joined: _Joined
+        self._due = 0.0
+        self._alarm: asyncio.TimerHandle | None = None
+        self._rings_at = 0.0
         self._framing_bytes = 0
         self._in_head = True
         self._asked_before = False
@@ -64,6 +103,7 @@ class BoundedConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """Take a connection, at the cost of another one if there are too many."""
         super().connection_made(transport)
+        self._joined = _Joined(transport)
         if len(self.connections) > self.limits.connections:
             longest = next(iter(self.owing), None)
             if longest is None:
@@ -103,6 +143,8 @@ class BoundedConnection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """Begin to serve the request."""
         super().on_headers_complete()
+        # It is served from a later turn of the loop on: nothing was written yet.
+        self.cycle.transport = self._joined  # type: ignore[assignment]
         self._in_head = False
         self._asked_before = True
 
@@ -114,11 +156,13 @@ class BoundedConnection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         """Note that the client has sent what it owed."""
         super().on_message_complete()
+        self.scope["state"]["received"] = True
         self._framing_bytes = 0
         self._renew_deadline()
 
     def on_response_complete(self) -> None:
         """Wait for the next request, or serve it when it is there."""
+        self._joined.flush()
         super().on_response_complete()
         self._renew_deadline()
 
@@ -129,23 +173,39 @@ class BoundedConnection(HttpToolsProtocol):
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
         status = HTTPStatus(answer.status)
         status_line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-        self.transport.write(status_line + lines + b"\r\n" + answer.body)
-        self.transport.close()
+        self._joined.write(status_line + lines + b"\r\n" + answer.body)
+        self._joined.close()
 
     def _renew_deadline(self) -> None:
-        self._forget()
+        self.owing.pop(self, None)
         if not self._asked_before or self.cycle.response_complete or self.cycle.more_body:
             self.owing[self] = None
             seconds = self.limits.request_seconds
         else:
             seconds = self.limits.answer_seconds
-        self._deadline = self.loop.call_later(seconds, self._end)
+        self._due = self.loop.time() + seconds
+        # A deadline that moved on needs no new alarm: the old one looks again.
+        if self._alarm is None or self._rings_at > self._due:
+            self._set_alarm()
+
+    def _set_alarm(self) -> None:
+        if self._alarm is not None:
+            self._alarm.cancel()
+        self._rings_at = self._due
+        self._alarm = self.loop.call_at(self._due, self._ring)
+
+    def _ring(self) -> None:
+        self._alarm = None
+        if self.loop.time() >= self._due:
+            self._end()
+        else:
+            self._set_alarm()
 
     def _forget(self) -> None:
         self.owing.pop(self, None)
-        if self._deadline is not None:
-            self._deadline.cancel()
-            self._deadline = None
+        if self._alarm is not None:
+            self._alarm.cancel()
+            self._alarm = None
 
     def _end(self) -> None:
         """End at once: closing politely would wait for a client that does not take its answer."""

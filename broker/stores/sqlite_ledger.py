@@ -1,29 +1,44 @@
-"""One transaction that appends a batch to the ledger: spends and chained events together."""
+"""One transaction that appends a batch to the ledger: spends and chained events together.
 
-from collections.abc import Sequence
+The interpreter is handed over at every step of SQLite's, and while requests are served each time
+costs more than the step. So a batch takes few steps: many rows go into one statement.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import apsw
 
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, stored_members
 from broker.ports import Entry, Spend
 from broker.stores.sqlite_file import APPLICATION_ID, transaction
-from broker.stores.sqlite_state import read_epoch
 
-# Each append prunes more expired spends than it can add new ones, so that they do not pile up.
+# Expired spends are looked for once in so many events, and more are removed than can have come.
+_PRUNED_EVERY: Final = 64
 _PRUNED_BESIDES: Final = 16
 
-_HEAD: Final = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
-_SPEND: Final = """
-INSERT INTO spends (key, expires_at) VALUES (?1, ?2)
-ON CONFLICT (key) DO UPDATE SET expires_at = excluded.expires_at WHERE spends.expires_at < ?3
+_HEAD: Final = """
+SELECT state.epoch, state.forgotten_until, events.seq, events.hash
+FROM state LEFT JOIN (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1) AS events
 """
 _PRUNE: Final = """
 DELETE FROM spends WHERE key IN
     (SELECT key FROM spends WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
+RETURNING expires_at
 """
-_APPEND: Final = "INSERT INTO events (seq, body, claims, hash) VALUES (?, ?, ?, ?)"
+_FORGET: Final = "UPDATE state SET forgotten_until = max(forgotten_until, ?)"
+# A statement for each of these numbers of rows, largest first: what is prepared stays prepared.
+_CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
+
+
+def _by_rows(statement: str, row: str) -> dict[int, str]:
+    return {rows: statement.format(", ".join([row] * rows)) for rows in _CHUNKS}
+
+
+_SPENT: Final = _by_rows("SELECT key, expires_at FROM spends WHERE key IN ({})", "?")
+_SPEND: Final = _by_rows("INSERT OR REPLACE INTO spends (key, expires_at) VALUES {}", "(?, ?)")
+_APPEND: Final = _by_rows("INSERT INTO events (seq, body, claims, hash) VALUES {}", "(?, ?, ?, ?)")
 # A token's id and that of its event are drawn at one instant and begin with the same milliseconds,
 # so that the index on the events' ids finds the token as well.
 _ISSUED: Final = """
@@ -34,13 +49,16 @@ _INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
 _EVENTS: Final = "SELECT body, claims, hash FROM events"
 
 
+T = TypeVar("T")
+
+
 @dataclass(frozen=True, slots=True)
 class PendingEntry:
     """An entry that waits for its batch, its event already written out as JSON."""
 
     event: SerializedEvent
     spend: Spend | None
-    event_if_spent: AuditEvent
+    event_if_spent: Callable[[], AuditEvent]
     epoch: int | None
 
     @classmethod
@@ -49,7 +67,7 @@ class PendingEntry:
         if entry.spend is not None and entry.event_if_spent is None:
             raise ValueError("an entry with a spend needs an event_if_spent")
         event = SerializedEvent.of(entry.event)
-        return cls(event, entry.spend, entry.event_if_spent or entry.event, entry.epoch)
+        return cls(event, entry.spend, entry.event_if_spent or (lambda: entry.event), entry.epoch)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,21 +87,37 @@ def append(
     All else is durable when this returns; nothing is written when it raises `apsw.Error`.
     """
     with transaction(connection):
-        connection.execute(_PRUNE, (now, 2 * len(pending) + _PRUNED_BESIDES))
-        sequence, prev = connection.execute(_HEAD).fetchone() or (0, GENESIS)
-        epoch = read_epoch(connection)
+        head = connection.execute(_HEAD).fetchone()
+        # Without its row, nothing could tell the processes of a change.
+        if head is None:
+            raise apsw.CorruptError("the state has no epoch")
+        epoch, forgotten_until = head[:2]
+        first, prev = head[2] or 0, head[3] or GENESIS
+        sequence = first
         appended: list[Appended | None] = []
+        fresh: list[Spend] = []
+        spent = _spent(connection, [each.spend for each in pending if each.spend], now)
         for entry in pending:
-            if entry.epoch not in (None, epoch):
+            if entry.epoch is not None and entry.epoch != epoch:
                 appended.append(None)
                 continue
-            already_spent = entry.spend is not None and not _spend(connection, entry.spend, now)
-            # The event of a refusal is written out only here: hardly any entry needs it.
-            event = SerializedEvent.of(entry.event_if_spent) if already_spent else entry.event
+            event, spend, already_spent = entry.event, entry.spend, False
+            if spend is not None:
+                # Of what has been forgotten nobody knows: the clock was ahead, and is back now.
+                already_spent = spend.key in spent or spend.expires_at <= forgotten_until
+                if already_spent:
+                    # Written out only here: hardly any entry needs it.
+                    event = SerializedEvent.of(entry.event_if_spent())
+                else:
+                    spent.add(spend.key)
+                    fresh.append(spend)
             chained = event.at(sequence + 1, prev)
             appended.append(Appended(chained, already_spent))
             sequence, prev = chained.sequence, chained.hash
-        connection.executemany(_APPEND, [_row(each.event) for each in appended if each])
+        _insert_spends(connection, fresh)
+        _insert_events(connection, [each.event for each in appended if each is not None])
+        if sequence // _PRUNED_EVERY != first // _PRUNED_EVERY:
+            _prune(connection, now, 2 * max(_PRUNED_EVERY, len(pending)) + _PRUNED_BESIDES)
     return appended
 
 
@@ -114,11 +148,47 @@ def token_was_issued(connection: apsw.Connection, token_id: str) -> bool:
     return connection.execute(_ISSUED, bindings).fetchone() is not None
 
 
-def _spend(connection: apsw.Connection, spend: Spend, now: float) -> bool:
-    """Spend a key; tell whether it was free."""
-    connection.execute(_SPEND, (spend.key, spend.expires_at, now))
-    return connection.changes() == 1
+def _spent(connection: apsw.Connection, spends: Sequence[Spend], now: float) -> set[bytes]:
+    """Tell which of these keys were spent before.
+
+    A spend counts for as long as it has not expired, and against its own token for ever: the clock
+    may have been set since the token was judged.
+    """
+    spent: set[bytes] = set()
+    for chunk in _chunks(spends):
+        ends = {spend.key: min(now, spend.expires_at) for spend in chunk}
+        rows = connection.execute(_SPENT[len(chunk)], [spend.key for spend in chunk])
+        spent.update(key for key, expires_at in rows if expires_at >= ends[key])
+    return spent
 
 
-def _row(event: ChainedEvent) -> tuple[int, str, str, str]:
-    return event.sequence, event.covered, event.event.claims, event.hash
+def _prune(connection: apsw.Connection, now: float, limit: int) -> None:
+    """Forget spends that have expired, and remember up to when."""
+    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (now, limit))]
+    if ends:
+        connection.execute(_FORGET, (max(ends),))
+
+
+def _insert_spends(connection: apsw.Connection, spends: Sequence[Spend]) -> None:
+    for chunk in _chunks(spends):
+        bindings = [value for spend in chunk for value in (spend.key, spend.expires_at)]
+        connection.execute(_SPEND[len(chunk)], bindings)
+
+
+def _insert_events(connection: apsw.Connection, events: Sequence[ChainedEvent]) -> None:
+    for chunk in _chunks(events):
+        bindings = [
+            value
+            for event in chunk
+            for value in (event.sequence, event.covered, event.event.claims, event.hash)
+        ]
+        connection.execute(_APPEND[len(chunk)], bindings)
+
+
+def _chunks(rows: Sequence[T]) -> Iterator[Sequence[T]]:
+    """Divide rows into as few parts as there are statements for."""
+    begin = 0
+    for size in _CHUNKS:
+        while len(rows) - begin >= size:
+            yield rows[begin : begin + size]
+            begin += size

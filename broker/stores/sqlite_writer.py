@@ -4,8 +4,9 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Final, TypeVar
@@ -23,6 +24,16 @@ logger = logging.getLogger(__name__)
 
 MAX_BATCH: Final = 512
 MAX_QUEUE: Final = 4096
+
+_UNWRITABLE: Final = "the store cannot be written"
+
+MAX_GATHERED: Final = 64
+"""So many are written at once even while every turn of the event loop brings more."""
+
+QUIET_TURNS: Final = 4
+"""So many turns of the event loop have to bring nothing: in one, those who were just answered sign;
+in the next, their clients' new requests are read; then these are served. An idle turn takes a few
+microseconds."""
 
 Result = TypeVar("Result")
 
@@ -43,6 +54,7 @@ class _Stop:
     pass
 
 
+_Item = _Append | _Job | _Stop
 _Outcome = tuple[asyncio.Future[Any], Any]
 
 
@@ -67,9 +79,15 @@ class SqliteWriter:
         self._clock = clock
         self._on_committed = on_committed
         self._loop = asyncio.get_running_loop()
-        self._queue: SimpleQueue[_Append | _Job | _Stop] = SimpleQueue()
+        self._queue: SimpleQueue[list[_Item]] = SimpleQueue()
+        # Of the event loop alone: what waits, and whether the thread has a batch now.
+        self._waiting: list[_Item] = []
+        self._gathering = False
+        self._writing = False
         self._closing = False
         self._stopped = False
+        # Of the thread alone.
+        self._damaged = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -89,79 +107,126 @@ class SqliteWriter:
         """Write what waits, close the connection and end the thread."""
         if not self._closing:
             self._closing = True
-            self._queue.put(_Stop())
+            while self._waiting:
+                self._hand_over()
+            self._queue.put([_Stop()])
         await asyncio.to_thread(self._thread.join)
 
     def _put(self, item: _Append | _Job) -> None:
         if self._closing or self._stopped:
             raise _unavailable("the store is closed")
-        if self._queue.qsize() >= MAX_QUEUE:
+        if len(self._waiting) >= MAX_QUEUE:
             raise _unavailable("too many requests wait for the store")
-        self._queue.put(item)
+        self._waiting.append(item)
+        if not self._writing and not self._gathering:
+            self._gather()
+
+    def _gather(self, gathered: int = 0, quiet: int = 0) -> None:
+        """Hand over what waits, once some turns of the event loop have brought nothing more.
+
+        A transaction and its sync cost far more than an entry in it, so requests that are served in
+        the same turns go together. No clock is waited for.
+        """
+        waiting = len(self._waiting)
+        quiet = 0 if waiting > gathered else quiet + 1
+        self._gathering = 0 < waiting < MAX_GATHERED and quiet < QUIET_TURNS
+        if self._gathering:
+            self._loop.call_soon(self._gather, waiting, quiet)
+        elif waiting:
+            self._hand_over()
+
+    def _hand_over(self) -> None:
+        self._writing = True
+        self._queue.put(self._waiting[:MAX_BATCH])
+        del self._waiting[:MAX_BATCH]
         if self._stopped:
-            # The thread may have ended after the check above and no longer look at its queue.
+            # The thread may have ended just before and no longer look at its queue.
             self._refuse_waiting()
 
-    # Everything below runs in the thread, `_resolve` excepted.
+    def _written(self, outcomes: list[_Outcome]) -> None:
+        """Answer those who waited for a batch, and begin with the next one."""
+        self._writing = False
+        _resolve(outcomes)
+        if self._waiting and not self._gathering:
+            self._gather()
+
+    def _refuse_waiting(self) -> None:
+        """Refuse all that has not come to a writer that has ended."""
+        items, self._waiting = self._waiting, []
+        with contextlib.suppress(Empty):
+            while True:
+                items += self._queue.get_nowait()
+        _resolve(_refused(items, "the store is closed"))
+
+    # Everything below runs in the thread.
 
     def _run(self) -> None:
+        batch: list[_Item] = []
         try:
-            while self._write(self._take()):
-                pass
+            while not any(isinstance(item, _Stop) for item in batch):
+                batch = self._queue.get()
+                self._write(batch)
         finally:
             self._stopped = True
-            self._refuse_waiting()
+            # What was not foreseen may have come before the batch was answered.
+            self._answer(_refused(batch, "the store is closed"))
+            self._call_loop(self._refuse_waiting)
             self._connection.close()
 
-    def _take(self) -> list[_Append | _Job | _Stop]:
-        """Wait for something to do and take all that has come by then."""
-        first = self._queue.get()
-        others = min(self._queue.qsize(), MAX_BATCH - 1)
-        return [first, *(self._queue.get() for _ in range(others))]
-
-    def _write(self, batch: list[_Append | _Job | _Stop]) -> bool:
-        """Write a batch; tell whether to go on."""
+    def _write(self, batch: list[_Item]) -> None:
         appends = [item for item in batch if isinstance(item, _Append)]
-        if appends:
-            self._append_all(appends)
+        outcomes, written = self._append_all(appends) if appends else ([], [])
         for item in batch:
             if isinstance(item, _Job):
-                self._run_job(item)
-        return not any(isinstance(item, _Stop) for item in batch)
+                outcomes.append((item.future, self._run_job(item)))
+        self._answer(outcomes)
+        self._report(written)
 
-    def _append_all(self, appends: list[_Append]) -> None:
+    def _append_all(self, appends: list[_Append]) -> tuple[list[_Outcome], list[Appended]]:
+        """Write all or nothing; tell what became of each, and which events are durable now."""
         pending = [item.pending for item in appends]
         try:
-            require_same_file(self._path, self._file)
-            written = sqlite_ledger.append(self._connection, pending, self._clock.now())
+            self._require_sound()
+            appended = sqlite_ledger.append(self._connection, pending, self._clock.now())
         except apsw.ConstraintError as error:
             if len(appends) == 1:
-                self._refuse([appends[0].future], error)
-                return
+                self._note(error)
+                return _refused(appends, _UNWRITABLE), []
             # One entry breaks a rule of the schema; the others have no part in it.
-            for item in appends:
-                self._append_all([item])
+            each = [self._append_all([item]) for item in appends]
+            return list(chain(*(one[0] for one in each))), list(chain(*(one[1] for one in each)))
         except apsw.Error as error:
-            self._refuse([item.future for item in appends], error)
-        else:
-            futures = [item.future for item in appends]
-            self._answer(list(zip(futures, map(_receipt, written), strict=True)))
-            self._report(written)
+            self._note(error)
+            return _refused(appends, _UNWRITABLE), []
+        outcomes = [
+            (item.future, _receipt(one)) for item, one in zip(appends, appended, strict=True)
+        ]
+        return outcomes, [one for one in appended if one is not None]
 
-    def _run_job(self, job: _Job) -> None:
+    def _run_job(self, job: _Job) -> Any:  # noqa: ANN401 - whatever the job gives
         try:
-            require_same_file(self._path, self._file)
-            result = job.run(self._connection)
+            self._require_sound()
+            return job.run(self._connection)
         except apsw.Error as error:
-            self._refuse([job.future], error)
-        else:
-            self._answer([(job.future, result)])
+            self._note(error)
+            return _unavailable(_UNWRITABLE)
 
-    def _report(self, written: list[Appended | None]) -> None:
+    def _require_sound(self) -> None:
+        """Raise `apsw.Error` when the file is another one, or known to be damaged."""
+        require_same_file(self._path, self._file)
+        if self._damaged:
+            raise apsw.CorruptError("the store was found damaged: restore a backup")
+
+    def _note(self, error: apsw.Error) -> None:
+        logger.error("the store cannot be written: %s: %s", type(error).__name__, error)
+        # What is damaged in one place is not written in any other: it could only get worse.
+        self._damaged = self._damaged or isinstance(error, apsw.CorruptError | apsw.NotADBError)
+
+    def _report(self, written: list[Appended]) -> None:
         """Tell the outside, which may be slow or broken, after those who wait were answered."""
         if self._on_committed is None:
             return
-        for appended in filter(None, written):
+        for appended in written:
             try:
                 self._on_committed(appended.event)
             except (OSError, ValueError):
@@ -170,24 +235,13 @@ class SqliteWriter:
                     "event %d is stored, but was not passed on", appended.event.sequence
                 )
 
-    def _refuse(self, futures: list[asyncio.Future[Any]], error: apsw.Error) -> None:
-        logger.error("the store cannot be written: %s: %s", type(error).__name__, error)
-        self._answer([(future, _unavailable("the store cannot be written")) for future in futures])
-
-    def _refuse_waiting(self) -> None:
-        """Refuse all that is still in the queue of a writer that has ended."""
-        futures: list[asyncio.Future[Any]] = []
-        with contextlib.suppress(Empty):
-            while True:
-                item = self._queue.get_nowait()
-                if not isinstance(item, _Stop):
-                    futures.append(item.future)
-        self._answer([(future, _unavailable("the store is closed")) for future in futures])
-
     def _answer(self, outcomes: list[_Outcome]) -> None:
         """Answer a whole batch with one wake-up of the event loop."""
+        self._call_loop(self._written, outcomes)
+
+    def _call_loop(self, callback: Callable[..., None], *arguments: object) -> None:
         with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-            self._loop.call_soon_threadsafe(_resolve, outcomes)
+            self._loop.call_soon_threadsafe(callback, *arguments)
 
 
 def _resolve(outcomes: list[_Outcome]) -> None:
@@ -206,6 +260,11 @@ def _receipt(appended: Appended | None) -> Receipt:
     if appended.already_spent:
         return AlreadySpent(appended.event.sequence)
     return Committed(appended.event.sequence)
+
+
+def _refused(items: Sequence[_Item], description: str) -> list[_Outcome]:
+    futures = [item.future for item in items if not isinstance(item, _Stop)]
+    return [(future, _unavailable(description)) for future in futures]
 
 
 def _unavailable(description: str) -> Unavailable:

@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, chain, chain_hash
+from broker.core.audit import (
+    GENESIS,
+    AuditEvent,
+    ChainedEvent,
+    RecordedClaims,
+    SerializedEvent,
+    chain,
+    chain_hash,
+)
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),
@@ -73,6 +81,43 @@ def test_the_hash_can_be_computed_anew_from_a_line(claims: dict[str, Any] | None
     chained = chain(an_event(claims=claims, changes=claims), 7, "a" * 64)
 
     assert chained.hash == chain_hash(json.loads(chained.line()))
+
+
+TEXTS = st.none() | st.text(max_size=20)
+
+
+@given(
+    texts=st.fixed_dictionaries(
+        dict.fromkeys(
+            ["reason", "request_id", "issuer", "subject", "sub", "audience", "token_id", "target"],
+            TEXTS,
+        )
+    ),
+    names=st.lists(st.text(max_size=9), max_size=3).map(tuple),
+    ttl=st.none() | st.integers(),
+    duration=st.none() | st.floats(allow_nan=False, allow_infinity=False),
+    requested=st.none() | st.dictionaries(st.text(max_size=8), JSON_VALUES, max_size=4),
+)
+def test_both_ways_to_write_an_event_give_one_text(
+    texts: dict[str, Any],
+    names: tuple[str, ...],
+    ttl: int | None,
+    duration: float | None,
+    requested: dict[str, Any] | None,
+) -> None:
+    event = an_event(
+        **texts, policies=names, scopes=names, ttl=ttl, duration_ms=duration, requested=requested
+    )
+
+    assert SerializedEvent.of(event) == SerializedEvent.of_members(event.members())
+
+
+def test_recorded_claims_are_written_as_they_are() -> None:
+    text = '{"ref":"refs/heads/main","repository":"acme/web"}'
+    recorded = an_event(claims=RecordedClaims(text))
+
+    assert len(recorded.claims or ()) == 2
+    assert SerializedEvent.of(recorded) == SerializedEvent.of(an_event())
 
 
 def test_the_hash_does_not_depend_on_the_order_of_the_members() -> None:

@@ -31,7 +31,7 @@ class InMemoryLedger:
             return Stale()
         if entry.spend is not None and entry.spend.key in self.spends:
             assert entry.event_if_spent is not None
-            self.events.append(entry.event_if_spent)
+            self.events.append(entry.event_if_spent())
             return AlreadySpent(len(self.events))
         if entry.spend is not None:
             self.spends[entry.spend.key] = entry.spend.expires_at

@@ -1,10 +1,23 @@
 """How the record of an exchange ends."""
 
-from broker.core.audit import AuditEvent
+from broker.core.audit import RecordedClaims
+from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
 from broker.grants import decision_record
+from broker.grants.decision_record import BegunRecord
+from broker.grants.request import Caller, ExchangeRequest
+from tests.core.builders import an_issuer
 
-BEGUN = AuditEvent(id="d-1", time=1_795_300_000, type="token.refused", outcome="refused")
+BEGUN = BegunRecord(
+    id="d-1",
+    time=1_795_300_000,
+    request=ExchangeRequest("a.b.c", DecisionRequest(), Caller("request-1")),
+    issuer=an_issuer("github"),
+    subject=None,
+    claims=RecordedClaims("{}"),
+    subject_token_id=None,
+    policy_set="0" * 64,
+)
 
 
 def test_a_refusal_ends_it_with_its_reason_and_milliseconds() -> None:

@@ -1,12 +1,15 @@
 """The parameters of a request: each once, in the body alone, of clean text."""
 
 import json
+from urllib.parse import parse_qsl
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from broker.core.errors import Reason, RequestRefused
 from broker.grants.request import Parameters
-from broker.http.parameters import MAX_PARAMETERS, read_parameters
+from broker.http.parameters import MAX_PARAMETERS, _form_pair, read_parameters
 from tests.http.asgi import FORM, a_scope, receiving
 
 JSON = (b"content-type", b"application/json")
@@ -42,6 +45,23 @@ async def test_a_form_that_could_be_read_in_two_ways_is_refused(body: bytes) -> 
         await from_form(body)
 
     assert caught.value.reason is Reason.MALFORMED_REQUEST
+
+
+@given(st.text("ab=&+%0289cCfF", max_size=30))
+def test_a_form_is_read_as_the_standard_library_does(form: str) -> None:
+    def read() -> list[tuple[str, str]] | str:
+        try:
+            return [_form_pair(field) for field in form.split("&") if field]
+        except UnicodeError:
+            return "refused"
+
+    try:
+        expected: list[tuple[str, str]] | str = parse_qsl(
+            form, keep_blank_values=True, errors="strict"
+        )
+    except UnicodeError:
+        expected = "refused"
+    assert read() == expected
 
 
 async def test_targets_may_be_repeated() -> None:

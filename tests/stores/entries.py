@@ -50,7 +50,7 @@ def a_spend(name: str, *, expires_at: float = NOW + 300, **members: Any) -> Entr
     key = hashlib.sha256(name.encode()).digest()
     event = an_event(**members)
     refusal = AuditEvent(event.id, NOW, "token.refused", "refused", reason="token_already_used")
-    return Entry(event, Spend(key, int(expires_at)), refusal)
+    return Entry(event, Spend(key, int(expires_at)), lambda: refusal)
 
 
 def a_key_row(algorithm: str = "RS256", generation: int = 1, **members: Any) -> SigningKeyRow:
