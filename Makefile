@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What is checked: those of these folders that exist.
-CODE := $(wildcard broker tests examples bench)
+CODE := $(wildcard broker tests examples bench chaos)
 
 export PYTHON ?= python3
 
@@ -50,8 +50,13 @@ cover: dev ## Coverage of everything, line by line, in build/coverage
 	@$(BIN)/coverage html --quiet --directory build/coverage
 
 .PHONY: bench
-bench: dev ## Measurements: CPU per exchange beside a bare POST and the cryptography alone
+bench: dev ## Measurements: CPU per exchange beside a bare POST; policies in great number
 	@$(BIN)/python -m bench.bench_exchange
+	@$(BIN)/python -m bench.bench_policies
+
+.PHONY: chaos
+chaos: dev ## Faults under load for CHAOS_SECONDS: nothing lost, nothing spent twice
+	@$(BIN)/python -m chaos.run
 
 .PHONY: bench-peers
 bench-peers: dev ## The same beside oidc-provider and Authlib

@@ -37,11 +37,20 @@ def pin(pid: int, core: int) -> None:
 
 
 def measure(
-    pid: int, port: int, bodies: Sequence[bytes], path: str, connections: int = 16
+    pid: int,
+    port: int,
+    bodies: Sequence[bytes],
+    connections: int = 16,
+    *,
+    path: str = "/oauth/token",
+    rate: float | None = None,
 ) -> Measured:
-    """Post the bodies, each once, and read the server's CPU time before and after."""
+    """Post the bodies, each once, and read the server's CPU time before and after.
+
+    With a rate, so many are due per second, and a latency counts from when the request was due.
+    """
     before, started = cpu_seconds(pid), time.perf_counter()
-    latencies, refused = asyncio.run(_post_all(port, path, bodies, connections))
+    latencies, refused = asyncio.run(_post_all(port, path, bodies, connections, rate))
     wall = time.perf_counter() - started
     return Measured(len(bodies), cpu_seconds(pid) - before, wall, latencies, refused)
 
@@ -51,6 +60,12 @@ def cpu_seconds(pid: int) -> float:
     # The scheduler counts in nanoseconds, /proc/PID/stat only in hundredths of a second.
     threads = [thread for each in tree(pid) for thread in Path(f"/proc/{each}/task").iterdir()]
     return sum(int((each / "schedstat").read_text().split()[0]) for each in threads) / 1e9
+
+
+def cpu_seconds_with_ended(pid: int) -> float:
+    """Give the time of a process and its children that have ended, to a hundredth second."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def resident_megabytes(pid: int) -> float:
@@ -70,17 +85,22 @@ def tree(pid: int) -> list[int]:
 
 
 async def _post_all(
-    port: int, path: str, bodies: Sequence[bytes], connections: int
+    port: int, path: str, bodies: Sequence[bytes], connections: int, rate: float | None
 ) -> tuple[list[float], int]:
-    waiting = iter(bodies)
+    waiting = iter(enumerate(bodies))
+    began = time.perf_counter()
     latencies: list[float] = []
     refused = 0
 
     async def connection() -> None:
         nonlocal refused
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for body in waiting:
+        for number, body in waiting:
             started = time.perf_counter()
+            if rate is not None:
+                due = began + number / rate
+                await asyncio.sleep(due - started)
+                started = due
             writer.write(_head(path, body) + body)
             status = await reader.readline()
             length, closing = 0, False

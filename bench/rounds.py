@@ -39,7 +39,7 @@ def take_turns(rows: Sequence[Row], beside: Callable[[], None] = lambda: None) -
         pin(row.server.pid, 1)
     for number in range(ROUNDS + 1):
         for row in rows:
-            result = measure(row.server.pid, row.server.port, row.bodies(), row.path)
+            result = measure(row.server.pid, row.server.port, row.bodies(), path=row.path)
             if result.refused:
                 sys.exit(f"{row.name}: {result.refused} of {result.requests} were refused")
             if number:  # the first round warms up

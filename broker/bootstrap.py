@@ -1,25 +1,21 @@
-"""Settings in, a running broker out: the only file that knows every class."""
+"""Settings in, a running broker out: the only file that knows every class but the server's."""
 
 import asyncio
 import contextlib
-import logging
-import math
-import os
-import signal
-import socket
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import AsyncExitStack, ExitStack, asynccontextmanager, contextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
 from random import SystemRandom
+from typing import Final
 
-import uvicorn
-import uvloop
 from starlette.types import ASGIApp
 
-from broker import logs
+from broker.audit.head_key import open_head_key
+from broker.audit.heads import AuditHeads
+from broker.audit.retention import Retention
 from broker.core.errors import ConfigurationError, Problem
+from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
@@ -28,34 +24,38 @@ from broker.grants.token_exchange import TokenExchange
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
 from broker.http.app import Endpoints, build_app
-from broker.http.connections import ConnectionLimits, bounded_connections
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Clock
-from broker.reload.collector import set_aside, setting_aside
-from broker.reload.hang_up import HangUp
+from broker.ports import Clock, Identifiers
+from broker.reload.collector import setting_aside
+from broker.reload.following import Following
 from broker.reload.held import HeldPolicies
 from broker.reload.kept_sets import KeptSets
-from broker.reload.policy_reload import PolicyReload
+from broker.reload.leading import Leading, LinkedFollowers
+from broker.reload.policy_reload import PolicyReload, keep_to_oneself
 from broker.reload.reading import PolicyReader, Reading, Refused
 from broker.reload.seal import KEY_PURPOSE, Seal
 from broker.reload.sources import DeploymentParameters
 from broker.reload.swap import PolicySwap
 from broker.reload.watch import SETTLE, PolicyWatch
 from broker.settings import Settings
-from broker.settings import load as load_settings
+from broker.shared_output import OutputLock
+from broker.signing.key_upkeep import KeyUpkeep
 from broker.signing.keyring import Keyring
-from broker.signing.master_key import MasterKey, load_master_key
+from broker.signing.master_key import MasterKey
+from broker.signing.sealed_rows import SealedBox
+from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock, UuidV7Identifiers
-
-logger = logging.getLogger(__name__)
+from broker.workers.link import Link
+from broker.workers.words import LEADER
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +69,34 @@ class Broker:
     store: SqliteStore
     issuer_keys: HttpIssuerKeys
     counted_refusals: CountedRefusals
+    audit_heads: AuditHeads
+
+
+@dataclass(frozen=True, slots=True)
+class Worker:
+    """The part of a process in its broker; one that is alone has all of it."""
+
+    link: Link | None = None
+    """The line to the other processes; None when there are none."""
+
+    broker_starts: bool = True
+    """Whether the whole broker starts with it, and not this worker alone."""
+
+    event_lock: OutputLock | None = None
+    """What the processes exclude one another with when they print their events."""
+
+    @property
+    def has_duties(self) -> bool:
+        """Whether it does what one process does for all: it reads the policy files."""
+        return self.link is None or self.link.number == LEADER
+
+    @property
+    def reads_first(self) -> bool:
+        """Whether it puts the first policies in force; the others follow the store."""
+        return self.has_duties and self.broker_starts
+
+
+_ALONE: Final = Worker()
 
 
 @asynccontextmanager
@@ -79,34 +107,41 @@ async def running(
     dev_issuers: Mapping[str, str] | None = None,
     settle: float = SETTLE,
     owns_process: bool = False,
+    worker: Worker = _ALONE,
 ) -> AsyncIterator[Broker]:
     """Run a broker until the block ends, without listening anywhere.
 
     `dev_issuers` are the dev platform's URLs by name; with them policies/dev/ is loaded too.
     Changed policy files are read after `settle` seconds without a change. A broker that owns its
-    process takes care of Python's garbage collector. Raises `ConfigurationError` with every problem
-    when it cannot start.
+    process takes care of Python's garbage collector. Of several processes each runs the `worker`
+    that it is. Raises `ConfigurationError` with every problem when it cannot start.
     """
     clock = clock or SystemClock()
     identifiers = UuidV7Identifiers()
+    taking_in = setting_aside if owns_process else contextlib.nullcontext
     async with AsyncExitStack() as stack:
         reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
         stack.push_async_callback(reader.close)
-        reading = await reader.read(at_start=True)
-        _refuse_first_start(settings, reading)
-        sink = stack.enter_context(EventLines(_stdout())) if settings.audit.stdout else None
+        reading = await _first_reading(settings, reader) if worker.reads_first else None
+        sink = stack.enter_context(_event_lines(settings, worker))
         store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
         stack.push_async_callback(store.close)
-        master_key = await _load_master_key(settings, store)
-        keyring = await Keyring.open(store, master_key, settings.signing.algorithms, clock)
+        master_key = await load_store_key(settings, store, may_create=settings.loopback)
+        keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
+        await upkeep.keep_up()
         issuer_keys = HttpIssuerKeys(
             clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
         )
         stack.push_async_callback(issuer_keys.close)
         policies = HeldPolicies()
         kept = KeptSets(store, Seal(master_key.derive(KEY_PURPOSE)), reader, clock)
+        followers = LinkedFollowers(worker.link) if worker.link and worker.has_duties else None
         swap = PolicySwap(
-            policies, kept, store, lambda new: issuer_keys.retain(new.policy_set.issuers.values())
+            policies,
+            kept,
+            store,
+            lambda new: issuer_keys.retain(new.policy_set.issuers.values()),
+            followers,
         )
         reload = PolicyReload(
             reader=reader,
@@ -115,11 +150,21 @@ async def running(
             ledger=store,
             clock=clock,
             identifiers=identifiers,
-            taking_in=setting_aside if owns_process else contextlib.nullcontext,
+            taking_in=taking_in,
+            fault_changed=followers.fault_changed if followers else keep_to_oneself,
         )
         stack.push_async_callback(reload.close)
-        await reload.start(reading)
-        state = await HeldState.open(store, [swap.follow, keyring.reload])
+        state = HeldState(store, [swap.follow, keyring.reload])
+        reloading: PolicyReload | Following = reload
+        if worker.link is not None:
+            if worker.has_duties:
+                Leading(worker.link, reload)
+            else:
+                reloading = Following(worker.link, swap, state.refresh, taking_in)
+            stack.push_async_callback(_cancel, asyncio.create_task(worker.link.run()))
+        if reading is not None:
+            await reload.start(reading)
+        await state.read()
         counts = RefusalCounts(identifiers.new)
         exchange = TokenExchange(
             state=state,
@@ -133,139 +178,74 @@ async def running(
             issuer=settings.issuer,
             leeway=settings.leeway,
         )
-        proxies = settings.trusted_proxies
-        tokens = TokenEndpoint(exchange)
-        explanations = ExplainEndpoint(ExchangeExplanation(exchange))
-        bearer = Bearer(settings.issuer, keyring, policies, store, clock)
-        policies_api = PoliciesApi(policies, kept, reload)
-        endpoints = Endpoints(
-            oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
-            api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
-            oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
-            policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
-            policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
-            discovery=Discovery(settings.issuer, policies, keyring, clock),
-            health=Health(store, keyring, reload, clock),
-        )
+        endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
         counted = CountedRefusals(counts, store, clock)
+        head_key = await open_head_key(store, SealedBox(master_key))
+        retention = Retention(store, head_key, clock, settings.audit.retention)
+        heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+        if worker.has_duties:
+            # After the last events are written, which is done first.
+            stack.push_async_callback(heads.at_stop)
         stack.push_async_callback(counted.write_all)
-        watch = PolicyWatch(reader, reload, settle=settle)
-        for loop in (issuer_keys.run(), counted.run(), watch.run(), state.run()):
+        loops = [issuer_keys.run(), counted.run(), state.run()]
+        if worker.has_duties:
+            watch = PolicyWatch(reader, reload, settle=settle)
+            loops += [watch.run(), upkeep.run(), heads.run()]
+        for loop in loops:
             stack.push_async_callback(_cancel, asyncio.create_task(loop))
         app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-        yield Broker(app, policies, reload, kept, store, issuer_keys, counted)
+        yield Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
-def serve(
-    *, config: Path | None, listen: str | None, dev: bool, dev_listen: str, data: Path
-) -> None:
-    """Serve until SIGTERM or SIGINT.
-
-    `dev` also runs the dev platform, on the address `dev_listen`; `data` is the folder for what no
-    setting places elsewhere. Raises `ConfigurationError` when the broker cannot start.
-    """
-    settings = load_settings(
-        config, os.environ, listen=listen, dev=dev, data_dir=data, working_directory=Path.cwd()
-    )
-    logs.configure(sys.stderr)
-    with ExitStack() as stack:
-        dev_issuers = stack.enter_context(_dev_platform(dev_listen, data)) if dev else None
-        listener = stack.enter_context(_bind(settings.listen))
-        settings = settings.bound_to(listener.getsockname()[1])
-        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            runner.run(_serve(settings, dev_issuers, listener))
-
-
-def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Config:
-    """Choose how the server speaks HTTP."""
-    limits = limits or ConnectionLimits()
-    return uvicorn.Config(
-        app,
-        interface="asgi3",
-        http=bounded_connections(limits),
-        ws="none",
-        lifespan="off",
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        # The broker reads X-Forwarded-For itself, from `trusted_proxies` alone.
-        proxy_headers=False,
-        timeout_keep_alive=math.ceil(limits.request_seconds),
-        timeout_graceful_shutdown=10,
+def _endpoints(
+    settings: Settings,
+    exchange: TokenExchange,
+    store: SqliteStore,
+    kept: KeptSets,
+    reloading: PolicyReload | Following,
+    upkeep: KeyUpkeep,
+) -> Endpoints:
+    policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
+    counts, proxies = exchange.refusal_counts, settings.trusted_proxies
+    tokens = TokenEndpoint(exchange)
+    explanations = ExplainEndpoint(ExchangeExplanation(exchange))
+    bearer = Bearer(settings.issuer, keys, policies, store, clock)
+    policies_api = PoliciesApi(policies, kept, reloading)
+    keys_api = KeysApi(upkeep)
+    return Endpoints(
+        oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
+        api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
+        oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
+        policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
+        policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
+        keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
+        keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
+        discovery=Discovery(settings.issuer, policies, keys, clock),
+        health=Health(store, keys, reloading, clock),
     )
 
 
-async def _serve(
-    settings: Settings, dev_issuers: Mapping[str, str] | None, listener: socket.socket
-) -> None:
-    loop = asyncio.get_running_loop()
-    hang_up = HangUp()
-    async with running(settings, dev_issuers=dev_issuers, owns_process=True) as broker:
-        server = _Server(uvicorn_config(broker.app))
-        for signum in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(signum, server.stop)
-        reloading = asyncio.create_task(hang_up.serve(broker.reload, server.stop))
-        set_aside()
-        host, port = settings.listen
-        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        facts: dict[str, object] = {"issuer": settings.issuer, "listen": listen}
-        if dev_issuers is not None:
-            facts["dev_issuers"] = dict(dev_issuers)
-        logger.info("serving", extra=facts)
-        await server.serve(sockets=[listener])
-        await _cancel(reloading)
-
-
-class _Server(uvicorn.Server):
-    """A server that leaves the signals to us: it would end the process before the store closes."""
-
-    @contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture nothing."""
-        yield
-
-    def stop(self) -> None:
-        """Finish the requests that are under way, then end."""
-        self.should_exit = True
-
-
-def _bind(listen: tuple[str, int]) -> socket.socket:
-    host, port = listen
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        return socket.create_server((host, port), family=family, backlog=2048)
-    except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with --listen"
-        raise ConfigurationError([Problem("listen", 0, 0, message)]) from None
-
-
-@contextmanager
-def _dev_platform(listen: str, data: Path) -> Iterator[dict[str, str]]:
-    """Run the dev platform and give its issuers' URLs by name."""
-    # Only here: nothing of it is loaded by a broker that is not for development.
-    from broker.testing.dev_platform import DevKeyRefused, DevPlatform  # noqa: PLC0415
-    from broker.testing.issuer_server import serving  # noqa: PLC0415
-    from broker.testing.loopback import base_url, listen_on, split_listen  # noqa: PLC0415
-
-    try:
-        bound = listen_on(*split_listen(listen))
-    except OSError as error:
-        message = f"cannot listen on {listen}: {error.strerror}; choose another place"
-        raise ConfigurationError([Problem("--dev-listen", 0, 0, message)]) from None
-    with bound:
-        try:
-            platform = DevPlatform.open(base_url(bound), data / "dev")
-        except (DevKeyRefused, OSError) as error:
-            raise ConfigurationError([Problem("--data", 0, 0, str(error))]) from None
-        with serving(platform.app(), bound):
-            yield {"dev-github": platform.github.url, "dev-gitlab": platform.gitlab.url}
-
-
-async def _load_master_key(settings: Settings, store: SqliteStore) -> MasterKey:
+async def load_store_key(settings: Settings, store: SqliteStore, *, may_create: bool) -> MasterKey:
+    """Find the master key of a store. Raises `ConfigurationError` and `Unavailable`."""
     given = settings.master_key.reveal() if settings.master_key is not None else None
-    return await load_master_key(
-        settings.master_key_file, given, store, may_create=settings.loopback
+    return await load_master_key(settings.master_key_file, given, store, may_create=may_create)
+
+
+async def open_signing_keys(
+    settings: Settings,
+    store: SqliteStore,
+    master_key: MasterKey,
+    clock: Clock,
+    identifiers: Identifiers,
+) -> tuple[Keyring, KeyUpkeep]:
+    """Read the signing keys of a store. Raises `ConfigurationError` and `Unavailable`."""
+    signing = settings.signing
+    # Whoever has not heard of the store for so long cannot know which keys are published.
+    keyring = await Keyring.open(store, master_key, trusted_for=signing.publish_before_use / 2)
+    rules = RotationRules(
+        signing.algorithms, signing.rotate_every, signing.publish_before_use, settings.leeway
     )
+    return keyring, KeyUpkeep(store, keyring, rules, clock, identifiers)
 
 
 def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> DeploymentParameters:
@@ -280,11 +260,19 @@ def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> De
     )
 
 
-def _refuse_first_start(settings: Settings, reading: Reading) -> None:
-    """Refuse to begin with files that are no good, before anything is made on the disk."""
+async def _first_reading(settings: Settings, reader: PolicyReader) -> Reading:
+    """Read the policy files; refuse them on a first start, before anything is made on the disk."""
+    reading = await reader.read(at_start=True)
     if isinstance(reading.outcome, Refused) and not settings.store.path.exists():
         fault = settings.policies_fault
         raise ConfigurationError(reading.outcome.problems if fault is None else [fault])
+    return reading
+
+
+def _event_lines(settings: Settings, worker: Worker) -> AbstractContextManager[EventLines | None]:
+    if not settings.audit.stdout:
+        return contextlib.nullcontext()
+    return EventLines(_stdout(), lock=worker.event_lock)
 
 
 def _stdout() -> int:

@@ -4,37 +4,44 @@ A pipe whose reader is stuck would otherwise stop every exchange, and the stop o
 """
 
 import logging
-import os
-import select
-import threading
-from contextlib import suppress
-from queue import Full, Queue
 from types import TracebackType
-from typing import Final, Self
+from typing import Protocol, Self
 
-from broker.core.audit import ChainedEvent
-
-MAX_WAITING: Final = 2000
-STOP_SECONDS: Final = 5.0
+from broker.shared_output import STOP_SECONDS, LineWriter, OutputLock
 
 logger = logging.getLogger(__name__)
 
 
+class Printed(Protocol):
+    """An event, or a head of the chain."""
+
+    @property
+    def sequence(self) -> int:
+        """Its place in the chain."""
+        ...
+
+    def line(self) -> str:
+        """Give it as one line of JSON."""
+        ...
+
+
 class EventLines:
-    """Writes each event that it is called with as a line of JSON.
+    """Writes each event that it is called with as a line of JSON."""
 
-    It writes to the descriptor itself: a buffer of Python's would be flushed once more at the end,
-    and wait for the reader there.
-    """
+    def __init__(
+        self,
+        descriptor: int,
+        *,
+        lock: OutputLock | None = None,
+        stop_seconds: float = STOP_SECONDS,
+    ) -> None:
+        """`descriptor` is copied; what waits at the stop is given `stop_seconds` to be written.
 
-    def __init__(self, descriptor: int, *, stop_seconds: float = STOP_SECONDS) -> None:
-        """`descriptor` is copied; what waits at the stop is given `stop_seconds` to be written."""
-        self._descriptor = os.dup(descriptor)
-        self._stop_seconds = stop_seconds
-        self._waiting: Queue[ChainedEvent | None] = Queue(MAX_WAITING)
-        self._given_up = False
-        self._thread = threading.Thread(target=self._run, name="event-lines", daemon=True)
-        self._thread.start()
+        `lock` is for the case that other processes print their events there, too.
+        """
+        self._writer: LineWriter[Printed] = LineWriter(
+            descriptor, _line, _failed, name="event-lines", lock=lock, stop_seconds=stop_seconds
+        )
 
     def __enter__(self) -> Self:
         return self
@@ -46,36 +53,19 @@ class EventLines:
         _traceback: TracebackType | None,
     ) -> None:
         """Write what waits, unless nobody reads it."""
-        try:
-            self._waiting.put(None, timeout=self._stop_seconds)
-        except Full:
-            pass
-        else:
-            self._thread.join(self._stop_seconds)
-        if self._thread.is_alive():
-            self._given_up = True
+        if not self._writer.close():
             logger.error("nobody reads the events on stdout: the last ones were not printed")
 
-    def __call__(self, event: ChainedEvent) -> None:
+    def __call__(self, event: Printed) -> None:
         """Print an event soon. Raises `OSError` when too many wait to be read."""
-        try:
-            self._waiting.put_nowait(event)
-        except Full:
-            raise BlockingIOError("nobody reads the events printed before") from None
+        self._writer.put(event)
 
-    def _run(self) -> None:
-        while (event := self._waiting.get()) is not None and not self._given_up:
-            try:
-                self._write(event.line().encode("ascii") + b"\n")
-            except OSError:
-                logger.exception("event %d is stored, but was not printed", event.sequence)
-        os.close(self._descriptor)
 
-    def _write(self, line: bytes) -> None:
-        # Who started the broker may have set the descriptor so that writing does not wait.
-        writable = select.poll()
-        writable.register(self._descriptor, select.POLLOUT)
-        while line:
-            writable.poll()
-            with suppress(BlockingIOError):
-                line = line[os.write(self._descriptor, line) :]
+def _line(event: Printed) -> bytes:
+    return event.line().encode("ascii") + b"\n"
+
+
+def _failed(event: Printed) -> None:
+    logger.exception(  # noqa: LOG004 - called while the error is handled
+        "event %d is stored, but was not printed", event.sequence
+    )

@@ -28,31 +28,28 @@ class HeldState:
     """
 
     def __init__(self, store: StateEpoch, held: Sequence[Refresh]) -> None:
-        """Use `open`."""
+        """Nothing is held before the first `read`."""
         self._store = store
         self._held = held
         self._epoch = 0
         self._lock = asyncio.Lock()
 
-    @classmethod
-    async def open(cls, store: StateEpoch, held: Sequence[Refresh]) -> "HeldState":
-        """Read everything once. Raises `Unavailable` and `ConfigurationError`."""
-        state = cls(store, held)
-        await state._read()
-        return state
-
     def epoch(self) -> int:
         """Give the epoch at which all that is held was current."""
         return self._epoch
 
+    async def read(self) -> None:
+        """Read everything that changed since. Raises `Unavailable` and `ConfigurationError`."""
+        async with self._lock:
+            await self._read()
+
     async def refresh(self) -> None:
         """Read anew whatever changed since. Raises `Unavailable`."""
-        async with self._lock:
-            try:
-                await self._read()
-            except ConfigurationError as error:
-                logger.error("what the store holds cannot be used: %s", error)  # noqa: TRY400
-                raise Unavailable(Reason.STORE_UNAVAILABLE, "the state cannot be read") from None
+        try:
+            await self.read()
+        except ConfigurationError as error:
+            logger.error("what the store holds cannot be used: %s", error)  # noqa: TRY400
+            raise Unavailable(Reason.STORE_UNAVAILABLE, "the state cannot be read") from None
 
     async def run(self) -> None:
         """Look for changes for as long as the broker serves."""

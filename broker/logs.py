@@ -11,7 +11,9 @@ import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 from itertools import islice
-from typing import Any, Final, TextIO
+from typing import Any, Final, Protocol
+
+from broker.shared_output import PATIENCE_SECONDS, LineWriter, OutputLock
 
 MAX_TEXT: Final = 16_384
 MAX_ITEMS: Final = 100
@@ -21,14 +23,29 @@ MAX_DEPTH: Final = 6
 _OF_EVERY_RECORD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"color_message"}
 
 
-def configure(stream: TextIO, level: int = logging.INFO) -> None:
+class LineStream(Protocol):
+    """Where lines go; each is written whole, its end included."""
+
+    def write(self, line: str, /) -> object:
+        """Write a line. Raises `OSError` or `ValueError`."""
+        ...
+
+    def flush(self) -> object:
+        """Wait for nothing, or until the lines are written."""
+        ...
+
+
+def configure(
+    stream: LineStream, level: int = logging.INFO, *, process: Mapping[str, Any] | None = None
+) -> None:
     """Send the records of every logger, and Python's warnings, to a stream.
 
     Replaces what was configured before. Members of a line: `time` (RFC 3339, UTC), `level`,
-    `logger`, `message`, whatever `extra` adds, and `exception` with the traceback.
+    `logger`, `message`, those that tell the `process`, whatever `extra` adds, and `exception` with
+    the traceback.
     """
     handler = JsonLines(stream)
-    handler.setFormatter(JsonFormatter())
+    handler.setFormatter(JsonFormatter(process or {}))
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level)
@@ -44,7 +61,46 @@ def configure(stream: TextIO, level: int = logging.INFO) -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
 
 
-class JsonLines(logging.StreamHandler[TextIO]):
+class SharedLog:
+    """The log on a descriptor that other processes write their logs to; for a process with threads.
+
+    Nobody who logs ever waits: what nobody reads is dropped once too much of it waits.
+    """
+
+    def __init__(self, descriptor: int, lock: OutputLock) -> None:
+        self._writer: LineWriter[str] = LineWriter(
+            descriptor, _encoded, _given_up, name="log-lines", lock=lock
+        )
+
+    def write(self, line: str) -> None:
+        """Write a line soon. Raises `OSError` when too many wait."""
+        self._writer.put(line)
+
+    def flush(self) -> None:
+        """Wait for nothing."""
+
+    def close(self) -> None:
+        """Write what waits, unless nobody reads it."""
+        self._writer.close()
+
+
+class PatientLog:
+    """The same for a process without threads, which waits for a reader, but only so long."""
+
+    def __init__(self, descriptor: int, lock: OutputLock) -> None:
+        self._descriptor = descriptor
+        self._lock = lock
+
+    def write(self, line: str) -> None:
+        """Write a line. Raises `OSError` when nobody reads it."""
+        with self._lock.held(patience=PATIENCE_SECONDS):
+            self._lock.write(self._descriptor, _encoded(line), patience=PATIENCE_SECONDS)
+
+    def flush(self) -> None:
+        """Wait for nothing: it is written."""
+
+
+class JsonLines(logging.StreamHandler[LineStream]):
     """Writes lines; a record that cannot be formatted becomes a line that says so."""
 
     def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802 - logging's own name
@@ -73,7 +129,11 @@ def _without_query(record: logging.LogRecord) -> bool:
 
 
 class JsonFormatter(logging.Formatter):
-    """Writes a record as one line of JSON."""
+    """Writes a record as one line of JSON; members that tell the process stand in every one."""
+
+    def __init__(self, process: Mapping[str, Any]) -> None:
+        super().__init__()
+        self._process = process
 
     def format(self, record: logging.LogRecord) -> str:
         """Give the line, without its end."""
@@ -87,9 +147,18 @@ class JsonFormatter(logging.Formatter):
             "level": record.levelname.lower(),
             "logger": record.name,
             "message": record.getMessage(),
+            **self._process,
         }
         # A record cannot replace the fixed members by names of its own.
         return _line(fixed | {name: added[name] for name in sorted(added) if name not in fixed})
+
+
+def _encoded(line: str) -> bytes:
+    return line.encode("ascii", errors="backslashreplace")
+
+
+def _given_up(_line: str) -> None:
+    """Do without a line: there is nobody left to tell."""
 
 
 def _rfc3339(seconds: float) -> str:

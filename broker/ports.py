@@ -1,16 +1,17 @@
 """What the grants need from the outside world; `stores`, `issuer_keys` and `signing` provide it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
-from broker.core.audit import AuditEvent
+from broker.core.audit import AuditEvent, rfc3339
+from broker.core.audit_chain import Position, StoredEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import Problem
 from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer, PolicySet
 from broker.core.policy_changes import PolicyChanges
-from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
+from broker.core.signing_keys import KeyState, SigningKey, SigningKeySet, SigningSchedule
 
 
 class Clock(Protocol):
@@ -142,6 +143,72 @@ class SigningKeySource(Protocol):
         """Find the key that signs now. Raises `Unavailable` (`store_unavailable`)."""
         ...
 
+    def can_sign(self, now: float) -> bool:
+        """Tell whether anything can be signed now."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ListedKey:
+    """What is told of a signing key: nothing of its private part."""
+
+    key_id: str
+    algorithm: str
+    generation: int
+    state: KeyState | None
+    """None for a row that cannot be read: it counts as absent."""
+
+    schedule: SigningSchedule
+
+    def members(self) -> dict[str, Any]:
+        """Give what is shown of it as JSON members."""
+        return {
+            "kid": self.key_id,
+            "alg": self.algorithm,
+            "generation": self.generation,
+            "state": self.state or "unreadable",
+            **self.schedule.times(),
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Succession:
+    """Which key of an algorithm follows which, and when."""
+
+    algorithm: str
+    key_id: str
+    """The key that signs from `sign_from` on."""
+
+    before: str | None
+    """The key that signs, or has signed, until then."""
+
+    sign_from: float
+    """Seconds since the epoch."""
+
+    def members(self) -> dict[str, Any]:
+        """Give what is shown of it as JSON members."""
+        return {
+            "alg": self.algorithm,
+            "kid": self.key_id,
+            "before": self.before,
+            "sign_from": rfc3339(self.sign_from),
+        }
+
+
+class SigningKeyOperations(Protocol):
+    """What operators do with the broker's own keys; `actor` goes into the audit."""
+
+    async def listed(self) -> list[ListedKey]:
+        """List the keys by algorithm, the oldest first. Raises `Unavailable`."""
+        ...
+
+    async def rotate(self, *, at_once: bool, actor: str) -> list[Succession]:
+        """Let the standbys sign as soon as every verifier knows them, or at once.
+
+        Raises `Unavailable`.
+        """
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Spend:
@@ -222,12 +289,16 @@ class StateEpoch(Protocol):
         ...
 
 
-class SealedRows(Protocol):
+class SealedRowReading(Protocol):
     """Named rows of the broker's own, sealed under the master key by whoever writes them."""
 
     async def sealed_row(self, name: str) -> bytes | None:
         """Find the content of a row. Raises `Unavailable`."""
         ...
+
+
+class SealedRows(SealedRowReading, Protocol):
+    """The same, for whoever writes them."""
 
     async def add_sealed_row(self, name: str, content: bytes) -> bool:
         """Insert a row unless there is one of this name; tell whether it was inserted.
@@ -248,15 +319,60 @@ class SigningKeyRow:
     wrapped: bytes
 
 
-class SigningKeyStore(Protocol):
-    """Where the broker's own keys live."""
+@dataclass(frozen=True, slots=True)
+class SigningKeyChange:
+    """What becomes of the signing keys, planned by the rows of one epoch."""
+
+    epoch: int
+    put: tuple[SigningKeyRow, ...]
+    """Rows that are new, or take the place of the same key's."""
+
+    removed: tuple[SigningKeyRow, ...]
+    events: tuple[AuditEvent, ...]
+
+
+class SigningKeyReading(Protocol):
+    """The broker's own keys, as they lie in the store."""
 
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         """List every row. Raises `Unavailable`."""
         ...
 
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
-        """Insert a row unless its algorithm and generation exist; tell whether it was inserted."""
+
+class SigningKeyStore(SigningKeyReading, Protocol):
+    """Where the broker's own keys live."""
+
+    async def change_signing_keys(self, change: SigningKeyChange) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
+
+        It is not when the state has changed since its epoch, or when another key has the place of
+        one that it puts. Raises `Unavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class RowsUnderMasterKey:
+    """All that a store holds and that only the master key opens."""
+
+    signing_keys: tuple[SigningKeyRow, ...]
+    sealed: Mapping[str, bytes]
+    """The sealed rows by name."""
+
+    policy_sets: Mapping[str, bytes]
+    """The kept policy sets by version."""
+
+
+class RewrappingStore(Protocol):
+    """A store whose rows can be put under another master key."""
+
+    async def rewrap(
+        self, anew: Callable[[RowsUnderMasterKey], RowsUnderMasterKey], event: AuditEvent
+    ) -> None:
+        """Replace all of these rows by what `anew` makes of them, and record it, or change nothing.
+
+        Raises `ConfigurationError` when `anew` does, and `Unavailable`.
+        """
         ...
 
 
@@ -268,15 +384,8 @@ class KeptPolicySet:
     content: bytes
 
 
-class PolicySetStore(Protocol):
-    """Where every policy set that ran is kept, once, under its version."""
-
-    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
-        """Keep a set as the last that ran; the content of one kept before is replaced.
-
-        `now` is in seconds since the epoch. Raises `Unavailable`.
-        """
-        ...
+class PolicySetReading(Protocol):
+    """The policy sets that ran, as they lie in the store."""
 
     async def policy_set(self, version: str) -> bytes | None:
         """Find the content of a kept set. Raises `Unavailable`."""
@@ -287,7 +396,126 @@ class PolicySetStore(Protocol):
         ...
 
 
-class Store(Ledger, StateEpoch, SigningKeyStore, SealedRows, TokenRecord, PolicySetStore, Protocol):
+class PolicySetStore(PolicySetReading, Protocol):
+    """Where every policy set that ran is kept, once, under its version."""
+
+    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
+        """Keep a set as the last that ran; the content of one kept before is replaced.
+
+        `now` is in seconds since the epoch. Raises `Unavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which audit events are wanted; None asks for any. Times are seconds since the epoch."""
+
+    decision_id: str | None = None
+    service_account: str | None = None
+    issuer: str | None = None
+    type: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    policy: str | None = None
+    """Among those that decided."""
+
+    since: float | None = None
+    until: float | None = None
+    """The first instant that is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPage:
+    """A part of the chain, as it was at one moment."""
+
+    beginning: str | None
+    """What was signed when the chain was pruned last; None when it never was."""
+
+    events: tuple[StoredEvent, ...]
+    """In the order of their numbers."""
+
+
+class AuditLog(Protocol):
+    """The audit events on record, for reading."""
+
+    async def find_events(
+        self,
+        wanted: EventFilter,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+    ) -> list[StoredEvent]:
+        """Find events whose number lies between `after` and `before`, both excluded.
+
+        At most `limit`; the number of the last one is where the next page goes on. Raises
+        `Unavailable`.
+        """
+        ...
+
+    async def chain_page(self, after: int, limit: int) -> ChainPage:
+        """Read the chain from behind an event on, whatever is in it. Raises `Unavailable`."""
+        ...
+
+    async def chain_end(self) -> Position | None:
+        """Find the last event; None when there is none. Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsFilter:
+    """Of which events the claims are meant: of those for which all holds that is set."""
+
+    decision_id: str | None = None
+    before: float | None = None
+    """Events of before this instant, in seconds since the epoch."""
+
+    claim: tuple[str, str] | None = None
+    """A claim by name, and the text that it has."""
+
+
+class AuditRetention(Protocol):
+    """Letting go of what is no longer to be kept. Every method raises `Unavailable`."""
+
+    async def prune_events(self, last: Position, beginning: str) -> int:
+        """Delete the events up to `last` and keep `beginning`, which says so, in their place.
+
+        The last event of all stays: the chain goes on behind it. Gives how many were deleted; none
+        when `last` is not an event of the chain or no event is behind it.
+        """
+        ...
+
+    async def forget_policy_sets(self, keep: int) -> int:
+        """Delete the kept sets that no event names, but never the `keep` that ran last."""
+        ...
+
+    async def events_with_claims(self, wanted: ClaimsFilter) -> list[int]:
+        """Name the events whose claims are meant, by their numbers, oldest first."""
+        ...
+
+    async def erase_claims(self, sequences: Sequence[int]) -> int:
+        """Erase the claims of some events, as many as are worth one transaction; tell of how many.
+
+        Their digest stays, so that the chain holds. Called with none, it clears what the store may
+        still hold of claims beside its events.
+        """
+        ...
+
+
+class Store(
+    Ledger,
+    StateEpoch,
+    SigningKeyStore,
+    SealedRows,
+    RewrappingStore,
+    TokenRecord,
+    PolicySetStore,
+    AuditLog,
+    AuditRetention,
+    Protocol,
+):
     """A whole store."""
 
     async def ready(self) -> bool:

@@ -18,12 +18,13 @@ import httpx
 import uvicorn
 import uvloop
 
-from broker.bootstrap import Broker, running, uvicorn_config
+from broker.bootstrap import Broker, running
 from broker.core.policy import PolicySet
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.http.connections import ConnectionLimits
 from broker.ports import ReloadOutcome
 from broker.reload.watch import SETTLE
+from broker.serving.server import uvicorn_config
 from broker.settings import Settings
 from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
@@ -197,6 +198,11 @@ class RunningBroker:
     def minted(self) -> int:
         """Count the service tokens issued so far."""
         return sum(event["type"] == "token.exchanged" for event in self.events())
+
+    def tick_audit(self) -> None:
+        """Do now what the broker does every minute: sign a head, and prune."""
+        assert self._broker is not None
+        self._run(self._broker.audit_heads.tick())
 
     async def _read_events(self) -> list[dict[str, Any]]:
         assert self._broker is not None

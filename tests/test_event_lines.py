@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, chain
-from broker.event_lines import MAX_WAITING, EventLines
+from broker.event_lines import EventLines
 from broker.ports import Committed, Entry
+from broker.shared_output import MAX_WAITING
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 

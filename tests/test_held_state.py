@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from broker.core.errors import ConfigurationError, Problem, Reason, Unavailable
-from broker.held_state import HeldState
+from broker.held_state import HeldState, Refresh
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.stores.entries import NOW
@@ -30,9 +30,15 @@ class Readings:
         self.count += 1
 
 
+async def opened(store: SqliteStore, reads: list[Refresh]) -> HeldState:
+    state = HeldState(store, reads)
+    await state.read()
+    return state
+
+
 async def test_everything_is_read_once_at_the_start(store: SqliteStore) -> None:
     policies, keys = Readings(), Readings()
-    state = await HeldState.open(store, [policies.read, keys.read])
+    state = await opened(store, [policies.read, keys.read])
 
     assert (policies.count, keys.count) == (1, 1)
     assert state.epoch() == await store.state_epoch()
@@ -40,7 +46,7 @@ async def test_everything_is_read_once_at_the_start(store: SqliteStore) -> None:
 
 async def test_what_changed_in_the_store_is_read_anew(store: SqliteStore) -> None:
     readings = Readings()
-    state = await HeldState.open(store, [readings.read])
+    state = await opened(store, [readings.read])
     await store.keep_policy_set("another", b"content", NOW)
     await state.refresh()
 
@@ -50,7 +56,7 @@ async def test_what_changed_in_the_store_is_read_anew(store: SqliteStore) -> Non
 
 async def test_nothing_is_read_while_nothing_changes(store: SqliteStore) -> None:
     readings = Readings()
-    state = await HeldState.open(store, [readings.read])
+    state = await opened(store, [readings.read])
     await state.refresh()
 
     assert readings.count == 1
@@ -67,7 +73,7 @@ async def test_what_could_not_be_read_stays_behind_and_is_tried_again(
     store: SqliteStore, fault: Exception
 ) -> None:
     readings = Readings()
-    state = await HeldState.open(store, [readings.read])
+    state = await opened(store, [readings.read])
     held = state.epoch()
     await store.keep_policy_set("another", b"content", NOW)
     readings.fault = fault

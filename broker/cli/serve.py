@@ -1,11 +1,13 @@
 """`broker serve`: the server."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
 from broker.cli.endings import fail, server_extra
+
+MAX_WORKERS: Final = 64
 
 
 def serve(
@@ -17,7 +19,9 @@ def serve(
         str | None,
         typer.Option(metavar="HOST:PORT", help="Where to listen, instead of the configured place."),
     ] = None,
-    workers: Annotated[int, typer.Option(min=1, help="How many processes serve.")] = 1,
+    workers: Annotated[
+        int, typer.Option(min=1, max=MAX_WORKERS, help="How many processes serve.")
+    ] = 1,
     dev: Annotated[
         bool,
         typer.Option(
@@ -36,19 +40,25 @@ def serve(
     """Run the broker until it is stopped."""
     from broker.core.errors import ConfigurationError
 
-    if workers > 1:
-        fail("--workers: only one process serves for now; leave the option out")
     if dev:
         _refuse_unless_loopback(dev_listen)
     try:
         with server_extra("serve"):
-            from broker import bootstrap
+            from broker import serving
 
-            bootstrap.serve(config=config, listen=listen, dev=dev, dev_listen=dev_listen, data=data)
+            status = serving.serve(
+                config=config,
+                listen=listen,
+                workers=workers,
+                dev=dev,
+                dev_listen=dev_listen,
+                data=data,
+            )
     except ConfigurationError as error:
         for problem in error.problems:
             typer.echo(str(problem), err=True)
         raise typer.Exit(2) from None
+    raise typer.Exit(status)
 
 
 def _refuse_unless_loopback(dev_listen: str) -> None:

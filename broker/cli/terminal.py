@@ -11,6 +11,8 @@ _COLOURS: Final = {
     "permit:": "green", "deny:": "red", "fix:": "cyan",
 }  # fmt: skip
 
+_BEFORE_THE_SIGN: Final = len("2026-11-25 21:49:41 ")
+
 
 def show(text: str) -> None:
     """Print a text that ends in a line feed; colours stay only on a terminal, without NO_COLOR."""
@@ -38,3 +40,12 @@ def _signed(line: str) -> str:
         return line
     indent = line[: len(line) - len(body)]
     return indent + typer.style(sign, fg=_COLOURS[sign], bold=True) + body[len(sign) :]
+
+
+def sign_coloured(line: str) -> str:
+    """Colour the first sign of a line, which stands behind a time."""
+    for sign in ("✓", "✗", "[ok]", "[no]"):
+        before, found, after = line.partition(f" {sign} ")
+        if found and len(before) <= _BEFORE_THE_SIGN:
+            return f"{before} {typer.style(sign, fg=_COLOURS[sign], bold=True)} {after}"
+    return line

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
@@ -16,6 +16,8 @@ from broker.core.policy import Issuer
 MAX_CLAIM_BYTES: Final = 1024
 MAX_CLAIMS_BYTES: Final = 8192
 GENESIS: Final = "0" * 64
+ERASED: Final = ""
+"""What stands in a store where the text of the claims was; no JSON text is empty."""
 
 # Encoders are built once: `json.dumps` builds one per call when it is given options.
 _canonical: Final = json.JSONEncoder(
@@ -71,6 +73,9 @@ class AuditEvent:
     service_account: str | None = None
     sub: str | None = None
     policies: tuple[str, ...] = ()
+    observed: tuple[str, ...] = ()
+    """The policies that held, but are observed only."""
+
     requested: Mapping[str, Any] | None = None
     audience: str | None = None
     scopes: tuple[str, ...] | None = None
@@ -106,6 +111,7 @@ class AuditEvent:
             "service_account": self.service_account,
             "sub": self.sub,
             "policies": list(self.policies),
+            "observed": list(self.observed),
             "requested": _sorted(self.requested),
             "audience": self.audience,
             "scopes": None if self.scopes is None else list(self.scopes),
@@ -154,7 +160,8 @@ class SerializedEvent:
         )
         after = (
             f',"service_account":{_text(event.service_account)},"sub":{_text(event.sub)},'
-            f'"policies":{_texts(event.policies)},"requested":{_object(event.requested)},'
+            f'"policies":{_texts(event.policies)},"observed":{_texts(event.observed)},'
+            f'"requested":{_object(event.requested)},'
             f'"audience":{_text(event.audience)},"scopes":{_texts(event.scopes)},'
             f'"ttl":{_number(event.ttl)},"token_id":{_text(event.token_id)},'
             f'"subject_token_id":{_text(event.subject_token_id)},'
@@ -221,20 +228,54 @@ def chain(event: AuditEvent, sequence: int, prev: str) -> ChainedEvent:
 def chain_hash(members: Mapping[str, Any]) -> str:
     """Compute anew the hash of an event read back as JSON members, in whatever order.
 
-    Every member counts, `hash` excepted. Raises `KeyError` without `seq`, `prev` or `claims`.
+    Every member counts, `hash` excepted; of claims that were erased their digest. Raises `KeyError`
+    without `seq`, `prev` or `claims`.
     """
     rest = members.keys() - {"seq", "prev", "hash"}
+    erased = members["claims"] is None and isinstance(members.get("claims_erased"), str)
+    if erased:
+        rest -= {"claims_erased"}
     names = [name for name in _MEMBERS if name in rest] + sorted(rest - _MEMBERS.keys())
     ordered = {name: members[name] for name in names}
     for name in ordered.keys() & {"requested", "changes"}:
         ordered[name] = _sorted(ordered[name])
-    return SerializedEvent.of_members(ordered).at(members["seq"], members["prev"]).hash
+    event = SerializedEvent.of_members(ordered)
+    if erased:
+        event = replace(event, claims_digest=members["claims_erased"])
+    return event.at(members["seq"], members["prev"]).hash
+
+
+def claims_digest(claims: str) -> str:
+    """Compute what the covered text holds in place of the claims' JSON text."""
+    return hashlib.sha256(claims.encode()).hexdigest()
 
 
 def stored_members(covered: str, claims: str, event_hash: str) -> dict[str, Any]:
-    """Read an event back from the texts that a store keeps of it."""
-    members: dict[str, Any] = json.loads(covered)
-    return members | {"claims": json.loads(claims), "hash": event_hash}
+    """Read an event back from the texts that a store keeps of it.
+
+    In place of erased claims there is null, and behind it `claims_erased` with their digest.
+    """
+    members: dict[str, Any] = json.loads(stored_line(covered, claims, event_hash))
+    return members
+
+
+def stored_line(covered: str, claims: str, event_hash: str) -> str:
+    """Give the line of an event from the texts that a store keeps of it.
+
+    Raises `ValueError` for a text that is no event's.
+    """
+    before, digest, after = _split_at_claims(covered)
+    value = claims if claims != ERASED else f'null,"claims_erased":"{digest}"'
+    return f'{before}{value}{after[:-1]},"hash":"{event_hash}"}}'
+
+
+def _split_at_claims(covered: str) -> tuple[str, str, str]:
+    # No earlier member is an object, and within a text the quotes would be escaped.
+    head, name, rest = covered.partition('"claims":"')
+    digest, quote, after = rest.partition('"')
+    if not name or not quote:
+        raise ValueError("there is no digest of claims")
+    return f'{head}"claims":', digest, after
 
 
 def recorded_claims(

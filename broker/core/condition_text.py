@@ -9,6 +9,7 @@ from enum import StrEnum
 
 from broker.core.claims import is_absent, text_of
 from broker.core.conditions import AnyOf, Equals, Glob, Matcher, Not, Regex, Single
+from broker.core.printable import printable
 
 MAX_SHOWN = 200
 
@@ -120,13 +121,7 @@ def shown(value: object) -> str:
         text = "absent" if is_absent(value) else yaml(value)
     if len(text) > MAX_SHOWN:
         text = text[:MAX_SHOWN] + "..."
-    return "".join(map(_printable, text))
-
-
-def _printable(character: str) -> str:
-    if character.isprintable():
-        return character
-    return character.encode("unicode_escape").decode()
+    return printable(text)
 
 
 def _yaml_escape(character: str) -> str:

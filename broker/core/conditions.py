@@ -90,7 +90,8 @@ class Condition:
 
     def __post_init__(self) -> None:
         """Split the pointer once, not at every decision."""
-        object.__setattr__(self, "_path", tuple(pointer_segments(self.claim)))
+        path = tuple(pointer_segments(self.claim)) if self.claim.startswith("/") else ()
+        object.__setattr__(self, "_path", path)
 
     @property
     def is_pointer(self) -> bool:

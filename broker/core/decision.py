@@ -86,11 +86,12 @@ class IndexedPolicies:
 
     _allow: Mapping[str, PolicyIndex] = field(repr=False)
     _deny: Mapping[str, PolicyIndex] = field(repr=False)
+    _observed: Mapping[str, PolicyIndex] = field(repr=False)
     _neighbours: Mapping[str, Neighbours] = field(repr=False)
 
     @classmethod
     def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
-        """Index a policy set; observed policies grant and deny nothing and are left out."""
+        """Index a policy set; observed policies stand apart, they grant and deny nothing."""
         return finish(cls.in_steps(policy_set))
 
     @classmethod
@@ -103,6 +104,7 @@ class IndexedPolicies:
             effect: {name: PolicyIndex(issuer) for name, issuer in policy_set.issuers.items()}
             for effect in Effect
         }
+        observed = {name: PolicyIndex(issuer) for name, issuer in policy_set.issuers.items()}
         everywhere = [each for service in policy_set.services.values() for each in service.require]
         by_issuer: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
         named = {
@@ -112,8 +114,8 @@ class IndexedPolicies:
         for policy in policy_set.policies.values():
             by_issuer[policy.issuer].append(policy)
             named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
-            if policy.mode is Mode.ENFORCE:
-                indexes[policy.effect][policy.issuer].file(policy)
+            filed = indexes[policy.effect] if policy.mode is Mode.ENFORCE else observed
+            filed[policy.issuer].file(policy)
             yield
         neighbours = {}
         for name, issuer in policy_set.issuers.items():
@@ -122,7 +124,7 @@ class IndexedPolicies:
             )
         frozen = {name: frozenset(claims) for name, claims in named.items()}
         allow, deny = indexes[Effect.ALLOW], indexes[Effect.DENY]
-        return cls(policy_set, frozen, allow, deny, neighbours)
+        return cls(policy_set, frozen, allow, deny, observed, neighbours)
 
     def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the allow policies that hold, by name."""
@@ -131,6 +133,10 @@ class IndexedPolicies:
     def denying(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the deny policies that hold, by name."""
         return _holding(self._deny[issuer.name], issuer, claims, now)
+
+    def observed(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+        """List the policies that are observed only, of both effects, and hold, by name."""
+        return _holding(self._observed[issuer.name], issuer, claims, now)
 
     def neighbours(self, issuer: Issuer) -> Neighbours:
         """Give the policies of an issuer, of every mode, as an explanation looks for them."""

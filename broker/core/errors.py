@@ -13,6 +13,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from broker.core.printable import printable
+
 
 class Reason(StrEnum):
     """The machine-readable cause of a refusal: error body, audit event and docs heading."""
@@ -125,10 +127,10 @@ class Problem:
     message: str
 
     def __str__(self) -> str:
-        """Give `file:line:col: message`, as compilers do."""
+        """Give `file:line:col: message`, as compilers do; whoever can commit chooses the name."""
         if not self.line:
-            return f"{self.file}: {self.message}"
-        return f"{self.file}:{self.line}:{self.column}: {self.message}"
+            return f"{printable(self.file)}: {self.message}"
+        return f"{printable(self.file)}:{self.line}:{self.column}: {self.message}"
 
 
 class ConfigurationError(BrokerError):

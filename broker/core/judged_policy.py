@@ -158,7 +158,7 @@ def judge(policy: Policy, case: Case) -> Candidate:
         spared = _spares(policy, case.service)
         return Candidate(policy, holds, tuple(own), expired, other_service=spared)
     service = case.service_of(policy)
-    required = (*case.issuer.require, *(service.require if service else ()))
+    required = (*case.issuer.require, *(service.minimum(case.issuer) if service else ()))
     return Candidate(
         policy,
         holds,

@@ -8,6 +8,7 @@ import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from enum import StrEnum
 from typing import Any, Final
 
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -18,6 +19,8 @@ from jwt.algorithms import (
     RSAAlgorithm,
     get_default_algorithms,
 )
+
+from broker.core.audit import rfc3339
 
 SIGNING_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
@@ -30,6 +33,19 @@ _PUBLIC_MEMBERS: Final = {
 }
 
 PrivateKey = rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
+
+
+class KeyState(StrEnum):
+    """What a key does at one instant."""
+
+    STANDBY = "standby"
+    """It is published, so that verifiers know it before it signs."""
+
+    SIGNING = "signing"
+    RETIRED = "retired"
+    """It signs no more and stays published until the last of its tokens is over."""
+
+    REMOVED = "removed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,8 +63,36 @@ class SigningSchedule:
 
     def signs(self, now: float) -> bool:
         """Tell whether the key may sign: never while verifiers are not shown it (row 127)."""
-        began = self.sign_from <= now and self.published(now)
-        return began and (self.sign_until is None or now < self.sign_until)
+        return self.began(now) and self.published(now) and not self.ended(now)
+
+    def began(self, now: float) -> bool:
+        """Tell whether its time to sign has come."""
+        return self.sign_from <= now
+
+    def ended(self, now: float) -> bool:
+        """Tell whether its time to sign is over."""
+        return self.sign_until is not None and self.sign_until <= now
+
+    def over(self, now: float) -> bool:
+        """Tell whether nobody needs the key any longer."""
+        return self.remove_at is not None and self.remove_at <= now
+
+    def state(self, now: float) -> KeyState:
+        """Tell what the key does."""
+        if self.over(now):
+            return KeyState.REMOVED
+        if self.ended(now):
+            return KeyState.RETIRED
+        return KeyState.SIGNING if self.signs(now) else KeyState.STANDBY
+
+    def times(self) -> dict[str, str | None]:
+        """Give the schedule as RFC 3339 texts, for people and the audit."""
+        return {
+            "publish_at": rfc3339(self.publish_at),
+            "sign_from": rfc3339(self.sign_from),
+            "sign_until": None if self.sign_until is None else rfc3339(self.sign_until),
+            "remove_at": None if self.remove_at is None else rfc3339(self.remove_at),
+        }
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class BegunRecord:
     claims: RecordedClaims
     subject_token_id: str | None
     policy_set: str
+    observed: tuple[str, ...] = ()
 
     def ended(self, duration: float, **outcome: Any) -> AuditEvent:  # noqa: ANN401 - members of it
         """Make the event; `duration` in seconds, `outcome` are further members."""
@@ -39,6 +40,7 @@ class BegunRecord:
             subject=self.subject,
             platform=platform.name if platform else None,
             claims=self.claims,
+            observed=self.observed,
             requested=self.request.requested(),
             subject_token_id=self.subject_token_id,
             policy_set=self.policy_set,
@@ -72,6 +74,14 @@ def refused(record: BegunRecord, refusal: Refusal, duration: float) -> AuditEven
     """Complete the record of a token refused before the policies; `duration` in seconds."""
     outcome = "error" if isinstance(refusal, Unavailable) else "refused"
     return record.ended(duration, type="token.refused", outcome=outcome, reason=refusal.reason)
+
+
+def observed(
+    record: BegunRecord, policies: IndexedPolicies, issuer: Issuer, claims: Claims
+) -> None:
+    """Record the policies that would count too, were they not only observed (contract §4)."""
+    holding = policies.observed(issuer, claims, record.time)
+    record.observed = tuple(each.name for each in holding)
 
 
 def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:

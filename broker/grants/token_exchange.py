@@ -107,7 +107,9 @@ class TokenExchange:
         record = decision_record.begun(
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
-        return issuer, await self._verify(signed_claims, issuer, record, epoch), record
+        claims = await self._verify(signed_claims, issuer, record, epoch)
+        decision_record.observed(record, policies, issuer, claims)
+        return issuer, claims, record
 
     async def _authenticate(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float

@@ -29,6 +29,8 @@ class Endpoints:
     oauth_explain: OAuthEndpoint
     policies: ApiEndpoint
     policies_reload: ApiEndpoint
+    keys: ApiEndpoint
+    keys_rotate: ApiEndpoint
     discovery: Discovery
     health: Health
 
@@ -47,6 +49,8 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/auth/token", endpoints.api_token),
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
+        Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
+        Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

@@ -24,7 +24,7 @@ class Health:
 
     async def readyz(self, _request: Request) -> Response:
         """Say whether an exchange could succeed now, and whether by the policies in the files."""
-        signs = bool(self._signing_keys.current().algorithms(self._clock.now()))
+        signs = self._signing_keys.can_sign(self._clock.now())
         if not (signs and await self._store.ready()):
             return _status(503, "unready")
         # Still 200: an orchestrator must not stop what serves by the last good set.

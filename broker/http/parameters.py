@@ -46,7 +46,7 @@ async def read_parameters(scope: Scope, receive: Receive, *, json_allowed: bool)
     media_type = _media_type(scope)
     if media_type != _FORM and not (json_allowed and media_type == _JSON):
         raise _malformed(f"the body must be {_FORM}")
-    body = await _read_body(scope, receive)
+    body = await read_body(scope, receive)
     if scope["query_string"]:
         raise _malformed("send every parameter in the body, none in the URL")
     return _from_json(body) if media_type == _JSON else _from_form(body)
@@ -69,7 +69,11 @@ def _media_type(scope: Scope) -> str:
     return media_type.strip().lower()
 
 
-async def _read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive) -> bytes:
+    """Read a whole body, within its bounds.
+
+    Raises `HttpRefused` (408, 413) and `ClientDisconnected`.
+    """
     stated = header_values(scope, b"content-length")
     if stated and stated[0].isdigit() and int(stated[0]) > MAX_BODY_BYTES:
         raise _too_large()

@@ -3,7 +3,7 @@
 import gc
 import hashlib
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -17,7 +17,7 @@ from broker.policy_files.entries import IS_EMPTY, MODELS, Entries, collect
 from broker.policy_files.issuers import build_issuers
 from broker.policy_files.policies import References, build_policies
 from broker.policy_files.policy_tests import PolicyTest, build_tests
-from broker.yaml_document import Document, read
+from broker.yaml_document import Document, DocumentRefused, read
 
 TEXT_KEYS = ("expires",)
 """Keys whose value may look like a date of YAML 1.1."""
@@ -35,7 +35,7 @@ class LoadedPolicies:
 
 
 @contextmanager
-def _without_collection() -> Iterator[None]:
+def without_collection() -> Iterator[None]:
     """Pause the cyclic garbage collector, which costs as much again as loading itself.
 
     Nothing here makes cycles, and everything made stays.
@@ -50,11 +50,11 @@ def _without_collection() -> Iterator[None]:
 
 
 def read_document(text: str | bytes, file: str) -> Document:
-    """Read the YAML of one policy file. Raises `ConfigurationError`."""
+    """Read the YAML of one policy file. Raises `DocumentRefused`."""
     return read(text, file, text_keys=TEXT_KEYS)
 
 
-@_without_collection()
+@without_collection()
 def build(
     texts: Mapping[str, str | bytes],
     deployment: Deployment,
@@ -66,17 +66,24 @@ def build(
 
     `unread` are the problems of files that could not be read; `read_text` stands in for
     `read_document` where some texts were read before. Raises `ConfigurationError` with every
-    problem of every file, sorted by place.
+    problem of every file, sorted by place; names that a file may define of which nothing could be
+    read are not called missing.
     """
     problems = list(unread)
+    complete = not problems
     sources: dict[str, Document] = {}
     for file in sorted(texts):
         try:
             sources[file] = read_text(texts[file], file)
-        except ConfigurationError as error:
+        except DocumentRefused as error:
             problems += error.problems
+            if error.document is not None:
+                sources[file] = error.document
+            else:
+                complete = False
+    misread = frozenset(problems)
     documents = [*_dev_documents(deployment), *sources.values()]
-    entries = collect(documents, problems)
+    entries = collect(documents, problems, complete=complete)
     issuers = build_issuers(entries.issuers.values(), deployment, problems)
     services = build_services(entries, deployment, problems)
     accounts = build_accounts(entries, services, problems)
@@ -84,7 +91,7 @@ def build(
     tests = build_tests(entries, problems)
     problems += delegation_faults(sources.values(), entries, deployment)
     if problems:
-        raise ConfigurationError(_worth_telling(problems, entries))
+        raise ConfigurationError(_worth_telling(problems, entries, misread))
     organizations = {
         name: entry.model.description for name, entry in sorted(entries.organizations.items())
     }
@@ -109,15 +116,25 @@ def _dev_documents(deployment: Deployment) -> Iterable[Document]:
         yield read(json.dumps({"issuers": entries}), _DEV_FILE)
 
 
-def _worth_telling(problems: Iterable[Problem], entries: Entries) -> list[Problem]:
-    """Sort by place; an empty value is only called empty, whatever else it is for that reason."""
+def _worth_telling(
+    problems: Iterable[Problem], entries: Entries, misread: Collection[Problem]
+) -> list[Problem]:
+    """Sort by place; of a value that is misread or empty no more is told than that."""
+    misread_at = {_place(problem) for problem in misread if problem.line}
     told = {
         problem
         for problem in problems
-        if (problem.file, problem.line, problem.column) not in entries.empty
-        or problem.message.endswith(IS_EMPTY)
+        if problem in misread
+        or (
+            _place(problem) not in misread_at
+            and (_place(problem) not in entries.empty or problem.message.endswith(IS_EMPTY))
+        )
     }
-    return sorted(told, key=lambda each: (each.file, each.line, each.column, each.message))
+    return sorted(told, key=lambda each: (*_place(each), each.message))
+
+
+def _place(problem: Problem) -> tuple[str, int, int]:
+    return problem.file, problem.line, problem.column
 
 
 def _version(

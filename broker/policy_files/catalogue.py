@@ -59,7 +59,7 @@ def check_organizations(
     """Report the organizations that no file defines. A single name is not indexed in its path."""
     known = entries.declared["organizations"]
     for index, name in enumerate(names):
-        if name not in known:
+        if entries.lack("organizations", name):
             path = (field, index) if field == "organizations" else (field,)
             text = f"there is no organization `{name}`{did_you_mean(name, known)}"
             problems.append(entry.problem(path, text))
@@ -95,7 +95,7 @@ def read_grants(
 def unknown_service(name: str, entries: Entries) -> str | None:
     """Say that no file defines a service, None if one does."""
     known = entries.declared["services"]
-    if name not in known and name != BROKER_SERVICE:
+    if name != BROKER_SERVICE and entries.lack("services", name):
         return f"there is no service `{name}`{did_you_mean(name, known)}"
     return None
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from broker.core.policy_lint import Lint, LintedSet, Path, Written, lint
 from broker.policy_files.allow_comments import AllowComment, allow_comments, fault_of
-from broker.policy_files.build import LoadedPolicies
+from broker.policy_files.build import LoadedPolicies, without_collection
 from broker.policy_files.entries import MODELS
 from broker.yaml_document import Document
 
@@ -39,6 +39,7 @@ class CheckReport:
     sources: Mapping[str, Document] = field(repr=False)
 
 
+@without_collection()
 def check(sets: Sequence[LoadedPolicies], now: float) -> CheckReport:
     """Lint sets that may share files; `now` is in seconds since the epoch.
 

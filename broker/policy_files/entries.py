@@ -73,10 +73,22 @@ class Entries:
     empty: set[tuple[str, int, int]] = field(default_factory=set)
     """File, line and column of every value that is empty, and reported so."""
 
+    complete: bool = True
+    """Whether every file was read; otherwise nobody knows which names are missing."""
 
-def collect(documents: Iterable[Document], problems: list[Problem]) -> Entries:
-    """Gather the entries of all documents, adding to `problems` what is wrong with each alone."""
-    entries = Entries()
+    def lack(self, section: str, name: str) -> bool:
+        """Tell whether no file defines a name."""
+        return self.complete and name not in self.declared[section]
+
+
+def collect(
+    documents: Iterable[Document], problems: list[Problem], *, complete: bool = True
+) -> Entries:
+    """Gather the entries of all documents, adding to `problems` what is wrong with each alone.
+
+    `complete` tells whether these are the documents of all files.
+    """
+    entries = Entries(complete=complete)
     for document in documents:
         _Collector(document, entries, problems).collect()
     return entries
@@ -173,12 +185,16 @@ def _empty_values(value: Tree, path: Path) -> Iterator[Path]:
     if path and (value is None or value in ({}, [])):
         if value != [] or not _may_be_empty(path):
             yield path
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _empty_values(item, (*path, key))
+        return
+    items: Iterable[tuple[str | int, Tree]] = ()
+    if isinstance(value, dict):
+        items = value.items()
     elif isinstance(value, list):
-        for index, item in enumerate(value):
-            yield from _empty_values(item, (*path, index))
+        items = enumerate(value)
+    for key, item in items:
+        # Most are texts, which are never empty in this sense.
+        if not isinstance(item, str):
+            yield from _empty_values(item, (*path, key))
 
 
 def _may_be_empty(path: Path) -> bool:

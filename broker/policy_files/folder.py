@@ -41,7 +41,8 @@ def read_folder(
     walk = _Walk(folder, None if dev else folder / DEV_FOLDER, problems)
     delegated = DelegatedFolders(folders)
     for path in walk.candidates():
-        fault = _fault(path, root) or _link_fault(path, folder, delegated)
+        fault = _name_fault(path.relative_to(folder)) or _fault(path, root)
+        fault = fault or _link_fault(path, folder, delegated)
         if fault is None:
             try:
                 texts[path.as_posix()] = _content(path, MAX_BYTES)
@@ -74,11 +75,14 @@ def read_paths(
             texts |= found
             problems += unread
         else:
-            try:
-                texts[path.as_posix()] = _content(path, MAX_BYTES)
-            except OSError as error:
-                text = f"cannot be read: {error.strerror}"
-                problems.append(Problem(path.as_posix(), 0, 0, text))
+            fault = _name_fault(path)
+            if fault is None:
+                try:
+                    texts[path.as_posix()] = _content(path, MAX_BYTES)
+                except OSError as error:
+                    fault = f"cannot be read: {error.strerror}"
+            if fault is not None:
+                problems.append(Problem(path.as_posix(), 0, 0, fault))
     return _each_once(texts), problems
 
 
@@ -143,6 +147,13 @@ def _missing(folders: Sequence[Delegation], walk: _Walk) -> Iterator[Problem]:
                 f"there is no folder `{delegation.folder}/` in `{walk.folder.as_posix()}`; {hint}"
             )
             yield Problem(*delegation.place, text)
+
+
+def _name_fault(path: Path) -> str | None:
+    """Refuse what would appear as something else in messages, logs and audit events."""
+    if path.as_posix().isprintable():
+        return None
+    return "a name with control or invisible characters; rename it"
 
 
 def _fault(path: Path, root: Path) -> str | None:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import lru_cache
 from typing import Final
 
 from broker.core.claims import text_of
@@ -56,7 +57,7 @@ def read_conditions(
             if value is None or value in ({}, []):
                 sound = False
             else:
-                conditions.append(Condition(claim, _matcher(value), claim in folded))
+                conditions.append(_condition(claim, value, folded=claim in folded))
         except _Refused as refused:
             report((claim, *refused.path), refused.message)
             sound = False
@@ -72,6 +73,19 @@ def claim_fault(claim: str) -> str | None:
     return None
 
 
+def _condition(claim: str, value: object, *, folded: bool) -> Condition:
+    if isinstance(value, str | int):
+        return _literal_condition(claim, value, folded=folded)
+    return Condition(claim, _matcher(value), folded)
+
+
+@lru_cache(maxsize=4096, typed=True)
+def _literal_condition(claim: str, value: str | int, *, folded: bool) -> Condition:
+    """Make what many policies say once: the same branch, owner or environment."""
+    return Condition(claim, _single(value), folded)
+
+
+@lru_cache(maxsize=1024)
 def _check_claim(claim: str) -> None:
     if not claim.startswith("/"):
         fault = claim_fault(claim)

@@ -43,7 +43,7 @@ def _policy(
     effect = Effect(model.effect)
     issuer = references.issuers.get(model.issuer)
     known = references.entries.declared["issuers"]
-    if model.issuer not in known:
+    if references.entries.lack("issuers", model.issuer):
         text = f"there is no issuer `{model.issuer}`{did_you_mean(model.issuer, known)}"
         problems.append(entry.problem(("issuer",), text))
     folded = issuer.platform.folded if issuer and issuer.platform else frozenset()
@@ -90,14 +90,15 @@ def _deny_faults(entry: Entry[PolicyModel]) -> Iterator[Problem]:
 
 def _allow_faults(entry: Entry[PolicyModel], references: References) -> Iterator[Problem]:
     model = entry.model
+    entries = references.entries
     if model.services is not None:
         text = "`services` limits a deny policy; an allow policy names its services in `grants`"
         yield entry.problem(("services",), text, at_key=True)
-    known = references.entries.declared["service_accounts"]
+    known = entries.declared["service_accounts"]
     if model.service_account is None:
         text = "`service_account` is missing: who may act as whom?"
         yield entry.problem((), text, at_key=True)
-    elif model.service_account not in known and model.grants is None:
+    elif model.grants is None and entries.lack("service_accounts", model.service_account):
         hint = did_you_mean(model.service_account, known)
         yield entry.problem(
             ("service_account",),
@@ -163,13 +164,15 @@ def _instance_faults(
 ) -> Iterator[Problem]:
     """Report instance claims that a stranger could choose (attacks row 169)."""
     account = entries.service_accounts.get(entry.model.service_account or "")
+    if account is None or not account.model.instances:
+        return
     immutable = issuer.platform.immutable_ids if issuer.platform else frozenset()
     pinned = {
         condition.claim
         for condition in conditions
         if not condition.is_pointer and condition.literals() is not None
     }
-    for claim in account.model.instances if account else ():
+    for claim in account.model.instances:
         if claim not in immutable and claim not in pinned:
             text = (
                 f"account `{entry.model.service_account}` has one identity per `{claim}`, which is"

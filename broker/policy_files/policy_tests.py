@@ -66,7 +66,7 @@ def build_tests(entries: Entries, problems: list[Problem]) -> tuple[PolicyTest, 
     tests: list[PolicyTest] = []
     for entry in entries.tests:
         model = entry.model
-        if model.issuer not in known:
+        if entries.lack("issuers", model.issuer):
             text = f"there is no issuer `{model.issuer}`{did_you_mean(model.issuer, known)}"
             problems.append(entry.problem(("issuer",), text))
         _check_base(entry, entries, problems)

@@ -2,13 +2,13 @@
 
 import asyncio
 import logging
-import os
 import signal
 from collections.abc import Callable
 from typing import Final
 
 from broker.core.errors import Unavailable
 from broker.reload.policy_reload import PolicyReload
+from broker.workers.terminal import Terminal
 
 ACTOR: Final = "SIGHUP"
 
@@ -24,8 +24,7 @@ class HangUp:
 
     def __init__(self) -> None:
         """Must be made in the running event loop of the main thread."""
-        ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
-        self._ends_with_terminal = not ignored and _has_terminal()
+        self._terminal = Terminal()
         self._came = asyncio.Event()
         asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, self._came.set)
 
@@ -34,19 +33,15 @@ class HangUp:
         while True:
             await self._came.wait()
             self._came.clear()
-            if self._ends_with_terminal and not _has_terminal():
+            if self._terminal.is_lost():
                 stop()
                 return
-            try:
-                await reload.reload(forced=True, actor=ACTOR)
-            except Unavailable as error:
-                logger.error("the policies were not reloaded: %s", error)  # noqa: TRY400
+            await reload_as_meant(reload)
 
 
-def _has_terminal() -> bool:
-    """Tell whether the process has a controlling terminal."""
+async def reload_as_meant(reload: PolicyReload) -> None:
+    """Reload, also to a set that is empty or drops a deny policy; a store in trouble is logged."""
     try:
-        os.close(os.open("/dev/tty", os.O_RDONLY | os.O_NOCTTY | os.O_CLOEXEC))
-    except OSError:
-        return False
-    return True
+        await reload.reload(forced=True, actor=ACTOR)
+    except Unavailable as error:
+        logger.error("the policies were not reloaded: %s", error)  # noqa: TRY400

@@ -4,7 +4,7 @@ import logging
 from dataclasses import dataclass
 
 from broker.core.policy import PolicySet
-from broker.ports import Clock, PolicySetStore
+from broker.ports import Clock, PolicySetReading, PolicySetStore
 from broker.reload.reading import LoadedSet, PolicyReader
 from broker.reload.seal import Seal
 
@@ -12,22 +12,15 @@ logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class KeptSets:
+class KeptSetsReading:
     """What the store keeps of policy sets, as sets again.
 
     One whose seal or version does not fit counts as absent.
     """
 
-    store: PolicySetStore
+    store: PolicySetReading
     seal: Seal
     reader: PolicyReader
-    clock: Clock
-
-    async def keep(self, loaded: LoadedSet) -> None:
-        """Keep a set as the last that ran. Raises `Unavailable`."""
-        version = loaded.policy_set.version
-        sealed = self.seal.put_on(version, loaded.packed)
-        await self.store.keep_policy_set(version, sealed, self.clock.now())
 
     async def last_version(self) -> str | None:
         """Name the set that ran last. Raises `Unavailable`."""
@@ -64,3 +57,17 @@ class KeptSets:
             return outcome
         logger.error("policy set %s does not load again: %s", version, outcome.problems[0])
         return None
+
+
+@dataclass(frozen=True, slots=True)
+class KeptSets(KeptSetsReading):
+    """The same, for the broker that runs them."""
+
+    store: PolicySetStore
+    clock: Clock
+
+    async def keep(self, loaded: LoadedSet) -> None:
+        """Keep a set as the last that ran. Raises `Unavailable`."""
+        version = loaded.policy_set.version
+        sealed = self.seal.put_on(version, loaded.packed)
+        await self.store.keep_policy_set(version, sealed, self.clock.now())

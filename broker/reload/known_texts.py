@@ -24,7 +24,7 @@ class KnownTexts:
         self.new: dict[str, bytes] = {}
 
     def read(self, text: str | bytes, file: str) -> Document:
-        """Read one text. Raises `ConfigurationError`."""
+        """Read one text. Raises `DocumentRefused`."""
         content = text.encode() if isinstance(text, str) else text
         digest = hashlib.sha256(content).hexdigest()
         known = self._outlines.get(digest)

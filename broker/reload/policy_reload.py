@@ -6,7 +6,7 @@ that is empty or drops a deny policy is taken only when that is forced.
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
@@ -41,14 +41,18 @@ CLOSE_SECONDS: Final = 5.0
 logger = logging.getLogger(__name__)
 
 
+async def keep_to_oneself(_fault: PolicyFault | None) -> None:
+    """Tell nobody."""
+
+
 class PolicyReload:
     """Reloads the policies of a running broker.
 
     Implements the ports `PolicyStatus` and `PolicyReloading`. `taking_in` is entered around the
-    work that makes a set.
+    work that makes a set; `fault_changed` is told every fault, and its end.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - what a reload has to do with
         self,
         *,
         reader: PolicyReader,
@@ -58,6 +62,7 @@ class PolicyReload:
         clock: Clock,
         identifiers: Identifiers,
         taking_in: Callable[[], AbstractContextManager[None]] = nullcontext,
+        fault_changed: Callable[[PolicyFault | None], Awaitable[None]] = keep_to_oneself,
     ) -> None:
         self._reader = reader
         self._kept = kept
@@ -66,6 +71,7 @@ class PolicyReload:
         self._clock = clock
         self._identifiers = identifiers
         self._taking_in = taking_in
+        self._fault_changed = fault_changed
         self._lock = asyncio.Lock()
         self._under_way: set[asyncio.Task[ReloadOutcome]] = set()
         self._fault: PolicyFault | None = None
@@ -79,6 +85,12 @@ class PolicyReload:
     def latest(self) -> Reading | None:
         """Give the reading that was tried last."""
         return self._latest
+
+    def inherit(self, fault: PolicyFault | None) -> None:
+        """Take over what a predecessor of this process knew of the files, and has recorded."""
+        if self._latest is None:
+            self._fault = fault
+            self._recorded = Refused(fault.problems, fault.count) if fault else None
 
     async def start(self, reading: Reading) -> None:
         """Put the first set in force: the one read, or the last that ran when that is no good.
@@ -108,14 +120,15 @@ class PolicyReload:
         await self._swap.put_in_force(last, None)
         await self._reject(read, START)
 
-    async def reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
+    async def reload(self, *, forced: bool, actor: str, seen: str | None = None) -> ReloadOutcome:
         """Read the files and put them in force, if they are good and nothing speaks against it.
 
         `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
+        With the fingerprint `seen` nothing is read when these very files were tried meanwhile.
         Goes on when the caller is cancelled. Raises `Unavailable` when the store does not take the
         new set, which is not in force then.
         """
-        task = asyncio.create_task(self._reload(forced=forced, actor=actor))
+        task = asyncio.create_task(self._reload(seen, actor, forced=forced))
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
         return await asyncio.shield(task)
@@ -129,17 +142,23 @@ class PolicyReload:
             await asyncio.gather(*reading, return_exceptions=True)
         await self._swap.close()
 
-    async def _reload(self, *, forced: bool, actor: str) -> ReloadOutcome:
+    async def _reload(self, seen: str | None, actor: str, *, forced: bool) -> ReloadOutcome:
         async with self._lock:
+            if seen is not None and self._latest is not None and self._latest.fingerprint == seen:
+                return Unchanged(self._swap.in_force().version)
             with self._taking_in():
                 reading = await self._reader.read()
                 self._latest = reading
                 try:
-                    return await self._take(reading.outcome, actor, forced=forced)
+                    outcome = await self._take(reading.outcome, actor, forced=forced)
                 except Unavailable:
                     # The watch compares with the fingerprint: it is to try again.
                     self._latest = replace(reading, fingerprint=None)
                     raise
+                if isinstance(reading.outcome, LoadedSet):
+                    # All have it now.
+                    self._latest = replace(reading, outcome=replace(reading.outcome, pickled=b""))
+                return outcome
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()
@@ -151,11 +170,11 @@ class PolicyReload:
             return await self._reject(Refused.because(str(self._reader.folder), reason), actor)
         if changes.new_version == changes.old_version:
             # Lines may have moved, which explanations show and nothing else.
-            await self._swap.replace(read.policy_set)
-            self._mended()
+            await self._swap.replace(read)
+            await self._mended()
             return Unchanged(changes.new_version)
         await self._swap.put_in_force(read, self._reloaded(actor, changes, forced=forced))
-        self._mended()
+        await self._mended()
         reload_record.log_reloaded(actor, changes)
         return Reloaded(changes)
 
@@ -166,6 +185,7 @@ class PolicyReload:
         version, now = self._swap.in_force().version, self._clock.now()
         since = self._fault.since if self._fault else now
         self._fault = PolicyFault(since, refused.problems, refused.count)
+        await self._fault_changed(self._fault)
         reload_record.log_rejected(actor, version, refused)
         # One event for the same problems, however often a file is saved.
         if refused != self._recorded:
@@ -179,10 +199,11 @@ class PolicyReload:
                 self._recorded = refused
         return Rejected(version, refused.problems, refused.count)
 
-    def _mended(self) -> None:
+    async def _mended(self) -> None:
         if self._fault is not None:
             logger.warning("the policy files are in force again")
-        self._fault = None
+            self._fault = None
+            await self._fault_changed(None)
         self._recorded = None
 
     def _reloaded(self, actor: str, changes: PolicyChanges, *, forced: bool) -> AuditEvent:

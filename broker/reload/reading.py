@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from broker.core.errors import Problem
 from broker.core.policy import PolicySet
+from broker.messages import Message, MessageBroken
 from broker.ports import Clock
 from broker.reload.fingerprint import fingerprint_now
-from broker.reload.messages import Message, MessageBroken
 from broker.reload.slices import finish_in_slices
 from broker.reload.sources import DeploymentParameters
 from broker.reload.transport import unpickled
@@ -47,6 +47,9 @@ class LoadedSet:
     lapsed: tuple[Mapping[str, object], ...] = ()
     """The tests that fail only because something expired or is switched off: `place`, `test` (the
     name) and `fault`."""
+
+    pickled: bytes = b""
+    """The set for the other workers (`broker.reload.transport`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,11 +98,15 @@ class PolicyReader:
         self._clock = clock
         self._deadline = deadline
         self._prepared: Process | None = None
+        self._asked = 0
         self._outlines: dict[str, bytes] = {}
 
     async def prepare(self) -> None:
-        """Start the process of the next read, unless it was started already."""
-        if self._prepared is not None:
+        """Start the process of the next read, unless it was started already.
+
+        While one reads, none is started: what was seen meanwhile is most likely what it reads.
+        """
+        if self._prepared is not None or self._asked:
             return
         try:
             started = await _start()
@@ -162,6 +169,13 @@ class PolicyReader:
     async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
         if at_start:
             return await _answer_here(request)
+        self._asked += 1
+        try:
+            return await self._ask_process(request)
+        finally:
+            self._asked -= 1
+
+    async def _ask_process(self, request: Message) -> Message | Refused:
         process, self._prepared = self._prepared, None
         if process is None or process.returncode is not None:
             try:
@@ -189,7 +203,8 @@ class PolicyReader:
             policy_set = await finish_in_slices(unpickled(pickled))
         except _NOT_A_SET:
             return self._refuse("were not read: the process for it sent something else than them")
-        return LoadedSet(policy_set, bytes(packed), tuple(answer.header["lapsed"]))
+        lapsed = tuple(answer.header["lapsed"])
+        return LoadedSet(policy_set, bytes(packed), lapsed, bytes(pickled))
 
     def _remember(self, answer: Message) -> None:
         """Remember the outlines of the texts just read, so that they are not read again."""

@@ -3,6 +3,7 @@
 Whatever parsing leaves behind ends with it, and the event loop of the broker never waits for it.
 """
 
+import contextlib
 import gc
 import os
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from broker.core.errors import ConfigurationError, Problem
+from broker.messages import Message
 from broker.policy_files.build import LoadedPolicies, build
 from broker.policy_files.deployment import Attachment, Deployment, ReadAttachment
 from broker.policy_files.folder import DEV_FOLDER, read_attachment, read_folder
@@ -20,7 +22,6 @@ from broker.policy_files.positions import below
 from broker.policy_files.run_tests import refuse_failed, run
 from broker.reload.fingerprint import changed_since, digest, entries_below, entry
 from broker.reload.known_texts import KnownTexts
-from broker.reload.messages import Message
 from broker.reload.sources import DeploymentParameters, PolicySources
 from broker.reload.transport import pickled
 
@@ -30,13 +31,21 @@ NICENESS: Final = 5
 
 def main() -> None:
     """Serve the request on stdin, answering on stdout."""
-    # The broker comes first where both want the same processor.
-    os.nice(NICENESS)
+    _come_second()
     # Everything made here lasts until the end.
     gc.disable()
     answer = serve(sys.stdin.buffer.read())
     sys.stdout.buffer.write(answer)
     sys.stdout.buffer.flush()
+
+
+def _come_second() -> None:
+    """Let the broker come first where both want the same processor."""
+    os.nice(NICENESS)
+    # Where Linux shares the processor among sessions, nice counts only within one; this process has
+    # a session of its own, whose share this is.
+    with contextlib.suppress(OSError):
+        Path("/proc/self/autogroup").write_text(f"{NICENESS}\n")
 
 
 def serve(request: bytes) -> bytes:

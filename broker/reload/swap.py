@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from typing import Protocol
 
 from broker.core.audit import AuditEvent
 from broker.core.decision import IndexedPolicies
@@ -18,6 +19,31 @@ from broker.reload.slices import finish_in_slices
 logger = logging.getLogger(__name__)
 
 
+class Followers(Protocol):
+    """The other workers of this broker, whose policies follow those of this one."""
+
+    async def stage(self, loaded: LoadedSet, *, at_once: bool = False) -> None:
+        """Have them make a set ready, or show it `at_once` when it decides like the one in force.
+
+        Returns when they have, or are late: then they read it from the store.
+        """
+        ...
+
+    async def look(self) -> None:
+        """Have them look at the store now; returns when they have, or are late."""
+        ...
+
+
+class NoFollowers:
+    """There is no other worker; implements `Followers`."""
+
+    async def stage(self, loaded: LoadedSet, *, at_once: bool = False) -> None:
+        """Do nothing."""
+
+    async def look(self) -> None:
+        """Do nothing."""
+
+
 class PolicySwap:
     """Exchanges the policy set in force; `swapped` is called with every one that came."""
 
@@ -27,11 +53,14 @@ class PolicySwap:
         kept: KeptSets,
         ledger: Ledger,
         swapped: Callable[[IndexedPolicies], Awaitable[None]],
+        followers: Followers | None = None,
     ) -> None:
         self._held = held
         self._kept = kept
         self._ledger = ledger
         self._swapped = swapped
+        self._followers = followers or NoFollowers()
+        self._staged: IndexedPolicies | None = None
         self._lock = asyncio.Lock()
         self._retiring: set[asyncio.Task[None]] = set()
 
@@ -47,11 +76,13 @@ class PolicySwap:
         """
         # Made before it is kept: from then on, every process waits for the new set.
         policies = await _indexed(loaded.policy_set)
+        await self._followers.stage(loaded)
         async with self._lock:
             await self._kept.keep(loaded)
             if event is not None:
                 await self._ledger.commit(Entry(event))
             await self._install(policies)
+        await self._followers.look()
         for test in loaded.lapsed:
             logger.warning("a test of the policies has lapsed", extra=test)
 
@@ -64,15 +95,32 @@ class PolicySwap:
             version = await self._kept.last_version()
             if version in (None, self.in_force().version):
                 return
+            staged, self._staged = self._staged, None
+            if staged is not None and staged.policy_set.version == version:
+                await self._install(staged)
+                return
             last = await self._kept.last(at_start=False)
             if last is None:
                 raise Unavailable(Reason.STORE_UNAVAILABLE, "the policies cannot be read")
             await self._install(await _indexed(last.policy_set))
             logger.info("policy set %s is in force here, too", last.policy_set.version)
 
-    async def replace(self, policy_set: PolicySet) -> None:
+    async def replace(self, loaded: LoadedSet) -> None:
         """Let a set decide that was kept before."""
-        await self._install(await _indexed(policy_set))
+        await self._install(await _indexed(loaded.policy_set))
+        await self._followers.stage(loaded, at_once=True)
+
+    async def stage(self, policy_set: PolicySet, *, at_once: bool) -> None:
+        """Make a set ready that another process is about to put in force.
+
+        With `at_once` it decides from now on, if it does so as the one in force.
+        """
+        staged = await _indexed(policy_set)
+        async with self._lock:
+            if not at_once:
+                self._staged = staged
+            elif policy_set.version == self.in_force().version:
+                await self._install(staged)
 
     async def _install(self, policies: IndexedPolicies) -> None:
         retired = asyncio.create_task(let_go(self._held.current()))

@@ -9,7 +9,7 @@ import io
 import pickle
 import sys
 from collections.abc import Callable
-from dataclasses import fields, is_dataclass, replace
+from dataclasses import fields, is_dataclass
 from enum import Enum
 from itertools import islice
 from operator import attrgetter
@@ -38,12 +38,8 @@ def pickled(policy_set: PolicySet) -> bytes:
     # One pickler for all batches: what several entries share is written once.
     pickler = _Pickler(stream, pickle.HIGHEST_PROTOCOL)
     pickler.dump(policy_set.version)
-    seen: dict[Condition, Condition] = {}
     for name in MAPS:
-        entries = getattr(policy_set, name)
-        if name == "policies":
-            entries = {key: _sharing(policy, seen) for key, policy in entries.items()}
-        items = iter(entries.items())
+        items = iter(getattr(policy_set, name).items())
         while batch := list(islice(items, BATCH)):
             pickler.dump((name, batch))
     pickler.dump(None)
@@ -60,12 +56,6 @@ def unpickled(data: bytes | memoryview) -> Steps[PolicySet]:
         maps[name].update(items)
         yield
     return PolicySet(**maps, version=version)
-
-
-def _sharing(policy: Policy, seen: dict[Condition, Condition]) -> Policy:
-    """Let equal conditions of many policies be one and the same."""
-    conditions = tuple(seen.setdefault(each, each) for each in policy.conditions)
-    return replace(policy, conditions=conditions)
 
 
 def _by_fields(kind: type[Any]) -> Callable[[Any], tuple[type[Any], tuple[object, ...]]]:

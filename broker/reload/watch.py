@@ -77,13 +77,16 @@ class PolicyWatch:
             return
         # It takes about as long to start as the files have to be left alone.
         await self._reader.prepare()
-        if await self._settled(fingerprint) == self._tried():
+        settled = await self._settled(fingerprint)
+        if settled == self._tried():
             await self._reader.close()
             return
         try:
-            await self._reload.reload(forced=False, actor=ACTOR)
+            await self._reload.reload(forced=False, actor=ACTOR, seen=settled)
         except Unavailable as error:
             logger.warning("the policy files are tried again: %s", error)
+        # It is left over when somebody else had these files read meanwhile.
+        await self._reader.close()
 
     async def _settled(self, fingerprint: str) -> str:
         """Wait until the files have not changed for a while; give their fingerprint then."""

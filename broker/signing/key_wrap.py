@@ -14,7 +14,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_der_private_key,
 )
 
-from broker.core.errors import ConfigurationError, Problem
+from broker.core.errors import BrokerError
 from broker.core.signing_keys import SIGNING_ALGORITHMS, SigningKey, SigningSchedule
 from broker.ports import SigningKeyRow
 from broker.signing.master_key import MasterKey
@@ -23,11 +23,15 @@ _PURPOSE: Final = "wrap signing keys, version 1"
 _NONCE_BYTES: Final = 12
 
 
+class WrappedKeyRefused(BrokerError):
+    """A row does not open; the message names the key and tells nothing of it."""
+
+
 class KeyWrap:
     """Wraps and unwraps signing keys with AES-256-GCM (NIST SP 800-38D).
 
     Id, algorithm, generation and schedule are authenticated with the key: who can write to the
-    store can neither bring back a retired key nor let one sign longer.
+    store can neither let a key sign longer nor move it, and cannot plant one (attacks row 183).
     """
 
     def __init__(self, master_key: MasterKey) -> None:
@@ -44,27 +48,28 @@ class KeyWrap:
     def unwrap(self, row: SigningKeyRow) -> SigningKey:
         """Read the key of a row.
 
-        Raises `ConfigurationError` when the master key is another than the one that wrapped it, or
-        when the row was altered.
+        Raises `WrappedKeyRefused` when the row was altered, or wrapped under another master key.
         """
         if row.algorithm not in SIGNING_ALGORITHMS:
-            raise _fault(f"the signing key {row.key_id} is for an algorithm unknown to this broker")
+            raise WrappedKeyRefused(
+                f"the signing key {row.key_id} is for an algorithm unknown to this broker"
+            )
         nonce, encrypted = row.wrapped[:_NONCE_BYTES], row.wrapped[_NONCE_BYTES:]
         bound = _bound(row.key_id, row.algorithm, row.generation, row.schedule)
         try:
             plain = self._cipher.decrypt(nonce, encrypted, bound)
         except (InvalidTag, ValueError):
             # ValueError: a nonce that was cut short.
-            raise _fault(
-                f"the signing key {row.key_id} does not unwrap: this is not the master key of this"
-                " store, or the row was altered; restore the right master key"
+            raise WrappedKeyRefused(
+                f"the signing key {row.key_id} does not unwrap: its row was altered, or wrapped"
+                " under another master key"
             ) from None
         # Checking an RSA key takes a hundred times as long as loading it; this one is authentic.
         private_key = load_der_private_key(plain, None, unsafe_skip_rsa_key_validation=True)
         if not isinstance(
             private_key, rsa.RSAPrivateKey | ec.EllipticCurvePrivateKey | ed25519.Ed25519PrivateKey
         ):
-            raise _fault(f"the signing key {row.key_id} is of a kind unknown to this broker")
+            raise WrappedKeyRefused(f"the signing key {row.key_id} is of an unknown kind")
         return SigningKey.of(private_key, row.algorithm, row.schedule)
 
 
@@ -78,7 +83,3 @@ def _bound(key_id: str, algorithm: str, generation: int, schedule: SigningSchedu
     # As floats, which is what they are when a store gives them back.
     times = [None if instant is None else float(instant) for instant in instants]
     return json.dumps([key_id, algorithm, generation, times]).encode()
-
-
-def _fault(message: str) -> ConfigurationError:
-    return ConfigurationError([Problem("master_key_file", 0, 0, message)])

@@ -1,35 +1,54 @@
 """The store in one SQLite file: for one machine, with any number of processes."""
 
 import asyncio
-from collections.abc import Callable
+import contextlib
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Final
 
 import apsw
 
-from broker.core.audit import ChainedEvent
-from broker.core.errors import Reason, Unavailable
-from broker.ports import Clock, Entry, KeptPolicySet, Receipt, SigningKeyRow
-from broker.stores import sqlite_ledger, sqlite_policy_sets, sqlite_signing_keys, sqlite_state
-from broker.stores.sqlite_file import open_for_reading, open_for_writing
+from broker.core.audit import AuditEvent, ChainedEvent
+from broker.core.audit_chain import Position
+from broker.core.errors import ConfigurationError, Unavailable
+from broker.ports import (
+    Clock,
+    Entry,
+    Receipt,
+    RowsUnderMasterKey,
+    SigningKeyChange,
+)
+from broker.stores import (
+    sqlite_erasure,
+    sqlite_ledger,
+    sqlite_policy_sets,
+    sqlite_retention,
+    sqlite_rewrap,
+    sqlite_signing_keys,
+    sqlite_state,
+)
+from broker.stores.events_in_order import EventsInOrder
+from broker.stores.sqlite_file import open_for_writing, transaction
 from broker.stores.sqlite_ledger import PendingEntry
+from broker.stores.sqlite_reading import SqliteReading
 from broker.stores.sqlite_writer import SqliteWriter
 
 # How long a proof that the file can be written is believed: a flood of health checks must not
 # turn into as many disk writes.
 _READY_SECONDS: Final = 1.0
 
-Result = TypeVar("Result")
 
-
-class SqliteStore:
+class SqliteStore(SqliteReading):
     """A whole store; implements the port `Store`."""
 
-    def __init__(self, path: Path, writer: SqliteWriter, clock: Clock) -> None:
+    def __init__(
+        self, path: Path, writer: SqliteWriter, clock: Clock, in_order: EventsInOrder | None
+    ) -> None:
         """Use `open`."""
-        self._path = path
+        super().__init__(path)
         self._writer = writer
         self._clock = clock
+        self._in_order = in_order
         self._proof: asyncio.Future[None] | None = None
         self._proved_at = float("-inf")
 
@@ -47,7 +66,8 @@ class SqliteStore:
         the `OSError` or `ValueError` it may raise is logged. Raises `ConfigurationError`.
         """
         connection = await asyncio.to_thread(open_for_writing, path)
-        return cls(path, SqliteWriter(path, connection, clock, on_committed), clock)
+        in_order = EventsInOrder(on_committed) if on_committed else None
+        return cls(path, SqliteWriter(path, connection, clock, in_order), clock, in_order)
 
     async def commit(self, entry: Entry) -> Receipt:
         """Make an entry durable, unless another process has changed the state since its epoch.
@@ -62,14 +82,6 @@ class SqliteStore:
             self._proved_at = float("-inf")
             raise
 
-    async def state_epoch(self) -> int:
-        """Read how often what decides has changed. Raises `Unavailable`."""
-        return await self._read(sqlite_state.read_epoch)
-
-    async def sealed_row(self, name: str) -> bytes | None:
-        """Find the content of a sealed row. Raises `Unavailable`."""
-        return await self._read(lambda connection: sqlite_state.find_sealed(connection, name))
-
     async def add_sealed_row(self, name: str, content: bytes) -> bool:
         """Insert a sealed row unless there is one of this name; tell whether it was inserted.
 
@@ -79,16 +91,35 @@ class SqliteStore:
             lambda connection: sqlite_state.add_sealed(connection, name, content)
         )
 
-    async def signing_key_rows(self) -> list[SigningKeyRow]:
-        """List every row. Raises `Unavailable`."""
-        return await self._read(sqlite_signing_keys.read)
+    async def change_signing_keys(self, change: SigningKeyChange) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
 
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
-        """Insert a row unless its algorithm and generation exist; tell whether it was inserted.
-
-        Raises `Unavailable`.
+        It is not when the state has changed since its epoch, or when another key has the place of
+        one that it puts. Raises `Unavailable`.
         """
-        return await self._writer.run(lambda connection: sqlite_signing_keys.add(connection, row))
+        return await self._make_recorded(
+            lambda connection: sqlite_signing_keys.change(connection, change), change.events
+        )
+
+    async def rewrap(
+        self, anew: Callable[[RowsUnderMasterKey], RowsUnderMasterKey], event: AuditEvent
+    ) -> None:
+        """Replace the rows under the master key by what `anew` makes of them, or change nothing.
+
+        Raises `ConfigurationError` when `anew` does, and `Unavailable`.
+        """
+        refused: list[ConfigurationError] = []
+
+        def job(connection: apsw.Connection) -> bool:
+            try:
+                sqlite_rewrap.rewrap(connection, anew)
+            except ConfigurationError as error:
+                refused.append(error)
+            return not refused
+
+        await self._make_recorded(job, [event])
+        if refused:
+            raise refused[0]
 
     async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
         """Keep a set as the last that ran; the content of one kept before is replaced.
@@ -99,27 +130,33 @@ class SqliteStore:
             lambda connection: sqlite_policy_sets.keep(connection, version, content, now)
         )
 
-    async def policy_set(self, version: str) -> bytes | None:
-        """Find the content of a kept set. Raises `Unavailable`."""
-        return await self._read(lambda connection: sqlite_policy_sets.find(connection, version))
-
-    async def last_policy_set(self) -> KeptPolicySet | None:
-        """Find the set that came into force last. Raises `Unavailable`."""
-        return await self._read(sqlite_policy_sets.last)
-
-    async def events(
-        self, *, decision_id: str | None = None, after_seq: int = 0, limit: int = 100
-    ) -> list[dict[str, Any]]:
-        """List events as JSON members, oldest first. Raises `Unavailable`."""
-        return await self._read(
-            lambda connection: sqlite_ledger.read_events(connection, decision_id, after_seq, limit)
+    async def prune_events(self, last: Position, beginning: str) -> int:
+        """Delete the events up to `last`, as the port says. Raises `Unavailable`."""
+        return await self._writer.run(
+            lambda connection: sqlite_retention.prune(connection, last, beginning)
         )
 
-    async def token_was_issued(self, token_id: str) -> bool:
-        """Tell whether a token with this id is on record. Raises `Unavailable`."""
-        return await self._read(
-            lambda connection: sqlite_ledger.token_was_issued(connection, token_id)
+    async def forget_policy_sets(self, keep: int) -> int:
+        """Delete the kept sets that no event names, but the last ones. Raises `Unavailable`."""
+        unnamed = await self._read(lambda connection: sqlite_retention.unnamed(connection, keep))
+        if not unnamed:
+            return 0
+        return await self._writer.run(
+            lambda connection: sqlite_retention.forget(connection, unnamed)
         )
+
+    async def erase_claims(self, sequences: Sequence[int]) -> int:
+        """Erase the claims of some events, as the port says. Raises `Unavailable`."""
+        return await self._writer.run(
+            lambda connection: sqlite_erasure.erase(connection, sequences)
+        )
+
+    async def rewrite_file(self) -> None:
+        """Write the whole file anew, without what lies in its unused parts. Raises `Unavailable`.
+
+        Nobody else can write meanwhile.
+        """
+        await self._writer.run(sqlite_erasure.rewrite)
 
     async def ready(self) -> bool:
         """Tell whether the store can be written, by a proof that is at most a second old."""
@@ -139,16 +176,28 @@ class SqliteStore:
         """Write what waits and let go of the file."""
         await self._writer.close()
 
-    async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
-        """Run a query on a connection of its own, so that no commit waits for a reader."""
-        try:
-            return await asyncio.to_thread(self._query, query)
-        except apsw.Error:
-            raise Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be read") from None
+    async def _make_recorded(
+        self, change: Callable[[apsw.Connection], bool], events: Sequence[AuditEvent]
+    ) -> bool:
+        """Make a change and append its events in one transaction.
 
-    def _query(self, query: Callable[[apsw.Connection], Result]) -> Result:
-        connection = open_for_reading(self._path)
-        try:
-            return query(connection)
-        finally:
-            connection.close()
+        `change` tells whether it was made; if not, it has written nothing.
+        """
+        pending = [PendingEntry.of(Entry(event)) for event in events]
+
+        def job(connection: apsw.Connection) -> bool:
+            with transaction(connection):
+                if not change(connection):
+                    return False
+                appended = sqlite_ledger.append(connection, pending, self._clock.now())
+            if self._in_order is not None:
+                self._in_order.hold(each.event for each in appended if each is not None)
+            return True
+
+        made = await self._writer.run(job)
+        in_order = self._in_order
+        if made and in_order is not None:
+            # It has happened: that the store closes in between takes nothing of that back.
+            with contextlib.suppress(Unavailable):
+                await self._writer.run(lambda _: in_order.flush())
+        return made

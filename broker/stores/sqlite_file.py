@@ -75,8 +75,16 @@ CREATE TABLE sealed (
 ) STRICT, WITHOUT ROWID;
 """
 
+# One row at most: what the broker signed when it pruned last.
+_AUDIT_BEGINNING: Final = """
+CREATE TABLE audit_beginning (
+    only INTEGER PRIMARY KEY CHECK (only = 1),
+    jws TEXT NOT NULL
+) STRICT;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
-_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE)
+_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 
@@ -113,12 +121,39 @@ def open_for_reading(path: Path) -> apsw.Connection:
     return connection
 
 
+def require_readable(path: Path) -> None:
+    """Raise `ConfigurationError` unless the file is a store of this version that can be read."""
+    if not path.exists():
+        raise _unusable(path, "is not there: name the configuration with --config")
+    try:
+        connection = open_for_reading(path)
+        try:
+            version = _version(connection, path)
+        finally:
+            connection.close()
+    except apsw.CantOpenError:
+        raise _unusable(
+            path, "cannot be opened: reading needs the rights of the broker's own user"
+        ) from None
+    except apsw.Error as error:
+        raise _unusable(path, _explain(error)) from None
+    if version < SCHEMA_VERSION:
+        raise _unusable(
+            path,
+            f"has schema {version}, this version reads {SCHEMA_VERSION}: start its broker once",
+        )
+
+
 @contextmanager
 def transaction(connection: apsw.Connection) -> Iterator[None]:
     """Run the block in a transaction that is the only writer from its first statement on.
 
     A transaction that began by reading could not wait for another writer: it would fail at once.
+    Within a transaction the block is part of that, which ends it.
     """
+    if connection.in_transaction:
+        yield
+        return
     connection.execute("BEGIN IMMEDIATE")
     try:
         yield

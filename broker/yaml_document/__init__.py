@@ -6,13 +6,14 @@ What YAML leaves to surprise is refused, with a sentence that says how to write 
 from broker.yaml_document.comments import Comment, comments_with
 from broker.yaml_document.document import Document, Path, Place, Tree
 from broker.yaml_document.outline import outline, recall
-from broker.yaml_document.reader import MAX_BYTES, MAX_DEPTH, read
+from broker.yaml_document.reader import MAX_BYTES, MAX_DEPTH, DocumentRefused, read
 
 __all__ = [
     "MAX_BYTES",
     "MAX_DEPTH",
     "Comment",
     "Document",
+    "DocumentRefused",
     "Path",
     "Place",
     "Tree",

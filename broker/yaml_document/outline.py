@@ -8,9 +8,11 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import Any, Final
 
 from broker.yaml_document.document import Document, Path, Place
+
+_ENTRY_DEPTH: Final = 2
 
 
 def outline(document: Document) -> bytes:
@@ -57,21 +59,18 @@ class _RecalledPlaces:
 
     def _of_name(self, path: Path) -> Place | None:
         """Find where the name of an entry is, in a mapping of entries."""
-        match path:
-            case (str(section), str(name)) if isinstance(self.entries.get(section), dict):
-                return _as_place(self.entries[section].get(name))
-        return None
+        if len(path) != _ENTRY_DEPTH:
+            return None
+        section, name = path
+        entries = self.entries.get(str(section))
+        # As JSON it is a list.
+        place = entries.get(name) if isinstance(entries, dict) else None
+        return None if place is None else (place[0], place[1])
 
     def _of_item(self, path: Path) -> Place | None:
         """Find where an item is, in a list of entries."""
         match path:
             case (str(section), int(index)) if isinstance(self.entries.get(section), list):
-                return _as_place(self.entries[section][index : index + 1])
+                for line, column in self.entries[section][index : index + 1]:
+                    return line, column
         return None
-
-
-def _as_place(found: list[Any] | None) -> Place | None:
-    match found:
-        case [int(line), int(column)] | [[int(line), int(column)]]:
-            return line, column
-    return None

@@ -5,7 +5,7 @@ Refused: anchors, aliases, merge keys, tags, duplicate keys, several documents, 
 text (attacks rows 79-82, 84, 86).
 """
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, NoReturn, Protocol
 
@@ -28,6 +28,18 @@ MAX_DEPTH: Final = 32
 MAX_PROBLEMS: Final = 50
 
 
+class DocumentRefused(ConfigurationError):
+    """A text is refused; `document` is what it plainly means all the same.
+
+    It is there when nothing is wrong but plain scalars that other readers take for something else,
+    so that whoever mends them is told of everything else at once. None when more is wrong.
+    """
+
+    def __init__(self, problems: Sequence[Problem], document: Document | None = None) -> None:
+        super().__init__(problems)
+        self.document = document
+
+
 def read(
     text: str | bytes,
     file: str,
@@ -38,8 +50,8 @@ def read(
     """Read one YAML mapping; an empty text is an empty mapping.
 
     A plain scalar under one of `text_keys` stays text where it would be refused as a date or as a
-    word of YAML 1.1 elsewhere (`expires: 2027-06-30`). Raises `ConfigurationError` with every
-    problem found, at most `MAX_PROBLEMS` of them.
+    word of YAML 1.1 elsewhere (`expires: 2027-06-30`). Raises `DocumentRefused` with every problem
+    found, at most `MAX_PROBLEMS` of them.
     """
     problems: list[Problem] = []
     source = _decode(text, file, max_bytes)
@@ -47,15 +59,17 @@ def read(
     if visible != source:
         problems += _unseen_characters(source, file)
     reader = _Reader(file, frozenset(text_keys), problems)
-    root = reader.read(visible, report_syntax=not problems)
+    unseen = bool(problems)
+    root = reader.read(visible, report_syntax=not unseen)
+    value = root.value if isinstance(root.value, dict) else {}
+    document = Document(file, value, tuple(source.split("\n")), NodePlaces(root))
     if problems:
         ordered = sorted(problems, key=lambda each: (each.line, each.column))
         if len(ordered) > MAX_PROBLEMS:
             left = f"and {len(ordered) - MAX_PROBLEMS} more problems in this file"
             ordered = [*ordered[:MAX_PROBLEMS], Problem(file, 0, 0, left)]
-        raise ConfigurationError(ordered)
-    value = root.value if isinstance(root.value, dict) else {}
-    return Document(file, value, tuple(source.split("\n")), NodePlaces(root))
+        raise DocumentRefused(ordered, document if reader.is_plain and not unseen else None)
+    return document
 
 
 def _decode(text: str | bytes, file: str, max_bytes: int) -> str:
@@ -74,7 +88,7 @@ def _decode(text: str | bytes, file: str, max_bytes: int) -> str:
 
 
 def _refuse(file: str, line: int, column: int, message: str) -> NoReturn:
-    raise ConfigurationError([Problem(file, line, column, message)])
+    raise DocumentRefused([Problem(file, line, column, message)])
 
 
 def _unseen_characters(source: str, file: str) -> Iterator[Problem]:
@@ -112,6 +126,8 @@ class _Reader:
         self._stack: list[_Open] = []
         self._root: Node | Place | None = None
         self._documents = 0
+        self.is_plain = True
+        """Whether all that was reported are plain scalars that mean something else elsewhere."""
 
     def read(self, text: str, *, report_syntax: bool) -> Node:
         try:
@@ -196,7 +212,8 @@ class _Reader:
         if plain and text == "<<":
             self._report(place, "the merge key `<<`; write the members out")
         elif plain and (text in CONSTANTS or surprise(text) or INTEGER.fullmatch(text)):
-            self._report(place, f'the key `{short(text)}` is not text; quote it: "{short(text)}"')
+            fault = f'the key `{short(text)}` is not text; quote it: "{short(text)}"'
+            self._report(place, fault, plain=True)
         elif not text:
             self._report(place, "an empty key")
         elif text in opened.node.key_places:
@@ -232,7 +249,7 @@ class _Reader:
             return int(text)
         fault = surprise(text)
         if fault is not None and key not in self._text_keys:
-            self._report(place, fault)
+            self._report(place, fault, plain=True)
         return text
 
     def _syntax(self, error: yaml.YAMLError) -> None:
@@ -246,7 +263,8 @@ class _Reader:
         place = _place(error.problem_mark)
         self._report(place, f"not YAML: {cause}; check indentation, quotes and brackets")
 
-    def _report(self, place: Place, message: str) -> None:
+    def _report(self, place: Place, message: str, *, plain: bool = False) -> None:
+        self.is_plain = self.is_plain and plain
         self._problems.append(Problem(self._file, *place, message))
 
 

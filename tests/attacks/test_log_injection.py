@@ -40,6 +40,7 @@ def assert_one_line_each(events: list[dict[str, Any]], printed: str) -> list[dic
     assert lines.pop() == ""
     assert all(" " <= character <= "~" for line in lines for character in line)
     told = [json.loads(line) for line in lines]
+    told = [line for line in told if line["type"] != "audit.head"]
     assert told == events
     return told
 
@@ -60,7 +61,7 @@ def test_every_event_is_one_line_of_printable_ascii(
 
     told = assert_one_line_each(events, capfd.readouterr().out)
 
-    granted = [event for event in told if event["outcome"] == "success"]
+    granted = [event for event in told if event["type"] == "token.exchanged"]
     assert {event["service_account"] for event in granted} == {"deploy-web"}
     workflows = [event["claims"]["workflow"] for event in granted]
     assert [each for each in workflows if each != "Deploy"] == list(HOSTILE.values())

@@ -183,6 +183,33 @@ def test_a_fault_of_a_whole_file_has_no_line_in_its_annotation() -> None:
     assert annotation(told) == "::warning file=a.yaml,title=load::broken"
 
 
+@pytest.mark.parametrize("name", ["a\n::add-mask::x.yaml", "a\x1b[31m.yaml", "a\udcff.yaml"])
+@pytest.mark.parametrize("output", ["text", "json", "sarif", "github"])
+def test_a_file_whose_name_is_not_printable_is_refused_by_a_name_that_is(
+    broker: Broker, policies: Path, name: str, output: str
+) -> None:
+    (policies / name).write_text(OPEN)
+
+    answer = broker("policies", "check", "--format", output)
+
+    assert answer.returncode == 2
+    assert "rename it" in answer.stdout
+    assert "any-ref]" not in answer.stdout
+    assert "\n::add-mask" not in answer.stdout + answer.stderr
+    assert "\x1b" not in answer.stdout + answer.stderr
+
+
+def test_no_command_begins_a_line_with_the_name_of_a_file(broker: Broker, policies: Path) -> None:
+    name = policies / "a\n::add-mask::x.yaml"
+    name.write_text(OPEN)
+
+    for command in (("test",), ("explain", "--claims", "-"), ("check", str(name))):
+        answer = broker("policies", *command, stdin="{}")
+
+        assert answer.returncode == 2
+        assert "policies/a\\n::add-mask::x.yaml: " in answer.stdout + answer.stderr
+
+
 def test_sarif_has_rules_results_and_suppressions(
     broker: Broker, policies: Path, tmp_path: Path
 ) -> None:

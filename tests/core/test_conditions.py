@@ -289,3 +289,7 @@ def test_all_conditions_must_hold() -> None:
     assert not all_hold(conditions, {"a": "1"}, Effect.ALLOW)
     assert all_hold(conditions, {"a": "1"}, Effect.DENY)
     assert all_hold((), {}, Effect.ALLOW)
+
+
+def test_an_escaped_tilde_before_a_one_is_no_slash() -> None:
+    assert Condition("/a/~01", Equals("x")).holds({"a": {"~1": "x", "/": "y"}})

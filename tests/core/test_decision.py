@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.conditions import Equals, Glob, Not
+from broker.core.conditions import Condition, Equals, Glob, Not
 from broker.core.decision import Decision, Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason
 from broker.core.policy import Mode
@@ -180,6 +180,22 @@ def test_a_policy_cannot_grant_a_service_that_its_account_does_not_hold() -> Non
     assert denied(the_decision(policy_set, targets=())) is Reason.TARGET_REQUIRED
 
 
+def test_what_a_service_requires_ignores_case_where_the_platform_of_the_token_does() -> None:
+    service = a_service(require=(Condition("environment", Equals("Production")),))
+    policies = [a_policy("web"), a_policy("ci", {"organization_id": "7"}, issuer="ci")]
+    policy_set = a_policy_set(
+        *policies, issuers=[an_issuer("github"), an_issuer("ci")], services=[service]
+    )
+
+    ours = the_decision(policy_set, github_claims(environment="production"))
+    elsewhere = other_claims(organization_id="7", environment="production")
+    theirs = the_decision(policy_set, elsewhere, issuer="ci")
+
+    assert isinstance(ours, Permit)
+    assert isinstance(theirs, Deny)
+    assert theirs.detail == "`require` of deploy-api"
+
+
 def test_a_service_may_require_more_of_the_token() -> None:
     service = a_service(require=some_conditions({"runner_environment": "github-hosted"}))
     policy_set = a_policy_set(a_policy("web"), services=[service])
@@ -281,3 +297,22 @@ def test_an_index_knows_every_claim_that_an_issuer_is_asked_about() -> None:
         "github": {"repository", "deep", "actor", "ref", "runner_environment"},
         "gitlab": {"runner_environment"},
     }
+
+
+def test_observed_policies_that_hold_are_told_and_decide_nothing() -> None:
+    policies = [
+        a_policy("would-permit", mode=Mode.OBSERVE),
+        a_deny_policy("would-deny", {"ref": Not(Equals("x"))}, mode=Mode.OBSERVE),
+        a_policy("elsewhere", {"repository_id": "1"}, mode=Mode.OBSERVE),
+        a_policy("too-late", mode=Mode.OBSERVE, expires_at=NOW),
+        a_policy("enforced"),
+        a_deny_policy("gitlab", issuer="gitlab", mode=Mode.OBSERVE),
+    ]
+    indexed = IndexedPolicies.of(a_policy_set(*policies))
+    issuer = an_issuer("github")
+
+    pushed = indexed.observed(issuer, github_claims(), NOW)
+    of_outsiders = indexed.observed(issuer, github_claims(event_name="issues"), NOW)
+
+    assert [each.name for each in pushed] == ["would-deny", "would-permit"]
+    assert [each.name for each in of_outsiders] == ["would-deny"]

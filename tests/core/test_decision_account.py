@@ -1,5 +1,7 @@
 """Which account a job acts as, and with which scopes (contract §4, Decision 6-7)."""
 
+from dataclasses import replace
+
 import pytest
 
 from broker.core.decision import Deny, Permit
@@ -50,6 +52,16 @@ def test_accounts_that_cannot_give_every_scope_asked_are_dropped_when_another_ca
 
     assert isinstance(permit, Permit)
     assert permit.service_account == WRITER
+
+
+def test_the_policies_of_a_dropped_account_shape_neither_the_token_nor_the_record() -> None:
+    short = replace(acting_as(READER), ttl=60, max_ttl=60)
+    policy_set = a_policy_set(acting_as(WRITER), short, accounts=[WRITER, READER])
+
+    permit = the_decision(policy_set, scopes=("deploy:write",))
+
+    assert isinstance(permit, Permit)
+    assert (permit.ttl, permit.policies) == (600, ("as-writer",))
 
 
 def test_when_no_account_can_give_the_scopes_none_is_dropped() -> None:

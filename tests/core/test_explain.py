@@ -185,6 +185,17 @@ def test_what_issuer_and_service_require_is_shown_beside_the_conditions() -> Non
     assert shown["require runner_environment"] == ({"not": "self-hosted"}, "self-hosted", False)
 
 
+def test_what_a_service_requires_is_shown_as_it_is_decided_with_the_case_that_counts() -> None:
+    service = a_service(require=(Condition("environment", Equals("Production")),))
+    policies = a_policy_set(web_policy(), services=[service])
+
+    explanation = explained(policies, github_claims(environment="production"))
+
+    shown = conditions_of(explanation.candidates[0])
+    assert explanation.decision == "permit"
+    assert shown["require environment"] == ("Production", "production", True)
+
+
 def test_the_require_of_another_service_is_not_shown() -> None:
     strict = a_service("vault", require=requiring(environment="production"))
     policies = a_policy_set(web_policy(), services=[a_service(), strict])

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.conditions import Effect
+from broker.core.conditions import Condition, Effect, Equals
 from broker.core.decision import (
     DecisionRequest,
     Deny,
@@ -91,11 +91,17 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
     return a_policy(name, match, issuer=issuer, expires_at=expires, mode=mode, **more)
 
 
+def unfolded(**match: str) -> tuple[Condition, ...]:
+    """The conditions of a service's `require`: which of them fold depends on the token."""
+    return tuple(Condition(claim, Equals(text)) for claim, text in match.items())
+
+
 @st.composite
 def policy_sets(draw: st.DrawFn) -> PolicySet:
     count = draw(st.integers(0, 6))
     require = draw(st.sampled_from([(), (), requiring(repository_owner_id="123456")]))
-    strict = draw(st.sampled_from([(), (), requiring(ref=glob("refs/heads/m*"))]))
+    of_service = [requiring(ref=glob("refs/heads/m*")), unfolded(environment="PRODUCTION")]
+    strict = draw(st.sampled_from([(), (), *of_service]))
     return a_policy_set(
         *(draw(policies(f"p{number}")) for number in range(count)),
         issuers=[an_issuer("github", require=require), an_issuer("gitlab")],
@@ -159,6 +165,11 @@ def test_explanation_and_decision_agree(
         assert for_caller(explanation).reason == decision.public_reason
     shown = [candidate.policy.name for candidate in explanation.candidates]
     assert set(decision.policies) <= set(shown)
+    if isinstance(decision, Permit):
+        decisive = [
+            each for each in explanation.candidates if each.policy.name in decision.policies
+        ]
+        assert all(result.holds for each in decisive for result in each.conditions)
 
 
 @settings(max_examples=100, deadline=None)

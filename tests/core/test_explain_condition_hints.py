@@ -273,6 +273,21 @@ def test_a_star_that_stops_too_early_is_pointed_out() -> None:
     )
 
 
+def test_a_star_outside_a_glob_is_pointed_out() -> None:
+    policy = web_policy(ref=["refs/heads/main", "refs/heads/release/*"])
+
+    assert fix(policy, github_claims(ref="refs/heads/release/1")) == (
+        "a star is a wildcard in a glob alone, and `ref` is refs/heads/release/1: write"
+        ' `ref: [refs/heads/main, {glob: "refs/heads/release/*"}]`'
+    )
+
+
+def test_a_star_is_no_wildcard_for_another_tenant() -> None:
+    policy = a_policy("anybody", {"repository_owner_id": "1", "repository": "acme/*"})
+
+    assert "glob" not in (explained(policy).fix or "")
+
+
 def test_a_regex_that_covers_only_a_part_is_pointed_out() -> None:
     policy = web_policy(ref=["x", regex("release")])
 

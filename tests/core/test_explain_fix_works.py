@@ -49,6 +49,7 @@ def decided_after_the_fix(match: dict[str, Any], claims: dict[str, Any], issuer:
         (WEB | {"ref": "main"}, {}),
         (WEB | {"ref": [{"glob": "m*"}, "x"]}, {}),
         (WEB | {"ref": {"glob": "refs/*"}}, {}),
+        (WEB | {"ref": ["x", "refs/heads/*"]}, {}),
         (WEB | {"workflow": "Deploy"}, {}),
         (WEB | {"workflow": "deploy"}, {"workflow": "yes"}),
         (WEB | {"workflow": "deploy"}, {"workflow": "Zürich 🚀"}),

@@ -1,6 +1,7 @@
 """The index yields every policy that may hold, and few others."""
 
-from collections.abc import Mapping
+import tracemalloc
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from broker.core.conditions import Glob, Not, Present, Regex
 from broker.core.decision import IndexedPolicies
 from broker.core.policy import Mode, Policy
-from broker.core.policy_index import PolicyIndex
+from broker.core.policy_index import MAX_UNDIVIDED, PolicyIndex
 from tests.core.builders import (
     a_deny_policy,
     a_policy,
@@ -56,12 +57,25 @@ def test_without_a_preset_tenant_claims_tell_most() -> None:
     assert found([policy], {"organization_id": "acme-1"}, "ci") == ["p"]
 
 
-def test_a_glob_is_filed_under_its_literal_first_segment() -> None:
-    policies = [a_policy("g", {"repository": Glob("Acme/w*")}), a_policy("x", {"ref": Glob("a/*")})]
+def test_a_glob_is_filed_under_what_stands_before_its_first_wildcard() -> None:
+    policies = [
+        a_policy("g", {"repository": Glob("Acme/w*")}),
+        a_policy("x", {"ref": Glob("a/?")}),
+        a_policy("whole", {"repository": Glob("acme/api")}),
+    ]
 
-    assert found(policies, {"repository": "aCME/anything"}) == ["g"]
-    assert found(policies, {"repository": "acme"}) == ["g"]
+    assert found(policies, {"repository": "aCME/web"}) == ["g"]
+    assert found(policies, {"repository": "acme/"}) == []
+    assert found(policies, {"repository": "acme/api"}) == ["whole"]
     assert found(policies, {"repository": "acme-evil/web", "ref": ["b/c", "a/b"]}) == ["x"]
+
+
+def test_literals_and_globs_of_one_list_find_the_policy_once() -> None:
+    policies = [a_policy("both", {"repository": ["acme/web", Glob("acme/w*"), Glob("octo*")]})]
+
+    assert found(policies, {"repository": "acme/web"}) == ["both"]
+    assert found(policies, {"repository": "octo-org/x"}) == ["both"]
+    assert found(policies, {"repository": "acme/api"}) == []
 
 
 @pytest.mark.parametrize(
@@ -69,17 +83,59 @@ def test_a_glob_is_filed_under_its_literal_first_segment() -> None:
     [
         {},
         {"repository": Glob("*/web")},
-        {"repository": Glob("acme*")},
-        {"repository": Glob("/web")},
+        {"repository": Glob("?cme/web")},
         {"repository": Regex("acme/web")},
         {"repository": Not(Glob("acme/*"))},
-        {"repository": ["acme/web", Glob("acme/*")]},
+        {"repository": ["acme/web", Regex("acme/.*")]},
+        {"repository": ["acme/web", Glob("**/web")]},
         {"repository": Present()},
         {"/a/b": "literal"},
     ],
 )
 def test_what_has_no_literal_is_always_asked(match: dict[str, Any]) -> None:
     assert found([a_policy("rest", match)], {"repository": "x/y"}) == ["rest"]
+
+
+@pytest.mark.parametrize(
+    "match_of",
+    [
+        lambda number: {"repository_owner_id": 1, "environment": f"env-{number}"},
+        lambda number: {"repository_owner_id": 1, "ref": Glob(f"refs/heads/team-{number}/*")},
+        lambda number: {"ref": "main", "workflow": "ci", "actor_id": ["x", number]},
+    ],
+)
+def test_what_many_policies_share_does_not_make_them_all_be_asked(
+    match_of: Callable[[int], dict[str, Any]],
+) -> None:
+    policies = [a_policy(f"p-{number}", match_of(number)) for number in range(100, 200)]
+    refs = ["refs/heads/team-150/x", "main"]
+    claims = {"repository_owner_id": "1", "environment": "env-150", "ref": refs, "workflow": "ci"}
+
+    assert found(policies, claims | {"actor_id": 150}) == ["p-150"]
+    assert found(policies, {"repository_owner_id": "1", "ref": "main"}) == []
+
+
+def test_policies_that_nothing_tells_apart_are_all_found() -> None:
+    match = {"repository_id": 1, "ref": Regex("main")}
+    policies = [a_policy(f"p-{number}", match) for number in range(3 * MAX_UNDIVIDED)]
+
+    assert len(found(policies, {"repository_id": "1"})) == len(policies)
+
+
+def test_long_lists_inside_of_long_lists_do_not_fill_the_memory() -> None:
+    hundred = [str(number) for number in range(100)]
+    match = dict.fromkeys(("repository_id", "repository_owner_id", "actor_id", "ref"), hundred)
+    policies = [a_policy(f"p-{number}", match) for number in range(3 * MAX_UNDIVIDED)]
+
+    tracemalloc.start()
+    try:
+        names = found(policies, {"repository_id": "7"})
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+
+    assert len(names) == len(policies)
+    assert peak < 2_000_000
 
 
 def test_spelling_in_other_capitals_finds_the_policy() -> None:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
+from broker.core.audit import rfc3339
 from broker.core.signing_keys import (
     SIGNING_ALGORITHMS,
     SigningKey,
@@ -218,3 +219,12 @@ def test_through_a_rotation_every_token_verifies_until_it_ends() -> None:
         if now >= publish_before_use:
             earlier = keys.jwks(now - publish_before_use)["keys"]
             assert signing.key_id in [key["kid"] for key in earlier]
+
+
+def test_a_schedule_is_shown_as_texts() -> None:
+    assert SigningSchedule(NOW, NOW, NOW + 0.5).times() == {
+        "publish_at": rfc3339(NOW),
+        "sign_from": rfc3339(NOW),
+        "sign_until": rfc3339(NOW + 0.5),
+        "remove_at": None,
+    }

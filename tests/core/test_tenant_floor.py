@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.conditions import Glob, Not, Present, Regex
+from broker.core.conditions import AnyOf, Condition, Equals, Glob, Not, Present, Regex
 from broker.core.policy import Issuer
 from broker.core.tenant_floor import pins_tenant
 from tests.core.builders import an_issuer, some_conditions
@@ -162,3 +162,24 @@ def test_what_the_issuer_requires_of_every_token_may_pin() -> None:
     assert pins({}, an_issuer("github", require=require))
     assert pins({"ref": "refs/heads/main"}, an_issuer("github", require=require))
     assert not pins({}, an_issuer("github", require=some_conditions({"ref": "refs/heads/main"})))
+
+
+def test_every_item_of_a_list_pins_the_tenant_of_an_issuer_without_preset() -> None:
+    issuer = an_issuer("ci")
+    mixed = AnyOf((Equals("7"), Glob("**")))
+
+    assert pins_tenant([Condition("organization_id", AnyOf((Equals("7"), Equals("8"))))], issuer)
+    assert not pins_tenant([Condition("organization_id", mixed)], issuer)
+
+
+@pytest.mark.parametrize(
+    ("issuer", "sub"),
+    [
+        ("github", "repo:acme/w*"),
+        ("github", "repo:acme/web/more"),
+        ("github", "repo:acme/web@1"),
+        ("gitlab", "namespace_path:acme"),
+    ],
+)
+def test_a_sub_that_begins_otherwise_pins_nothing(issuer: str, sub: str) -> None:
+    assert not pins_tenant([Condition("sub", Equals(sub))], an_issuer(issuer))

@@ -1,5 +1,6 @@
 """Policies that pin tenant A never serve tenant B (attacks rows 52, 61, 68, 69, 162)."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -7,7 +8,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.claims import fold_ascii
 from broker.core.conditions import (
     AnyOf,
     Condition,
@@ -36,11 +36,14 @@ from tests.core.builders import (
 Claims = dict[str, Any]
 Conditions = tuple[Condition, ...]
 
-A = [("acme", "1"), ("Acme-Corp", "12")]
+A = [("acme", "1"), ("Acme-Kit", "12")]
 REPOSITORIES = ["web", "acme"]
 TAILS = ["", ":ref:refs/heads/main", ":environment:repo:acme/web"]
 # Names and ids of B begin, end, contain and look like those of A.
-OWNERS_B = ["acme-evil", "evil", "acm", "evil-acme", "xacme", "acme.io", "acme_", "acme-corp2"]
+OWNERS_B = [
+    "acme-evil", "evil", "acm", "evil-acme", "xacme", "acme.io", "acme_", "acme-kit2",
+    "acme-\u212ait",
+]  # fmt: skip
 IDS_B = ["2", "11", "121", "01", "1-2", "0", "acme"]
 FREE = ["refs/heads/main", "main", "prod", "acme/web", "acme", "1", "repo:acme/web", "é"]
 
@@ -97,11 +100,12 @@ def a_token(platform: Platform | None, **claims: Any) -> Claims:
 
 
 def of_another_owner(name: str) -> bool:
-    return fold_ascii(name) not in [fold_ascii(owner) for owner, _ in A]
+    folded = re.sub("[A-Z]", lambda letter: letter[0].lower(), name)
+    return folded not in ("acme", "acme-kit")
 
 
 A_IDS = [number for _, number in A]
-NAMES = (st.sampled_from(OWNERS_B) | st.text("acme-CorpvilK\u212a", min_size=1, max_size=6)).filter(
+NAMES = (st.sampled_from(OWNERS_B) | st.text("acme-Kitvl\u212a", min_size=1, max_size=6)).filter(
     of_another_owner
 )
 NUMBERS = (st.sampled_from(IDS_B) | st.text("0123", min_size=1, max_size=3)).filter(

@@ -1,15 +1,21 @@
 """docs/reference/audit.md and the events that a broker writes say the same."""
 
+import asyncio
 import json
 import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.core import TyperGroup
+from typer.main import get_command
 
+from broker.audit.retention import BATCH, KEPT_SETS, LEAST
+from broker.cli.app import app
 from broker.core.audit import (
     MAX_CLAIM_BYTES,
     MAX_CLAIMS_BYTES,
@@ -18,8 +24,15 @@ from broker.core.audit import (
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.refusal_counts import MAX_EVENTS_PER_WINDOW, WINDOW_SECONDS
 from broker.core.vocabulary import TOKEN_TYPE_JWT
+from broker.signing.master_key import MasterKey
+from broker.signing.rewrap import Rewrap
+from broker.stores.sqlite import SqliteStore
+from broker.testing import FrozenClock
+from tests.audited_broker import AuditedStore
 from tests.docs.markdown import Page, code, rows
 from tests.running_broker import RunningBroker
+from tests.signing.conftest import DAY, NOW, opened_keys
+from tests.stores.entries import an_event
 
 PAGE = Page("docs/reference/audit.md")
 MEMBERS = {code(row[0]): row[1] for row in rows(PAGE.section("Members"))}
@@ -52,7 +65,31 @@ def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
     for text in ("organizations: {more: {description: One more}}", "no: [policy"):
         (live_broker.folder / "policies" / "more.yaml").write_text(text)
         live_broker.reload(forced=False)
+    [first, *_] = live_broker.events()
+    AuditedStore(live_broker).audit("erase-claims", "--decision", first["id"], "--yes")
     return live_broker.events()
+
+
+@pytest.fixture(scope="module")
+def key_events(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What is recorded of the keys of a store over its life."""
+    return asyncio.run(_key_events(tmp_path_factory.mktemp("keys") / "broker.db"))
+
+
+async def _key_events(path: Path) -> list[dict[str, Any]]:
+    clock = FrozenClock(NOW)
+    store = await SqliteStore.open(path, clock)
+    old, new = MasterKey(bytes(32)), MasterKey(bytes([1] * 32))
+    keyring, upkeep = await opened_keys(store, old, clock, "ES256")
+    await upkeep.rotate(at_once=True, actor="test")
+    await upkeep.retire(keyring.signing_key("ES256", NOW).key_id, "test")
+    clock.advance(2 * DAY)
+    await upkeep.keep_up()
+    event = an_event(type="key.rewrapped", actor="test", target="master key", changes={})
+    await Rewrap(old, new, lambda _version, content: content).in_store(store, event)
+    events = await store.events()
+    await store.close()
+    return events
 
 
 def verify(lines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -78,18 +115,25 @@ def test_every_member_has_a_row_in_the_order_of_the_event() -> None:
     assert list(MEMBERS) == named
 
 
-def test_every_event_has_every_member(events: list[dict[str, Any]]) -> None:
-    assert all(list(event) == list(MEMBERS) for event in events)
+def test_every_event_has_every_member(
+    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+) -> None:
+    assert all(list(event) == list(MEMBERS) for event in [*events, *key_events])
 
 
-def test_every_member_is_of_a_type_that_its_row_names(events: list[dict[str, Any]]) -> None:
-    seen = {(name, JSON_TYPES[type(value)]) for event in events for name, value in event.items()}
+def test_every_member_is_of_a_type_that_its_row_names(
+    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+) -> None:
+    everything = [*events, *key_events]
+    seen = {(name, JSON_TYPES[type(value)]) for each in everything for name, value in each.items()}
 
     assert {(name, kind) for name, kind in seen if kind not in MEMBERS[name].split(" or ")} == set()
 
 
-def test_every_type_has_a_row(events: list[dict[str, Any]]) -> None:
-    assert {event["type"] for event in events} == set(TYPES)
+def test_every_type_has_a_row(
+    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+) -> None:
+    assert {event["type"] for event in [*events, *key_events]} == set(TYPES)
 
 
 def test_the_bounds_are_those_of_the_code() -> None:
@@ -134,3 +178,50 @@ def test_the_program_finds_a_gap_and_a_reorder(events: list[dict[str, Any]]) -> 
     assert verify(written([first, third])).returncode == 1
     assert verify(written([first, third, second])).returncode == 1
     assert verify(written([second, third]), "0" * 64).returncode == 1
+
+
+def test_the_program_verifies_what_commands_export(
+    live_broker: RunningBroker, events: list[dict[str, Any]]
+) -> None:
+    store = AuditedStore(live_broker)
+    exported = store.audit("export").stdout + store.audit("head").stdout
+
+    assert '"claims_erased":"' in exported
+    assert verify(exported, "0" * 64).stdout == f"whole, up to {events[-1]['hash']}\n"
+    edited = exported.replace('"claims":null,"claims_erased"', '"claims":{},"claims_erased"', 1)
+    assert verify(edited, "0" * 64).returncode == 1
+
+
+def test_every_member_of_a_head_has_a_row(live_broker: RunningBroker) -> None:
+    head = json.loads(AuditedStore(live_broker).audit("head").stdout)
+
+    table = rows(PAGE.section("Heads"))
+    assert [code(row[0]) for row in table] == list(head)
+    assert [row[1] for row in table] == [JSON_TYPES[type(value)] for value in head.values()]
+
+
+def test_every_command_and_option_is_named() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    audit = group.commands["audit"]
+    assert isinstance(audit, TyperGroup)
+    section = PAGE.section("Commands")
+    for name, command in audit.commands.items():
+        assert f"broker audit {name}" in section
+        options = {option for each in command.params for option in each.opts}
+        for option in options - {"--config", "--json", "file"}:
+            assert option in section
+
+
+def test_the_members_of_a_verification_are_named(live_broker: RunningBroker) -> None:
+    found = AuditedStore(live_broker).verified()
+
+    section = PAGE.section("Commands")
+    assert [name for name in [*found, "first_broken", "fault"] if f"`{name}`" not in section] == []
+
+
+def test_the_bounds_of_retention_are_those_of_the_code() -> None:
+    section = PAGE.section("Retention")
+    assert (LEAST, "two days at least" in section) == (2 * 86_400, True)
+    assert f"{BATCH} at a time" in section
+    assert (KEPT_SETS, "the three that ran last" in section) == (3, True)

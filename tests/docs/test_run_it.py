@@ -9,8 +9,13 @@ from pathlib import Path
 
 import httpx
 import pytest
+from typer.main import get_command
 
-from tests.docs.markdown import ROOT, Page
+from broker.cli.app import app
+from broker.cli.serve import MAX_WORKERS
+from broker.workers.restarts import MAX_EARLY_DEATHS
+from broker.workers.supervisor import STOP_SECONDS
+from tests.docs.markdown import ROOT, Page, rows
 from tests.serving_process import ServingProcess, serving_process
 
 PAGE = Page("docs/guides/run-it.md")
@@ -69,9 +74,11 @@ def test_the_broker_starts_answers_tells_and_stops(home: Path) -> None:
         assert health_of(broker, "/healthz") == (200, {"status": "ok"})
         with httpx.Client(trust_env=False) as http:
             http.get(f"{broker.url}/oauth/token", headers={"X-Forwarded-For": "192.0.2.7"})
-        (line,) = broker.stop().splitlines()
+        lines = [json.loads(line) for line in broker.stop().splitlines()]
 
-    event = json.loads(line)
+    *keys, event, head = lines
+    assert {each["type"] for each in keys} == {"key.created"}
+    assert (head["type"], head["seq"]) == ("audit.head", event["seq"])
     assert (event["reason"], event["client_address"]) == ("malformed_request", "192.0.2.7")
     assert broker.process.returncode == 0
     assert [file.name for file in sorted((home / "data").iterdir())] == ["broker.db", "master.key"]
@@ -98,3 +105,23 @@ def test_hangup_reloads_the_policies_as_the_page_says(home: Path) -> None:
         said = next(line for line in broker.process.stderr if "are not in force" in line)
         assert json.loads(said)["actor"] == "SIGHUP"
         assert health_of(broker, "/readyz") == (200, {"status": "degraded"})
+
+
+def test_the_page_says_when_a_broker_gives_up_and_when_it_kills() -> None:
+    text = PAGE.section("Workers")
+
+    assert (MAX_EARLY_DEATHS, "dies five times soon after its start" in text) == (5, True)
+    assert f"as do {STOP_SECONDS:g} seconds" in text
+
+
+def test_the_options_of_serve_are_those_of_the_reference() -> None:
+    page = Page("docs/reference/configuration.md")
+    table = rows(page.section("Options of `broker serve`"))
+    listed = {row[0].strip("`").split()[0]: row[1].strip("`") for row in table}
+    serve = get_command(app).commands["serve"]  # type: ignore[attr-defined]
+
+    assert sorted(listed) == sorted(each.opts[0] for each in serve.params)
+    assert listed["--workers"] == str(
+        next(each.default for each in serve.params if each.name == "workers")
+    )
+    assert f"from 1 to {MAX_WORKERS}" in page.text

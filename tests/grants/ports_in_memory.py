@@ -107,6 +107,9 @@ class HeldSigningKeys:
             raise Unavailable(Reason.STORE_UNAVAILABLE, "no key signs now")
         return key
 
+    def can_sign(self, now: float) -> bool:
+        return bool(self.held.algorithms(now))
+
 
 @dataclass
 class NumberedIdentifiers:

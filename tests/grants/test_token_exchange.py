@@ -13,7 +13,7 @@ from broker.core.errors import (
     SubjectTokenRefused,
     Unavailable,
 )
-from broker.core.policy import Replay
+from broker.core.policy import Mode, Replay
 from broker.core.signing_keys import SigningKeySet
 from tests.core.builders import (
     BROKER,
@@ -307,3 +307,22 @@ async def test_neither_the_request_nor_the_answer_shows_its_token(exchange: Exch
     issued = await exchange.of(token)
 
     assert issued.access_token not in repr(issued)
+
+
+async def test_observed_policies_that_hold_are_recorded_and_decide_nothing(
+    exchange: Exchange,
+) -> None:
+    watching = [
+        a_policy("would-permit", {"repository_id": "456789"}, mode=Mode.OBSERVE),
+        a_deny_policy("would-deny", {"ref": Glob("refs/heads/**")}, mode=Mode.OBSERVE),
+        a_deny_policy("tags", {"ref": Glob("refs/tags/**")}, mode=Mode.OBSERVE),
+    ]
+    exchange.under(a_policy_set(a_policy("web"), *watching, services=[SERVICE]))
+    await exchange.of(exchange.token())
+    exchange.under(a_policy_set(*watching, services=[SERVICE]))
+    await refusal_of(exchange, exchange.token(jti="another"))
+
+    permitted, refused = exchange.ledger.events
+    assert (permitted.policies, refused.policies) == (("web",), ())
+    assert permitted.observed == refused.observed == ("would-deny", "would-permit")
+    assert permitted.members()["observed"] == ["would-deny", "would-permit"]

@@ -10,7 +10,7 @@ from broker.core.errors import Problem
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from broker.http.health import Health
 from broker.ports import PolicyFault
-from broker.signing.keyring import generate
+from broker.signing.key_pairs import generate
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.grants.ports_in_memory import HeldSigningKeys

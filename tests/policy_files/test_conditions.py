@@ -40,6 +40,19 @@ def test_each_spelling_of_a_condition_means_one_matcher(text: str, expected: Mat
     assert matcher(text) == expected
 
 
+def test_literals_that_read_alike_are_told_apart() -> None:
+    texts = ("1", "true", '"True"')
+
+    assert [matcher(text) for text in texts] == [Equals("1"), Equals("true"), Equals("True")]
+
+
+def test_what_several_policies_say_is_one_condition() -> None:
+    first = conditions("{repository: acme/web, ref: refs/heads/main}")
+    second = conditions("{repository: acme/api, ref: refs/heads/main}")
+
+    assert first[1] is second[1]
+
+
 def test_claims_ignore_case_where_their_platform_does() -> None:
     github = conditions("{repository: acme/web, environment: Prod, ref: x}")
     gitlab = conditions("{project_path: acme/web, environment: Prod}", "gitlab")

@@ -2,6 +2,7 @@
 
 import pytest
 
+from broker.core.errors import ConfigurationError
 from tests.policy_files.loading import assert_refused, load_alone, load_beside_base, policy
 
 SOUND = "{repository: acme/web}"
@@ -222,19 +223,23 @@ def test_a_service_without_scopes_is_granted_as_an_empty_list() -> None:
     assert loaded.policy_set.service_accounts["web"].grants == {"plain": frozenset()}
 
 
+def reported(texts: dict[str, str]) -> list[str]:
+    with pytest.raises(ConfigurationError) as caught:
+        load_alone(texts)
+    return [str(problem).split(" ")[0] for problem in caught.value.problems]
+
+
 def test_all_problems_of_all_files_are_reported_at_once_and_in_order() -> None:
     texts = {
         "b.yaml": "policies: {p: {issuer: nowhere, match: {ref: ''}, service_account: nobody}}",
-        "a.yaml": "a: no\nb: *x",
+        "a.yaml": "services: {t: {audience: 012, ttl: 1}}\nno: 1\n",
         "c.yaml": "services: {s: {audience: 7, ttl: 1}}\nnothing: 1\n",
     }
 
-    with pytest.raises(Exception, match=r"a\.yaml") as caught:
-        load_alone(texts)
-
-    assert [line.split(" ")[0] for line in str(caught.value).split("\n")] == [
-        "a.yaml:1:4:",
-        "a.yaml:2:4:",
+    assert reported(texts) == [
+        "a.yaml:1:26:",
+        "a.yaml:1:36:",
+        "a.yaml:2:1:",
         "b.yaml:1:24:",
         "b.yaml:1:46:",
         "b.yaml:1:68:",
@@ -242,6 +247,30 @@ def test_all_problems_of_all_files_are_reported_at_once_and_in_order() -> None:
         "c.yaml:1:34:",
         "c.yaml:2:1:",
     ]
+
+
+def test_of_a_word_that_yaml_readers_disagree_on_nothing_else_is_told() -> None:
+    assert_refused(
+        "issuers: {gh: {preset: ►on, enabled: ►no}}\n"
+        "policies: {p: {issuer: gh, service_account: deploy-web, match:"
+        " {►y: x, ref: ►1:30, environment: ►''}}}\n",
+        *("true to many", "false to many", "not text", "base 60", "empty text"),
+    )
+
+
+def test_what_an_unreadable_file_may_define_is_not_called_missing() -> None:
+    texts = {
+        "a.yaml": "issuers: {github: {preset: github}}\nservices: [",
+        "b.yaml": (
+            "policies: {p: {issuer: github, service_account: web, match: {repository_id: 1}}}\n"
+            "services: {s: {audience: 'https://s.example', organizations: [acme]}}\n"
+            "service_accounts: {web: {grants: {deploy-api: [x]}, ttl: 1}}\n"
+            "tests: [{name: t, issuer: github, expect: deny}]\n"
+        ),
+        "c.yaml": "policies: {q: {issuer: github, effect: deny, match: {a: ''}, services: [x]}}",
+    }
+
+    assert reported(texts) == ["a.yaml:3:1:", "b.yaml:3:58:", "c.yaml:1:57:"]
 
 
 def test_a_broken_entry_causes_no_problems_where_it_is_named() -> None:

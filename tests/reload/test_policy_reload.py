@@ -11,6 +11,7 @@ import pytest
 from broker.core.errors import ConfigurationError, Unavailable
 from broker.core.policy import PolicySet
 from broker.ports import Rejected, Reloaded, ReloadOutcome, Unchanged
+from broker.reload.fingerprint import fingerprint_now
 from broker.reload.policy_reload import CLOSE_SECONDS
 from tests import advancing_loop
 from tests.core.builders import NOW
@@ -66,6 +67,20 @@ def replace_the_folder_by_a_file(folder: Path) -> None:
 def empty_the_folder(folder: Path) -> None:
     for file in folder.iterdir():
         file.unlink()
+
+
+async def test_what_was_tried_while_waiting_is_not_read_again(
+    running: Reloading, folder: Path
+) -> None:
+    write(folder, more_yaml=policy("more"))
+    seen = fingerprint_now(folder, ())
+    asked = forced(running)
+    noticed = running.reload.reload(forced=False, actor="file change", seen=seen)
+    first, second = await asyncio.gather(asked, noticed)
+
+    assert isinstance(first, Reloaded)
+    assert second == Unchanged(running.in_force.version)
+    assert len(running.swapped) == 1
 
 
 # --- what is good comes into force ---

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from broker.messages import Message
 from broker.reload.fingerprint import fingerprint_now
-from broker.reload.messages import Message
 from broker.reload.reading import LoadedSet, PolicyReader, Refused
 from broker.testing import FrozenClock
 from tests.reload.policy_folders import BASE, BROKEN, MAIN, write
@@ -107,6 +107,21 @@ async def test_a_prepared_process_reads_what_is_there_when_it_is_asked(
     assert len(started) == 1
     assert loaded(reading.outcome).policy_set.policies
     assert children() <= before
+
+
+async def test_no_process_is_prepared_while_one_reads(reader: PolicyReader) -> None:
+    write(reader.folder, base_yaml=BASE)
+    process = await prepared(reader)
+    process.send_signal(signal.SIGSTOP)
+    reading = asyncio.create_task(reader.read())
+    await asyncio.sleep(0)
+    await reader.prepare()
+
+    assert reader._prepared is None
+    process.send_signal(signal.SIGCONT)
+    loaded((await reading).outcome)
+    await reader.prepare()
+    assert reader._prepared is not None
 
 
 async def test_a_process_that_was_prepared_for_nothing_is_ended(reader: PolicyReader) -> None:

@@ -9,9 +9,9 @@ import pytest
 
 from broker.core.delegation import Delegation
 from broker.core.steps import finish
+from broker.messages import Message
 from broker.reload.fingerprint import changed_since, entry, fingerprint_now
 from broker.reload.known_texts import KnownTexts
-from broker.reload.messages import Message
 from broker.reload.reading_process import MAX_PROBLEMS, read, serve
 from broker.reload.sources import PolicySources
 from broker.reload.transport import unpickled

@@ -217,15 +217,20 @@ def a_terminal() -> Iterator[tuple[Callable[[], None], Callable[[], None]]]:
     close()
 
 
-def test_a_broker_ends_with_the_terminal_that_it_was_started_from(home: Path) -> None:
-    with a_terminal() as (take, close), serving(home, preexec_fn=take) as served:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_broker_ends_with_the_terminal_that_it_was_started_from(home: Path, workers: str) -> None:
+    with (
+        a_terminal() as (take, close),
+        serving(home, "--workers", workers, preexec_fn=take) as served,
+    ):
         close()
 
         assert served.process.wait(timeout=30) == 0
 
 
-def test_a_terminal_that_is_still_there_is_no_reason_to_end(home: Path) -> None:
-    with a_terminal() as (take, _), serving(home, preexec_fn=take) as served:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_terminal_that_is_still_there_is_no_reason_to_end(home: Path, workers: str) -> None:
+    with a_terminal() as (take, _), serving(home, "--workers", workers, preexec_fn=take) as served:
         (home / "policies" / "deny.yaml").unlink()
         served.process.send_signal(signal.SIGHUP)
 
@@ -233,12 +238,16 @@ def test_a_terminal_that_is_still_there_is_no_reason_to_end(home: Path) -> None:
         assert served.readiness() == (200, "ready")
 
 
-def test_a_broker_that_ignores_the_end_of_its_terminal_reloads(home: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_broker_that_ignores_the_end_of_its_terminal_reloads(home: Path, workers: str) -> None:
     def take_as_nohup() -> None:
         take()
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
 
-    with a_terminal() as (take, close), serving(home, preexec_fn=take_as_nohup) as served:
+    with (
+        a_terminal() as (take, close),
+        serving(home, "--workers", workers, preexec_fn=take_as_nohup) as served,
+    ):
         (home / "policies" / "deny.yaml").unlink()
         close()
 

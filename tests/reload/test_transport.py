@@ -1,6 +1,7 @@
 """A policy set on its way from the process that reads: whole, in batches, and nothing else."""
 
 import pickle
+from dataclasses import replace
 from enum import Enum
 from typing import Any
 
@@ -45,7 +46,9 @@ def test_a_large_set_is_unpacked_with_pauses() -> None:
 
 
 def test_what_policies_share_is_one_thing_afterwards() -> None:
-    first, second = travelled(a_policy_set(a_policy("a"), a_policy("b"))).policies.values()
+    shared = a_policy("a")
+    policies = (shared, replace(shared, name="b"))
+    first, second = travelled(a_policy_set(*policies)).policies.values()
 
     assert first.conditions[0] is second.conditions[0]
 

@@ -8,18 +8,22 @@ import asyncio
 import sys
 from pathlib import Path
 
+from broker.core.key_line import RotationRules
+from broker.signing.key_upkeep import KeyUpkeep
 from broker.signing.keyring import Keyring
-from broker.signing.master_key import load_master_key
+from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
-from broker.system import SystemClock
+from broker.system import SystemClock, UuidV7Identifiers
 
 
 async def main(folder: Path, algorithms: list[str]) -> None:
     clock = SystemClock()
     store = await SqliteStore.open(folder / "broker.db", clock)
     master_key = await load_master_key(folder / "master.key", None, store, may_create=True)
-    keyring = await Keyring.open(store, master_key, algorithms, clock)
-    ids = [keyring.signing_key(algorithm, clock.now()).key_id for algorithm in algorithms]
+    keyring = await Keyring.open(store, master_key, trusted_for=43_200)
+    rules = RotationRules(tuple(algorithms), 30 * 86_400, 86_400, 60)
+    await KeyUpkeep(store, keyring, rules, clock, UuidV7Identifiers()).keep_up()
+    ids = sorted(key.key_id for key in keyring.current().keys)
     await store.close()
     sys.stdout.write(" ".join(ids))
 

@@ -7,10 +7,9 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import x25519
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from broker.core.errors import ConfigurationError
 from broker.core.signing_keys import SIGNING_ALGORITHMS, PrivateKey, SigningKey, SigningSchedule
-from broker.signing.key_wrap import KeyWrap
-from broker.signing.keyring import generate
+from broker.signing.key_pairs import generate
+from broker.signing.key_wrap import KeyWrap, WrappedKeyRefused
 from broker.signing.master_key import MasterKey
 from tests.signing.conftest import NOW
 
@@ -57,7 +56,7 @@ def test_the_same_key_is_never_wrapped_the_same_way(key: SigningKey, key_wrap: K
 
 
 def test_another_master_key_does_not_unwrap(key: SigningKey, key_wrap: KeyWrap) -> None:
-    with pytest.raises(ConfigurationError, match="not the master key of this store"):
+    with pytest.raises(WrappedKeyRefused, match="under another master key"):
         KeyWrap(MasterKey(bytes(32))).unwrap(key_wrap.wrap(key, 1))
 
 
@@ -79,21 +78,21 @@ def test_another_master_key_does_not_unwrap(key: SigningKey, key_wrap: KeyWrap) 
 def test_a_row_that_was_altered_does_not_unwrap(
     change: dict[str, Any], key: SigningKey, key_wrap: KeyWrap
 ) -> None:
-    with pytest.raises(ConfigurationError, match="the row was altered"):
+    with pytest.raises(WrappedKeyRefused, match="its row was altered"):
         key_wrap.unwrap(replace(key_wrap.wrap(key, 1), **change))
 
 
 def test_a_key_does_not_unwrap_for_another_algorithm(key_wrap: KeyWrap) -> None:
     key = SigningKey.of(generate("ES256"), "ES256", SCHEDULE)
 
-    with pytest.raises(ConfigurationError, match="the row was altered"):
+    with pytest.raises(WrappedKeyRefused, match="its row was altered"):
         key_wrap.unwrap(replace(key_wrap.wrap(key, 1), algorithm="EdDSA"))
 
 
 def test_an_algorithm_of_a_later_version_is_named_as_such(key_wrap: KeyWrap) -> None:
     key = SigningKey.of(generate("ES256"), "ES256", SCHEDULE)
 
-    with pytest.raises(ConfigurationError, match="unknown to this broker"):
+    with pytest.raises(WrappedKeyRefused, match="unknown to this broker"):
         key_wrap.unwrap(replace(key_wrap.wrap(key, 1), algorithm="ML-DSA-65"))
 
 
@@ -101,7 +100,7 @@ def test_a_key_of_a_kind_that_does_not_sign_is_refused(key_wrap: KeyWrap) -> Non
     key = SigningKey.of(generate("EdDSA"), "EdDSA", SCHEDULE)
     stranger: Any = x25519.X25519PrivateKey.generate()
 
-    with pytest.raises(ConfigurationError, match="of a kind unknown"):
+    with pytest.raises(WrappedKeyRefused, match="of an unknown kind"):
         key_wrap.unwrap(key_wrap.wrap(replace(key, private_key=stranger), 1))
 
 

@@ -8,9 +8,13 @@ from pathlib import Path
 import pytest
 
 from broker.core.errors import ConfigurationError
-from broker.core.signing_keys import SigningSchedule
-from broker.ports import SigningKeyRow
-from broker.signing.master_key import MasterKey, _create, load_master_key
+from broker.core.signing_keys import SigningKey, SigningSchedule
+from broker.ports import SigningKeyChange, SigningKeyRow
+from broker.signing.key_pairs import generate
+from broker.signing.key_wrap import KeyWrap
+from broker.signing.master_key import MasterKey
+from broker.signing.master_key_file import create
+from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
 
 SECRET = bytes(range(200, 232))
@@ -48,9 +52,12 @@ def same(left: MasterKey, right: MasterKey) -> bool:
     return left.derive("a test") == right.derive("a test")
 
 
-async def add_row(store: SqliteStore) -> None:
-    schedule = SigningSchedule(publish_at=0.0, sign_from=0.0)
-    await store.add_signing_key_row(SigningKeyRow("kid", "RS256", 1, schedule, b"wrapped"))
+async def add_row(store: SqliteStore, master_key: MasterKey) -> None:
+    """Add a signing key, wrapped under a master key, to a store without check row."""
+    key = SigningKey.of(generate("ES256"), "ES256", SigningSchedule(0.0, 0.0))
+    row = KeyWrap(master_key).wrap(key, 1)
+    epoch = await store.state_epoch()
+    assert await store.change_signing_keys(SigningKeyChange(epoch, (row,), (), ()))
 
 
 # --- The text -------------------------------------------------------------------------------------
@@ -136,7 +143,7 @@ async def test_the_first_start_makes_a_file_for_the_owner_alone(
 
     assert (mode(file), mode(file.parent)) == (0o600, 0o700)
     assert names(file.parent) == ["master.key"]
-    await add_row(store)
+    await add_row(store, made)
     assert same(await load_master_key(file, None, store, may_create=False), made)
 
 
@@ -154,20 +161,26 @@ async def test_first_starts_at_the_same_moment_end_with_one_key(
 
 def test_a_file_that_another_process_made_first_stays(file: Path) -> None:
     write(file, TEXT)
-    _create(file)
+    create(file)
 
     assert file.read_text() == TEXT
     assert names(file.parent) == ["master.key"]
 
 
 class EmptyStore:
-    """A store without signing keys, for event loops of other threads."""
+    """A store without rows, for event loops of other threads; it forgets what is put into it."""
 
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         return []
 
-    async def add_signing_key_row(self, row: SigningKeyRow) -> bool:
+    async def change_signing_keys(self, change: SigningKeyChange) -> bool:
         raise NotImplementedError
+
+    async def sealed_row(self, name: str) -> bytes | None:
+        return None
+
+    async def add_sealed_row(self, name: str, content: bytes) -> bool:
+        return True
 
 
 # --- When there is none ---------------------------------------------------------------------------
@@ -182,7 +195,7 @@ async def refusal(file: Path, store: SqliteStore, *, may_create: bool) -> str:
 
 
 async def test_no_key_is_made_beside_a_filled_store(store: SqliteStore, file: Path) -> None:
-    await add_row(store)
+    await add_row(store, MasterKey(SECRET))
 
     assert "restore the file from its backup" in await refusal(file, store, may_create=True)
     assert not exists(file)

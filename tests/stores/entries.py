@@ -7,7 +7,15 @@ from typing import Any, Protocol
 
 from broker.core.audit import GENESIS, AuditEvent, chain_hash
 from broker.core.signing_keys import SigningSchedule
-from broker.ports import Entry, SigningKeyRow, Spend, Store
+from broker.ports import (
+    Entry,
+    SigningKeyChange,
+    SigningKeyRow,
+    SigningKeyStore,
+    Spend,
+    StateEpoch,
+    Store,
+)
 
 NOW = 1_800_000_000.0
 
@@ -52,6 +60,16 @@ def a_key_row(algorithm: str = "RS256", generation: int = 1, **members: Any) -> 
         "wrapped": b"\x00wrapped",
     }
     return SigningKeyRow(algorithm=algorithm, generation=generation, **(defaults | members))
+
+
+class KeyStore(SigningKeyStore, StateEpoch, Protocol):
+    """A store that keys can be put into."""
+
+
+async def put_keys(store: KeyStore, *rows: SigningKeyRow, epoch: int | None = None) -> bool:
+    """Put signing keys into a store, by its epoch of now or by another."""
+    planned_by = await store.state_epoch() if epoch is None else epoch
+    return await store.change_signing_keys(SigningKeyChange(planned_by, rows, (), ()))
 
 
 def assert_chained(events: Iterable[Mapping[str, Any]]) -> None:

@@ -3,12 +3,27 @@
 import asyncio
 import os
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
-from broker.core.errors import Reason, Unavailable
+from broker.core.audit import GENESIS, chain, chain_hash
+from broker.core.audit_chain import START, Position, verify_chain
+from broker.core.errors import ConfigurationError, Problem, Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
-from broker.ports import AlreadySpent, Committed, Entry, KeptPolicySet, Spend, Stale
+from broker.ports import (
+    AlreadySpent,
+    ChainPage,
+    ClaimsFilter,
+    Committed,
+    Entry,
+    EventFilter,
+    KeptPolicySet,
+    RowsUnderMasterKey,
+    SigningKeyChange,
+    Spend,
+    Stale,
+)
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.stores.conftest import OpenStore
@@ -20,6 +35,7 @@ from tests.stores.entries import (
     an_entry,
     an_event,
     assert_chained,
+    put_keys,
 )
 
 # --- The ledger -----------------------------------------------------------------------------------
@@ -244,19 +260,17 @@ async def test_every_change_of_what_decides_raises_the_epoch(open_store: OpenSto
     seen.append(await store.state_epoch())
     await other.keep_policy_set("second", b"content", NOW)
     seen.append(await store.state_epoch())
-    await other.add_signing_key_row(a_key_row())
+    assert await put_keys(other, a_key_row())
     seen.append(await store.state_epoch())
 
     assert seen == sorted(set(seen))
 
 
 async def test_what_changes_nothing_leaves_the_epoch_alone(store: ReadableStore) -> None:
-    row = a_key_row()
     await store.keep_policy_set("first", b"content", NOW)
-    await store.add_signing_key_row(row)
     epoch = await store.state_epoch()
     await store.keep_policy_set("first", b"content", NOW)
-    await store.add_signing_key_row(row)
+    assert not await put_keys(store, a_key_row(), epoch=epoch - 1)
     await store.commit(an_entry())
 
     assert await store.state_epoch() == epoch
@@ -302,6 +316,207 @@ async def test_events_are_read_in_pages_oldest_first(store: ReadableStore) -> No
     assert [event["seq"] for event in await store.events(after_seq=4, limit=2)] == [5]
 
 
+# --- Searching events -----------------------------------------------------------------------------
+
+
+async def found(store: ReadableStore, *, newest_first: bool = False, **wanted: Any) -> list[int]:
+    events = await store.find_events(EventFilter(**wanted), newest_first=newest_first)
+    return [event.sequence for event in events]
+
+
+async def test_events_are_found_by_each_of_their_facts(store: ReadableStore) -> None:
+    facts: dict[str, Any] = {
+        "service_account": "deploy-web",
+        "issuer": "github",
+        "type": "token.refused",
+        "outcome": "refused",
+        "reason": "blocked",
+    }
+    for name, value in facts.items():
+        await store.commit(an_entry(**{name: value}))
+    await store.commit(an_entry(policies=("a", "web-main")))
+    await store.commit(an_entry(id="wanted"))
+
+    assert [await found(store, **{name: value}) for name, value in facts.items()] == [
+        [1], [2], [3], [4], [5],
+    ]  # fmt: skip
+    assert await found(store, policy="web-main") == [6]
+    assert await found(store, decision_id="wanted") == [7]
+    assert await found(store, policy="web") == []
+    assert await found(store, service_account="' OR 1=1 --") == []
+
+
+async def test_events_are_found_by_their_time(store: ReadableStore) -> None:
+    for seconds in range(4):
+        await store.commit(an_entry(time=NOW + seconds))
+
+    assert await found(store, since=NOW + 1) == [2, 3, 4]
+    assert await found(store, until=NOW + 1) == [1]
+    assert await found(store, since=NOW + 1, until=NOW + 3) == [2, 3]
+
+
+async def test_of_several_facts_all_have_to_hold(store: ReadableStore) -> None:
+    await store.commit(an_entry(issuer="github", reason="blocked"))
+    await store.commit(an_entry(issuer="github"))
+    await store.commit(an_entry(reason="blocked"))
+
+    assert await found(store, issuer="github", reason="blocked") == [1]
+
+
+async def test_a_search_goes_on_where_a_page_ended_in_both_directions(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry(issuer="github")) for _ in range(5)))
+    wanted = EventFilter(issuer="github")
+
+    async def page(**bounds: Any) -> list[int]:
+        return [each.sequence for each in await store.find_events(wanted, limit=2, **bounds)]
+
+    assert [await page(), await page(after=2), await page(after=4)] == [[1, 2], [3, 4], [5]]
+    newest = [await page(newest_first=True, before=before) for before in (None, 4, 2)]
+    assert newest == [[5, 4], [3, 2], [1]]
+
+
+async def test_a_found_event_is_the_line_that_was_committed(store: ReadableStore) -> None:
+    event = an_event(claims={"name": 'q"\\\u2028', "n": [1, None]}, subject="\ud800")
+    await store.commit(Entry(event))
+
+    [stored] = await store.find_events(EventFilter())
+    assert stored.line() == chain(event, 1, GENESIS).line()
+
+
+# --- The chain ------------------------------------------------------------------------------------
+
+
+async def whole(store: ReadableStore, begins_after: Position = START) -> bool:
+    page = await store.chain_page(0, 1000)
+    return verify_chain((event.link() for event in page.events), begins_after=begins_after).ok
+
+
+async def test_the_chain_is_read_in_pages_up_to_its_end(store: ReadableStore) -> None:
+    assert await store.chain_end() is None
+    assert await store.chain_page(0, 10) == ChainPage(None, ())
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(5)))
+
+    page = await store.chain_page(3, 10)
+    assert [event.sequence for event in page.events] == [4, 5]
+    assert await store.chain_end() == Position(5, page.events[-1].hash)
+    assert len((await store.chain_page(0, 2)).events) == 2
+    assert await whole(store)
+
+
+async def positions(store: ReadableStore) -> list[Position]:
+    page = await store.chain_page(0, 1000)
+    return [Position(event.sequence, event.hash) for event in page.events]
+
+
+async def test_pruning_deletes_up_to_an_event_and_keeps_what_was_signed(
+    open_store: OpenStore,
+) -> None:
+    store, other = await open_store(), await open_store()
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(5)))
+    places = await positions(store)
+
+    assert await store.prune_events(places[2], "signed") == 3
+    assert (await other.chain_page(0, 10)).beginning == "signed"
+    assert await positions(other) == places[3:]
+    assert await store.prune_events(places[3], "signed again") == 1
+    assert (await other.chain_page(0, 10)).beginning == "signed again"
+
+
+async def test_the_chain_goes_on_behind_what_was_pruned(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(3)))
+    places = await positions(store)
+    await store.prune_events(places[1], "signed")
+
+    assert await store.commit(an_entry()) == Committed(4)
+    assert await whole(store, places[1])
+
+
+async def test_the_last_event_is_never_pruned(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(2)))
+    places = await positions(store)
+
+    assert await store.prune_events(places[1], "signed") == 0
+    assert (await store.chain_page(0, 1)).beginning is None
+    assert await positions(store) == places
+
+
+async def test_what_is_no_event_of_the_chain_prunes_nothing(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(3)))
+
+    assert await store.prune_events(Position(2, "f" * 64), "signed") == 0
+    assert len(await positions(store)) == 3
+
+
+# --- Erased claims --------------------------------------------------------------------------------
+
+
+async def test_claims_are_erased_and_their_digest_stays(store: ReadableStore) -> None:
+    for number in range(3):
+        await store.commit(an_entry(claims={"actor": "octocat", "n": number}))
+    [_, before, _] = await store.events()
+
+    assert await store.erase_claims([2]) == 1
+    [_, after, _] = await store.events()
+    assert (after["claims"], after["hash"]) == (None, before["hash"])
+    assert chain_hash(after) == before["hash"]
+    assert await whole(store)
+
+
+async def test_claims_are_erased_once_and_only_those_meant(store: ReadableStore) -> None:
+    await store.commit(an_entry(claims={"actor": "octocat"}))
+    await store.commit(an_entry(claims={"actor": "hubot"}))
+
+    assert [await store.erase_claims([1, 7]) for _ in range(2)] == [1, 0]
+    assert await store.erase_claims([]) == 0
+    [_, kept] = await store.events()
+    assert kept["claims"] == {"actor": "hubot"}
+
+
+async def test_the_events_whose_claims_are_meant_are_found(store: ReadableStore) -> None:
+    await store.commit(an_entry(id="first", claims={"actor": "octocat", "run_id": 7}))
+    await store.commit(an_entry(claims={"actor": "hubot"}, time=NOW + 60))
+    await store.commit(an_entry(claims=None))
+    await store.commit(an_entry(claims={"actor": "octocat", "x": {"actor": "hubot"}}))
+
+    async def meant(**wanted: Any) -> list[int]:
+        return await store.events_with_claims(ClaimsFilter(**wanted))
+
+    assert await meant() == [1, 2, 4]
+    assert await meant(decision_id="first") == [1]
+    assert await meant(before=NOW + 1) == [1, 4]
+    assert await meant(claim=("actor", "octocat")) == [1, 4]
+    assert await meant(claim=("actor", "hubot")) == [2]
+    assert await meant(claim=("run_id", "7")) == [1]
+    assert await meant(claim=("actor", "octocat"), decision_id="first") == [1]
+    await store.erase_claims([1])
+    assert await meant(claim=("actor", "octocat")) == [4]
+
+
+# --- Policy sets that no event names --------------------------------------------------------------
+
+
+async def test_sets_that_no_event_names_are_forgotten_but_the_last_ones(
+    store: ReadableStore,
+) -> None:
+    for version in "abcdef":
+        await store.keep_policy_set(version, version.encode(), NOW)
+    await store.commit(an_entry(policy_set="b"))
+    await store.commit(an_entry(policy_set="f"))
+
+    assert await store.forget_policy_sets(2) == 3
+    kept = [version for version in "abcdef" if await store.policy_set(version) is not None]
+    assert kept == ["b", "e", "f"]
+    assert await store.forget_policy_sets(2) == 0
+
+
+async def test_a_set_that_ran_again_counts_by_its_last_time(store: ReadableStore) -> None:
+    for version in "abca":
+        await store.keep_policy_set(version, b"", NOW)
+
+    assert await store.forget_policy_sets(1) == 2
+    assert await store.last_policy_set() == KeptPolicySet("a", b"")
+
+
 # --- Signing keys ---------------------------------------------------------------------------------
 
 
@@ -310,33 +525,106 @@ async def test_signing_keys_are_read_back_as_they_were_written(open_store: OpenS
     rows = [a_key_row("ES256", schedule=whole), a_key_row("RS256", wrapped=bytes(range(256)))]
     writer, reader = await open_store(), await open_store()
     for row in rows:
-        assert await writer.add_signing_key_row(row)
+        assert await put_keys(writer, row)
 
     assert await reader.signing_key_rows() == rows
 
 
-async def test_the_first_row_of_an_algorithm_and_generation_stays(store: ReadableStore) -> None:
-    first = a_key_row("RS256", 1)
+async def test_a_place_that_is_taken_is_no_other_key_s(store: ReadableStore) -> None:
+    first, beside = a_key_row("RS256", 1), a_key_row("RS256", 2)
 
-    assert await store.add_signing_key_row(first)
-    assert not await store.add_signing_key_row(a_key_row("RS256", 1))
+    assert await put_keys(store, first)
+    assert not await put_keys(store, beside, a_key_row("RS256", 1))
     assert await store.signing_key_rows() == [first]
 
 
-async def test_of_racing_rows_one_is_inserted(open_store: OpenStore) -> None:
+async def test_a_row_takes_the_place_of_the_same_key_s(store: ReadableStore) -> None:
+    row = a_key_row("RS256", 1)
+    await put_keys(store, row)
+    longer = replace(row, schedule=SigningSchedule(NOW, NOW, NOW + 60, NOW + 120), wrapped=b"anew")
+
+    assert await put_keys(store, longer)
+    assert await store.signing_key_rows() == [longer]
+
+
+async def test_of_racing_changes_of_the_keys_one_is_made(open_store: OpenStore) -> None:
     replicas = [await open_store(), await open_store()]
-    inserted = await asyncio.gather(
-        *(replica.add_signing_key_row(a_key_row()) for _ in range(5) for replica in replicas)
+    epoch = await replicas[0].state_epoch()
+    made = await asyncio.gather(
+        *(put_keys(replica, a_key_row(), epoch=epoch) for _ in range(5) for replica in replicas)
     )
 
-    assert sum(inserted) == 1
+    assert sum(made) == 1
     assert len(await replicas[0].signing_key_rows()) == 1
+
+
+async def test_a_change_of_the_keys_is_made_and_recorded_at_once(store: ReadableStore) -> None:
+    gone, stays, new = a_key_row("ES256", 1), a_key_row("RS256", 1), a_key_row("ES256", 2)
+    await put_keys(store, gone, stays)
+    events = (an_event(type="key.created"), an_event(type="key.removed"))
+    change = SigningKeyChange(await store.state_epoch(), (new,), (gone,), events)
+
+    assert await store.change_signing_keys(change)
+    assert await store.signing_key_rows() == [stays, new]
+    assert [event["type"] for event in await store.events()] == ["key.created", "key.removed"]
+    assert_chained(await store.events())
+
+
+async def test_a_change_that_was_overtaken_leaves_no_trace(store: ReadableStore) -> None:
+    row = a_key_row()
+    await put_keys(store, row)
+    overtaken = SigningKeyChange(
+        await store.state_epoch() - 1, (a_key_row("EdDSA"),), (row,), (an_event(),)
+    )
+
+    assert not await store.change_signing_keys(overtaken)
+    assert await store.signing_key_rows() == [row]
+    assert await store.events() == []
+
+
+async def test_every_row_under_the_master_key_is_put_under_another(open_store: OpenStore) -> None:
+    store, other = await open_store(), await open_store()
+    row = a_key_row(wrapped=b"old")
+    await put_keys(store, row)
+    await store.add_sealed_row("name", b"old")
+    await store.keep_policy_set("version", b"old", NOW)
+    epoch = await other.state_epoch()
+
+    def anew(rows: RowsUnderMasterKey) -> RowsUnderMasterKey:
+        assert rows == RowsUnderMasterKey((row,), {"name": b"old"}, {"version": b"old"})
+        return RowsUnderMasterKey(
+            (replace(row, wrapped=b"new"),), {"name": b"new", "more": b"more"}, {"version": b"new"}
+        )
+
+    await store.rewrap(anew, an_event(type="key.rewrapped"))
+
+    assert await other.signing_key_rows() == [replace(row, wrapped=b"new")]
+    assert await other.sealed_row("name") == b"new"
+    assert await other.sealed_row("more") == b"more"
+    assert await other.last_policy_set() == KeptPolicySet("version", b"new")
+    assert [event["type"] for event in await other.events()] == ["key.rewrapped"]
+    assert await other.state_epoch() > epoch
+
+
+async def test_nothing_is_put_under_another_master_key_when_one_row_does_not_open(
+    store: ReadableStore,
+) -> None:
+    await store.add_sealed_row("name", b"old")
+    epoch = await store.state_epoch()
+
+    def anew(_rows: RowsUnderMasterKey) -> RowsUnderMasterKey:
+        raise ConfigurationError([Problem("store", 0, 0, "altered")])
+
+    with pytest.raises(ConfigurationError, match="altered"):
+        await store.rewrap(anew, an_event())
+    assert await store.sealed_row("name") == b"old"
+    assert await store.events() == []
+    assert await store.state_epoch() == epoch
 
 
 async def test_other_generations_and_algorithms_stand_beside(store: ReadableStore) -> None:
     rows = [a_key_row("RS256", 1), a_key_row("RS256", 2), a_key_row("ES256", 2)]
-    for row in rows:
-        assert await store.add_signing_key_row(row)
+    assert await put_keys(store, *rows)
 
     assert set(await store.signing_key_rows()) == set(rows)
 

@@ -40,7 +40,9 @@ def write(checked: Checked, output: str) -> None:
 def annotation(told: Told) -> str:
     """Write a workflow command of GitHub Actions, with what separates its parts escaped."""
     place = f",line={told.line},col={told.column}" if told.line else ""
-    file, title = _property(told.file), _property(told.code)
+    # The name of a file need not be text.
+    name = told.file.encode("utf-8", "backslashreplace").decode()
+    file, title = _property(name), _property(told.code)
     return f"::{_COMMANDS[told.level]} file={file}{place},title={title}::{_data(told.message)}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from broker.core.errors import Problem
+from broker.core.printable import printable
 from broker.policy_files.check import CheckReport, PlacedFinding
 from broker.yaml_document import MAX_BYTES
 
@@ -36,7 +37,8 @@ class Told:
 
     def __str__(self) -> str:
         """Give `file:line:col: level[code] message`."""
-        place = f"{self.file}:{self.line}:{self.column}" if self.line else self.file
+        file = printable(self.file)
+        place = f"{file}:{self.line}:{self.column}" if self.line else file
         return f"{place}: {self.level}[{self.code}] {self.message}"
 
 

@@ -1,5 +1,6 @@
 """The outcome of a check as a SARIF 2.1.0 log, for code scanning."""
 
+import os
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -65,4 +66,4 @@ def _result(told: Told) -> dict[str, object]:
 def _uri(file: str) -> str:
     """Name a file relative to the working directory, or by its full path as it was given."""
     path = Path(file)
-    return path.as_uri() if path.is_absolute() else quote(path.as_posix())
+    return path.as_uri() if path.is_absolute() else quote(os.fsencode(path.as_posix()))

@@ -94,6 +94,21 @@ def letter_case(miss: Miss) -> str | None:
     )
 
 
+def literal_star(miss: Miss) -> str | None:
+    """A star outside a glob stands for itself."""
+    wider = miss.rewritten(_with_globs)
+    if miss.text is None or not miss.would_hold(miss.text, wider):
+        return None
+    return (
+        f"a star is a wildcard in a glob alone, and `{miss.claim}` is {miss.shown}: write"
+        f" {yaml_line(miss.claim, written(wider))}"
+    )
+
+
+def _with_globs(item: Single) -> Single:
+    return Glob(item.text) if isinstance(item, Equals) and "*" in item.text else item
+
+
 def star_stops(miss: Miss) -> str | None:
     """A single star stops at separators."""
     wider = miss.rewritten(_with_double_stars)
@@ -145,6 +160,7 @@ POLICY_HINTS: Final[tuple[Hint, ...]] = (
     full_ref,
     other_workflow,
     letter_case,
+    literal_star,
     star_stops,
     part_of_regex,
     missing_value,

@@ -9,6 +9,7 @@ from broker.core.policy_lint.environments import environment_not_protected, envi
 from broker.core.policy_lint.lifetimes import expired, expires_soon
 from broker.core.policy_lint.lint import Finding, Lint, Severity
 from broker.core.policy_lint.linted_set import LintedSet
+from broker.core.policy_lint.literals import literal_star
 from broker.core.policy_lint.overlaps import ambiguous_account
 from broker.core.policy_lint.redundant import no_effect, shadowed
 from broker.core.policy_lint.references import (
@@ -68,6 +69,7 @@ LINTS: Final[Mapping[str, Lint]] = MappingProxyType({
             "fork-merge-request", _INFO, "A merge request from a fork is not told apart",
             fork_merge_request,
         ),
+        Lint("literal-star", _WARNING, "A star that stands for itself", literal_star),
         Lint("names-without-ids", _WARNING, "Names without ids", names_without_ids),
         Lint("no-effect", _WARNING, "A policy or a grant takes no effect", no_effect),
         Lint("org-wide", _WARNING, "Every repository of the organization matches", org_wide),

@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.reload.messages import Message, MessageBroken
+from broker.messages import Message, MessageBroken
 
 
 def test_a_message_is_decoded_as_it_was_encoded() -> None:

@@ -1,4 +1,4 @@
-"""One message between the broker and the process that reads: a JSON header and binary parts."""
+"""One message between two processes of a broker: a JSON header and binary parts."""
 
 import json
 from collections.abc import Mapping, Sequence

@@ -1,0 +1,1 @@
+"""The chain of audit events over time: signed heads, and how long events are kept."""

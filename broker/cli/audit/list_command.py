@@ -1,0 +1,159 @@
+"""`broker audit list`: the newest events, and the explanation of one decision."""
+
+import asyncio
+import json
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import typer
+
+from broker.cli.audit.opening import (
+    Config,
+    Since,
+    Until,
+    instant,
+    master_key_of,
+    settings_of,
+    store_of,
+    told_plainly,
+)
+from broker.cli.endings import fail, server_extra
+from broker.cli.terminal import ascii_only, show, sign_coloured, signed
+
+if TYPE_CHECKING:
+    from broker.core.audit_chain import StoredEvent
+    from broker.core.recorded_decision import RecordedDecision
+    from broker.settings import Settings
+    from broker.stores.sqlite_reading import SqliteReading
+
+
+def list_events(
+    *,
+    decision: Annotated[
+        str | None,
+        typer.Option(metavar="ID", help="The decision of this `decision_id`, explained."),
+    ] = None,
+    service_account: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Tokens of this service account.")
+    ] = None,
+    issuer: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Jobs of this issuer of the policies.")
+    ] = None,
+    kind: Annotated[
+        str | None, typer.Option("--type", metavar="TYPE", help="Such as token.exchanged.")
+    ] = None,
+    outcome: Annotated[
+        Literal["success", "refused", "error"] | None, typer.Option(help="How they ended.")
+    ] = None,
+    reason: Annotated[
+        str | None, typer.Option(metavar="WORD", help="Such as no_policy_matched.")
+    ] = None,
+    policy: Annotated[
+        str | None, typer.Option(metavar="NAME", help="What this policy decided.")
+    ] = None,
+    since: Since = None,
+    until: Until = None,
+    limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Explain by every policy of the issuer, not 20.")
+    ] = False,
+    config: Config = None,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
+) -> None:
+    """Show events, the newest last. With --decision, why it was decided so: the operator's view."""
+    with server_extra("audit list"), told_plainly():
+        from broker.ports import EventFilter
+
+        wanted = EventFilter(
+            decision_id=decision,
+            service_account=service_account,
+            issuer=issuer,
+            type=kind,
+            outcome=outcome,
+            reason=reason,
+            policy=policy,
+            since=instant("--since", since),
+            until=instant("--until", until),
+        )
+        settings = settings_of(config)
+        store = store_of(settings)
+        found = asyncio.run(store.find_events(wanted, newest_first=True, limit=limit))
+        for each in reversed(found):
+            _show(each, as_json=as_json)
+        if decision is None:
+            return
+        if not found:
+            fail(
+                "there is no such decision: a count of refusals is written when its minute ends,"
+                " and old events are pruned (`audit.retention`)",
+                code=1,
+            )
+        event = found[0].members()
+        explained = asyncio.run(_explained(event, settings, store, everything=everything))
+        _show_explanation(explained, event, as_json=as_json)
+
+
+def _show(event: "StoredEvent", *, as_json: bool) -> None:
+    from broker.core.audit_text import event_line
+
+    try:
+        if as_json:
+            line = event.line()
+        else:
+            line = sign_coloured(event_line(event.members(), ascii_only=ascii_only()))
+    except ValueError:
+        typer.echo(
+            f"broker: event {event.sequence} is damaged; look with `broker audit verify`", err=True
+        )
+    else:
+        show(f"{line}\n")
+
+
+async def _explained(
+    event: dict[str, Any], settings: "Settings", store: "SqliteReading", *, everything: bool
+) -> "RecordedDecision":
+    from broker.core.recorded_decision import explain_event, needed_policy_set
+    from broker.reload.kept_sets import KeptSetsReading
+    from broker.reload.reading import PolicyReader
+    from broker.reload.seal import KEY_PURPOSE, Seal
+    from broker.reload.sources import DeploymentParameters
+    from broker.system import SystemClock
+
+    version = needed_policy_set(event)
+    if version is None:
+        return explain_event(event, None)
+    parameters = DeploymentParameters(
+        broker_issuer=settings.issuer,
+        ttl=settings.tokens.ttl,
+        max_ttl=settings.tokens.max_ttl,
+        signing_algorithms=settings.signing.algorithms,
+        loopback=settings.loopback,
+        dev_issuers=None,
+        folders=settings.folders,
+    )
+    reader = PolicyReader(settings.policies, parameters, SystemClock())
+    seal = Seal((await master_key_of(settings, store)).derive(KEY_PURPOSE))
+    policy_set = await KeptSetsReading(store, seal, reader).find(version)
+    return explain_event(event, policy_set, everything=everything)
+
+
+def _show_explanation(
+    explained: "RecordedDecision", event: dict[str, Any], *, as_json: bool
+) -> None:
+    from broker.core.condition_text import yaml
+    from broker.core.explanation_text import render
+
+    explanation = explained.explanation
+    if as_json:
+        members = None if explanation is None else explanation.as_json()
+        facts = {"type": "audit.explanation", "decision_id": event["id"]}
+        typer.echo(json.dumps(facts | {"explanation": members, "notes": list(explained.notes)}))
+        return
+    claims = event["claims"]
+    if isinstance(claims, dict):
+        show("\nclaims on record:\n")
+        for name, value in claims.items():
+            show(f"    {yaml(name)}: {yaml(value)}\n")
+    if explanation is not None:
+        show("\n" + signed(render(explanation, ascii_only=ascii_only())))
+    for note in explained.notes:
+        show(f"\nnote: {note}\n")

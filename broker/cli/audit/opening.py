@@ -1,0 +1,90 @@
+"""The configured store, opened for reading, and what commands on its events need besides."""
+
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from broker.cli.endings import USAGE, fail
+
+if TYPE_CHECKING:
+    from broker.core.audit_head import HeadKey
+    from broker.settings import Settings
+    from broker.signing.master_key import MasterKey
+    from broker.stores.sqlite_reading import SqliteReading
+
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
+]
+Since = Annotated[
+    str | None,
+    typer.Option(metavar="TIME", help="From then on: a date (UTC), a time, or 24h for a day ago."),
+]
+Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before then; as --since.")]
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """End the command with what is wrong, when the store or the configuration cannot be used."""
+    from broker.core.errors import ConfigurationError, Unavailable
+
+    try:
+        yield
+    except ConfigurationError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(USAGE) from None
+    except Unavailable as error:
+        fail(error.description)
+
+
+def settings_of(config: Path | None) -> "Settings":
+    """Read the configuration as `serve` does. Raises `ConfigurationError`."""
+    from broker.settings import load
+
+    return load(config, os.environ, working_directory=Path.cwd(), serving=False)
+
+
+def store_of(settings: "Settings") -> "SqliteReading":
+    """Open the store for reading. Raises `ConfigurationError`."""
+    from broker.stores.sqlite_file import require_readable
+    from broker.stores.sqlite_reading import SqliteReading
+
+    require_readable(settings.store.path)
+    return SqliteReading(settings.store.path)
+
+
+async def master_key_of(settings: "Settings", store: "SqliteReading") -> "MasterKey":
+    """Load the master key. Raises `ConfigurationError` and `Unavailable`."""
+    from broker.signing.store_key import find_master_key
+
+    given = settings.master_key.reveal() if settings.master_key is not None else None
+    return await find_master_key(settings.master_key_file, given, store)
+
+
+async def head_key_of(settings: "Settings", store: "SqliteReading") -> "HeadKey":
+    """Load the key that signs heads. Raises `ConfigurationError` and `Unavailable`."""
+    from broker.audit.head_key import find_head_key
+    from broker.signing.sealed_rows import SealedBox
+
+    key = await find_head_key(store, SealedBox(await master_key_of(settings, store)))
+    if key is None:
+        fail("the store has no key for heads yet; a broker makes it at its first start")
+    return key
+
+
+def instant(option: str, text: str | None) -> float | None:
+    """Read the time of an option. Ends the command when it is none."""
+    from broker.core.instants import InstantRefused, parse_instant
+
+    if text is None:
+        return None
+    try:
+        return parse_instant(text, time.time())
+    except InstantRefused as error:
+        fail(f"{option}: {error}")

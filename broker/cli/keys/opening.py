@@ -1,0 +1,96 @@
+"""The store and the keys that a command works on: those of the configured broker."""
+
+import asyncio
+import os
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+
+import typer
+
+from broker.cli.endings import USAGE, fail, server_extra
+
+if TYPE_CHECKING:
+    from broker.settings import Settings
+    from broker.signing.key_upkeep import KeyUpkeep
+    from broker.signing.master_key import MasterKey
+    from broker.stores.sqlite import SqliteStore
+
+ACTOR: Final = "command line"
+NEW_KEY_VARIABLE: Final = "BROKER_NEW_MASTER_KEY"
+
+Config = Annotated[
+    Path | None,
+    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
+]
+Data = Annotated[
+    Path, typer.Option(help="The folder of the store and the keys, if not configured.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+Result = TypeVar("Result")
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedKeys:
+    """What the commands work with."""
+
+    settings: "Settings"
+    store: "SqliteStore"
+    master_key: "MasterKey"
+    keys: "KeyUpkeep"
+
+
+def run(
+    command: str,
+    config: Path | None,
+    data: Path,
+    work: Callable[[OpenedKeys], Coroutine[Any, Any, Result]],
+) -> Result:
+    """Do the work of a command; end it with one message when it cannot be done."""
+    with server_extra(f"keys {command}"):
+        from broker.core.errors import ConfigurationError, Unavailable
+        from broker.core.key_schedule import RetirementRefused
+
+        async def whole() -> Result:
+            async with _opened(config, data) as opened:
+                return await work(opened)
+
+        try:
+            return asyncio.run(whole())
+        except ConfigurationError as error:
+            for problem in error.problems:
+                typer.echo(str(problem), err=True)
+            raise typer.Exit(USAGE) from None
+        except RetirementRefused as refused:
+            fail(str(refused))
+        except Unavailable as unavailable:
+            fail(unavailable.description)
+
+
+@asynccontextmanager
+async def _opened(config: Path | None, data: Path) -> AsyncIterator[OpenedKeys]:
+    from broker import bootstrap
+    from broker.core.errors import ConfigurationError, Problem
+    from broker.settings import load
+    from broker.stores.sqlite import SqliteStore
+    from broker.system import SystemClock, UuidV7Identifiers
+
+    environment = {name: value for name, value in os.environ.items() if name != NEW_KEY_VARIABLE}
+    settings = load(config, environment, data_dir=data, working_directory=Path.cwd(), serving=False)
+    path = settings.store.path
+    if not path.exists():
+        what = "there is no store yet; it is made when the broker is first started"
+        raise ConfigurationError([Problem(str(path), 0, 0, what)])
+    clock = SystemClock()
+    store = await SqliteStore.open(path, clock)
+    try:
+        master_key = await bootstrap.load_store_key(settings, store, may_create=False)
+        _, keys = await bootstrap.open_signing_keys(
+            settings, store, master_key, clock, UuidV7Identifiers()
+        )
+        yield OpenedKeys(settings, store, master_key, keys)
+    finally:
+        await store.close()

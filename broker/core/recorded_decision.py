@@ -1,0 +1,121 @@
+"""An old decision, explained from what the audit recorded of it (contract §5).
+
+The explanation is computed anew from the recorded claims and the policy set of that moment. What
+is not on record is named, and a result other than the recorded one is told.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+
+from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.errors import Reason
+from broker.core.explain import Explanation, explain
+from broker.core.policy import PolicySet
+
+_BEFORE_THE_POLICIES: Final = frozenset({
+    Reason.TOKEN_EXPIRED, Reason.TOKEN_NOT_YET_VALID, Reason.TOKEN_LIFETIME_TOO_LONG,
+    Reason.AUDIENCE_MISMATCH, Reason.CLAIM_INVALID,
+})  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """An event of the audit, explained as far as that is possible."""
+
+    explanation: Explanation | None
+    """None when there is nothing to explain, or no longer anything to explain it by."""
+
+    notes: tuple[str, ...]
+    """What a reader has to know about the explanation, or why there is none; sentences."""
+
+
+def needed_policy_set(event: Mapping[str, Any]) -> str | None:
+    """Name the policy set that an event is explained by; None when none would help."""
+    version = event["policy_set"]
+    return version if isinstance(version, str) and _obstacle(event) is None else None
+
+
+def explain_event(
+    event: Mapping[str, Any], policy_set: PolicySet | None, *, everything: bool = False
+) -> RecordedDecision:
+    """Explain an event, given as JSON members, by the set it names; None when that is gone.
+
+    `everything` judges every policy of the issuer, not the nearest ones alone.
+    """
+    obstacle = _obstacle(event)
+    if obstacle is not None:
+        return RecordedDecision(None, (obstacle,))
+    if policy_set is None:
+        return RecordedDecision(
+            None, (f"the policy set {event['policy_set']} of that moment is no longer kept",)
+        )
+    issuer = policy_set.issuers.get(event["issuer"])
+    if issuer is None:
+        return RecordedDecision(None, ("the policy set of that moment has no such issuer",))
+    policies = IndexedPolicies.of(policy_set)
+    claims = event["claims"]
+    now = datetime.fromisoformat(event["time"]).timestamp()
+    explanation = explain(claims, issuer, _request(event), policies, now, everything=everything)
+    notes = []
+    missing = sorted(policies.named_claims[issuer.name] - claims.keys())
+    if missing:
+        notes.append(
+            f"not on record, because the token had none or it was too large: {', '.join(missing)}"
+        )
+    if event["reason"] in _BEFORE_THE_POLICIES:
+        notes.append(
+            f"the token was refused before any policy was asked ({event['reason']}); this is what"
+            " the policies would have said"
+        )
+    elif event["reason"] == Reason.TOKEN_ALREADY_USED:
+        notes.append("the policies permitted it, but the token had been used before")
+    elif not _agrees(explanation, event):
+        notes.append(
+            f"computed anew the decision is another one than the recorded {_recorded(event)}:"
+            " something that it hung on is not on record"
+        )
+    return RecordedDecision(explanation, tuple(notes))
+
+
+def _obstacle(event: Mapping[str, Any]) -> str | None:
+    """Say why an event cannot be explained, whatever policy set there is."""
+    if event["count"] is not None:
+        return (
+            f"this event counts {event['count']} refusals of before any signature held; nothing"
+            " that such a request says is recorded"
+        )
+    if "claims_erased" in event:
+        return "the claims were erased, so that the decision cannot be computed anew"
+    if event["claims"] is None or event["requested"] is None:
+        return "this event is no decision by policies"
+    return None
+
+
+def _request(event: Mapping[str, Any]) -> DecisionRequest:
+    requested = event["requested"]
+    scope = requested.get("scope")
+    return DecisionRequest(
+        targets=tuple(requested.get("audience") or ()),
+        scopes=None if scope is None else tuple(scope.split(" ")),
+        client_id=requested.get("client_id"),
+        expires_in=requested.get("expires_in"),
+    )
+
+
+def _agrees(explanation: Explanation, event: Mapping[str, Any]) -> bool:
+    if explanation.reason != event["reason"]:
+        return False
+    if event["type"] != "token.exchanged":
+        return True
+    scopes = None if explanation.scopes is None else list(explanation.scopes)
+    return (explanation.sub, explanation.audience, scopes) == (
+        event["sub"],
+        event["audience"],
+        event["scopes"],
+    )
+
+
+def _recorded(event: Mapping[str, Any]) -> str:
+    return event["reason"] or "permit"

@@ -1,0 +1,103 @@
+"""The HTTP server of one process, and what all processes of a broker serve with."""
+
+import asyncio
+import math
+import socket
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import cast
+
+import uvicorn
+from starlette.types import ASGIApp
+
+from broker.core.errors import ConfigurationError, Problem
+from broker.http.connections import ConnectionLimits, bounded_connections
+from broker.serving.acceptor import Acceptor, ConnectionShare
+from broker.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is served, where, and beside which dev platform: its issuers' URLs by name."""
+
+    settings: Settings
+    listener: socket.socket
+    dev_issuers: Mapping[str, str] | None
+
+    def facts(self) -> dict[str, object]:
+        """Tell what the log says once it serves."""
+        host, port = self.settings.listen
+        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+        facts: dict[str, object] = {"issuer": self.settings.issuer, "listen": listen}
+        if self.dev_issuers is not None:
+            facts["dev_issuers"] = dict(self.dev_issuers)
+        return facts
+
+
+def bind(listen: tuple[str, int]) -> socket.socket:
+    """Listen on an address. Raises `ConfigurationError`."""
+    host, port = listen
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    try:
+        return socket.create_server((host, port), family=family, backlog=2048)
+    except OSError as error:
+        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with --listen"
+        raise ConfigurationError([Problem("listen", 0, 0, message)]) from None
+
+
+def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Config:
+    """Choose how the server speaks HTTP."""
+    limits = limits or ConnectionLimits()
+    return uvicorn.Config(
+        app,
+        interface="asgi3",
+        http=bounded_connections(limits),
+        ws="none",
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        # The broker reads X-Forwarded-For itself, from `trusted_proxies` alone.
+        proxy_headers=False,
+        timeout_keep_alive=math.ceil(limits.request_seconds),
+        timeout_graceful_shutdown=10,
+    )
+
+
+class Server(uvicorn.Server):
+    """A server that leaves the signals to us: it would end the process before the store closes."""
+
+    def __init__(
+        self, app: ASGIApp, serving: Callable[[], None], share: ConnectionShare | None = None
+    ) -> None:
+        """`serving` is called when it serves; a `share` is one of several processes'."""
+        super().__init__(uvicorn_config(app))
+        self._serving = serving
+        self._share = share
+        self._acceptors: list[Acceptor] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Begin to serve, and tell."""
+        if self._share is None:
+            await super().startup(sockets)
+        else:
+            protocol = self._share.counting(self.config.http_protocol_class)
+            for each in sockets or ():
+                self._acceptors.append(self._share.acceptor(each, self._made(protocol)))
+            # Uvicorn ends those as it ends servers of the event loop.
+            self.servers = cast("list[asyncio.Server]", self._acceptors)
+            self.started = True
+        self._serving()
+
+    def _made(self, protocol: Callable[..., asyncio.Protocol]) -> Callable[[], asyncio.Protocol]:
+        return lambda: protocol(config=self.config, server_state=self.server_state, app_state={})
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Capture nothing."""
+        yield
+
+    def stop(self) -> None:
+        """Finish the requests that are under way, then end."""
+        self.should_exit = True

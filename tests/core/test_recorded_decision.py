@@ -1,0 +1,192 @@
+"""An old decision, explained from what the audit recorded of it."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core.audit import AuditEvent, recorded_claims
+from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.policy import PolicySet
+from broker.core.recorded_decision import RecordedDecision, explain_event, needed_policy_set
+from broker.grants import decision_record
+from broker.grants.request import Caller, ExchangeRequest
+from tests.core.builders import NOW, a_policy, a_policy_set, an_account, an_issuer, github_claims
+
+POLICIES = a_policy_set(
+    a_policy("web", {"repository": "acme/web", "ref": "refs/heads/main"}),
+    a_policy("other", {"repository": "acme/other", "deployment": "x"}),
+)
+REQUEST = DecisionRequest(("deploy-api",), scopes=("deploy:read",), expires_in=300)
+
+
+def recorded(
+    policies: PolicySet = POLICIES, request: DecisionRequest = REQUEST, **claims: Any
+) -> dict[str, Any]:
+    """Record a decision as the broker does."""
+    indexed = IndexedPolicies.of(policies)
+    issuer = policies.issuers["github"]
+    token = {"exp": NOW + 300, **github_claims(), **claims}
+    exchange = ExchangeRequest("", request, Caller("request"))
+    event = decision_record.begun("id", exchange, indexed, issuer, token, NOW)
+    decision = decide(token, issuer, request, indexed, NOW)
+    if isinstance(decision, Permit):
+        return decision_record.granted(event, decision, "token", 0).members()
+    return decision_record.denied(event, decision, 0).members()
+
+
+def explained(event: dict[str, Any], policies: PolicySet | None = POLICIES) -> RecordedDecision:
+    return explain_event(event, policies)
+
+
+def test_a_refusal_is_explained_as_it_was_decided() -> None:
+    event = recorded(ref="refs/heads/x")
+    told = explained(event)
+
+    assert told.explanation is not None
+    assert (told.explanation.reason, event["reason"]) == ("no_policy_matched", "no_policy_matched")
+    [failing] = told.explanation.candidates[0].failing
+    assert (failing.claim, failing.value) == ("ref", "refs/heads/x")
+    assert told.notes == (
+        "not on record, because the token had none or it was too large: deployment",
+    )
+
+
+def test_a_permit_is_explained_with_what_was_granted() -> None:
+    event = recorded()
+    told = explained(event)
+
+    assert told.explanation is not None
+    assert told.explanation.decision == "permit"
+    assert (told.explanation.ttl, event["ttl"]) == (300, 300)
+    assert len(told.notes) == 1
+
+
+@given(
+    ref=st.sampled_from(["refs/heads/main", "refs/heads/x"]),
+    repository=st.sampled_from(["acme/web", "acme/other"]),
+    scopes=st.sampled_from([None, ("deploy:read",), ("none:such",)]),
+    target=st.sampled_from([(), ("deploy-api",), ("nothing",)]),
+)
+def test_what_is_on_record_explains_every_decision_as_it_was(
+    ref: str, repository: str, scopes: tuple[str, ...] | None, target: tuple[str, ...]
+) -> None:
+    request = DecisionRequest(target, scopes)
+    event = recorded(request=request, ref=ref, repository=repository, deployment="x")
+    told = explained(event)
+
+    assert told.explanation is not None
+    assert told.explanation.reason == event["reason"]
+    assert told.notes == ()
+
+
+def test_every_policy_of_the_issuer_is_judged_when_asked() -> None:
+    many = a_policy_set(*(a_policy(f"p{number}") for number in range(30)))
+    event = recorded(many, ref="x", repository="acme/none")
+
+    few, every = (explain_event(event, many, everything=each) for each in (False, True))
+    assert few.explanation is not None
+    assert every.explanation is not None
+    assert len(every.explanation.candidates) == 30
+
+
+def test_a_claim_that_was_too_large_to_keep_is_told() -> None:
+    large = "x" * 2000
+    policies = a_policy_set(a_policy("web", {"repository": "acme/web", "note": large}))
+    event = recorded(policies, note=large)
+    told = explained(event, policies)
+
+    assert event["outcome"] == "success"
+    assert "note" not in event["claims"]
+    missing, differs = told.notes
+    assert missing == "not on record, because the token had none or it was too large: note"
+    assert differs == (
+        "computed anew the decision is another one than the recorded permit: something that it"
+        " hung on is not on record"
+    )
+
+
+@pytest.mark.parametrize(
+    "change", [{"sub": "other"}, {"audience": "other"}, {"scopes": []}, {"reason": "blocked"}]
+)
+def test_a_result_other_than_the_recorded_one_is_told(change: dict[str, Any]) -> None:
+    notes = explained(recorded() | change).notes
+
+    assert "computed anew the decision is another one" in notes[-1]
+
+
+def test_a_permit_that_was_only_explained_agrees_by_its_reason_alone() -> None:
+    event = recorded() | {"type": "token.explained", "sub": None, "audience": None, "scopes": None}
+
+    assert len(explained(event).notes) == 1
+
+
+def test_a_refusal_of_before_the_policies_is_told_as_one() -> None:
+    notes = explained(recorded() | {"reason": "token_expired", "outcome": "refused"}).notes
+
+    assert notes[-1].startswith("the token was refused before any policy was asked (token_expired)")
+
+
+def test_a_second_use_is_told_as_one() -> None:
+    notes = explained(recorded() | {"reason": "token_already_used", "outcome": "refused"}).notes
+
+    assert notes[-1] == "the policies permitted it, but the token had been used before"
+
+
+def test_a_set_that_is_no_longer_kept_is_told() -> None:
+    told = explained(recorded(), None)
+
+    assert told == RecordedDecision(
+        None, (f"the policy set {'0' * 64} of that moment is no longer kept",)
+    )
+
+
+def test_a_set_without_the_issuer_is_told() -> None:
+    other = a_policy_set(issuers=[an_issuer("gitlab")])
+
+    assert explained(recorded(), other).explanation is None
+
+
+COUNTED = AuditEvent("id", NOW, "token.refused", "refused", count=42).members()
+ADMINISTRATIVE = AuditEvent(
+    "id", NOW, "policy.reloaded", "success", policy_set="0" * 64, actor="start"
+).members()
+ERASED = recorded() | {"claims": None, "claims_erased": "0" * 64}
+
+
+@pytest.mark.parametrize(
+    ("event", "note"),
+    [
+        (COUNTED, "this event counts 42 refusals of before any signature held"),
+        (ADMINISTRATIVE, "this event is no decision by policies"),
+        (ERASED, "the claims were erased"),
+    ],
+)
+def test_what_cannot_be_explained_says_why_and_needs_no_policy_set(
+    event: dict[str, Any], note: str
+) -> None:
+    told = explained(event)
+
+    assert told.explanation is None
+    assert told.notes[0].startswith(note)
+    assert needed_policy_set(event) is None
+
+
+def test_a_decision_names_the_policy_set_it_needs() -> None:
+    assert needed_policy_set(recorded()) == "0" * 64
+    assert needed_policy_set(recorded() | {"policy_set": None}) is None
+
+
+def test_the_recorded_claims_are_those_that_the_explanation_reads() -> None:
+    policies = a_policy_set(
+        a_policy("web", {"repository": "acme/web"}),
+        accounts=[replace(an_account(), ttl=120)],
+    )
+    event = recorded(policies)
+    named = IndexedPolicies.of(policies).named_claims["github"]
+    token = {"exp": NOW + 300, **github_claims()}
+
+    assert event["claims"] == dict(recorded_claims(token, policies.issuers["github"], named))
+    assert explained(event, policies).notes == ()
