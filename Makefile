@@ -58,6 +58,11 @@ bench: dev ## Measurements: CPU per exchange beside a bare POST; policies in gre
 chaos: dev ## Faults under load for CHAOS_SECONDS: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
 
+.PHONY: bench-peers
+bench-peers: dev ## The same beside oidc-provider and Authlib
+	@scripts/setup peers
+	@$(BIN)/python -m bench.bench_peers
+
 ##@ Work
 
 .PHONY: fmt
@@ -77,7 +82,7 @@ lock: server ## Write requirements/*.txt anew (make lock UPGRADE=1: newest versi
 clean: ## Remove everything that make has made, .venv included; data/ stays
 	@rm -rf .venv .make build dist *.egg-info .coverage .coverage.* coverage.xml
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf tests/interop/node_modules
+	@rm -rf tests/interop/node_modules bench/peers/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Set-up (the others call these)
@@ -94,4 +99,4 @@ dev: ## What the tests and checks need, too
 help: ## This list
 	@awk 'BEGIN { FS = ":.*## " } \
 		/^##@ / { printf "\n%s\n", substr($$0, 5) } \
-		/^[a-z-]+:.*## / { printf "  %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+		/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

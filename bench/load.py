@@ -29,10 +29,11 @@ class Measured:
 
 
 def pin(pid: int, core: int) -> None:
-    """Keep a process, its threads and what they start on one core, if there are several."""
+    """Keep a process, and all that it has started, on one core of those there are."""
     cores = sorted(os.sched_getaffinity(0))
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        os.sched_setaffinity(int(thread.name), {cores[core % len(cores)]})
+    for each in tree(pid):
+        for thread in Path(f"/proc/{each}/task").iterdir():
+            os.sched_setaffinity(int(thread.name), {cores[core % len(cores)]})
 
 
 def measure(
@@ -41,6 +42,7 @@ def measure(
     bodies: Sequence[bytes],
     connections: int = 16,
     *,
+    path: str = "/oauth/token",
     rate: float | None = None,
 ) -> Measured:
     """Post the bodies, each once, and read the server's CPU time before and after.
@@ -48,20 +50,16 @@ def measure(
     With a rate, so many are due per second, and a latency counts from when the request was due.
     """
     before, started = cpu_seconds(pid), time.perf_counter()
-    latencies, refused = asyncio.run(_post_all(port, bodies, connections, rate))
+    latencies, refused = asyncio.run(_post_all(port, path, bodies, connections, rate))
     wall = time.perf_counter() - started
     return Measured(len(bodies), cpu_seconds(pid) - before, wall, latencies, refused)
 
 
 def cpu_seconds(pid: int) -> float:
     """Give the user and system time of a process and its children, in seconds."""
-    nanoseconds = 0
-    for thread in Path(f"/proc/{pid}/task").iterdir():
-        # The scheduler counts in nanoseconds, /proc/PID/stat only in hundredths of a second.
-        nanoseconds += int((thread / "schedstat").read_text().split()[0])
-        for child in (thread / "children").read_text().split():
-            nanoseconds += int(cpu_seconds(int(child)) * 1e9)
-    return nanoseconds / 1e9
+    # The scheduler counts in nanoseconds, /proc/PID/stat only in hundredths of a second.
+    threads = [thread for each in tree(pid) for thread in Path(f"/proc/{each}/task").iterdir()]
+    return sum(int((each / "schedstat").read_text().split()[0]) for each in threads) / 1e9
 
 
 def cpu_seconds_with_ended(pid: int) -> float:
@@ -71,15 +69,23 @@ def cpu_seconds_with_ended(pid: int) -> float:
 
 
 def resident_megabytes(pid: int) -> float:
-    """Give the resident memory of a process in MB."""
-    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
-        if line.startswith("VmRSS:"):
-            return int(line.split()[1]) / 1024
-    return 0.0
+    """Give the resident memory of a process and its children, in MB."""
+    statuses = [Path(f"/proc/{each}/status").read_text() for each in tree(pid)]
+    lines = [line for status in statuses for line in status.splitlines()]
+    return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
+
+
+def tree(pid: int) -> list[int]:
+    """List a process and all that it has started."""
+    pids = [pid]
+    for each in pids:
+        for thread in Path(f"/proc/{each}/task").iterdir():
+            pids += map(int, (thread / "children").read_text().split())
+    return pids
 
 
 async def _post_all(
-    port: int, bodies: Sequence[bytes], connections: int, rate: float | None
+    port: int, path: str, bodies: Sequence[bytes], connections: int, rate: float | None
 ) -> tuple[list[float], int]:
     waiting = iter(enumerate(bodies))
     began = time.perf_counter()
@@ -95,25 +101,29 @@ async def _post_all(
                 due = began + number / rate
                 await asyncio.sleep(due - started)
                 started = due
-            writer.write(_head(body) + body)
+            writer.write(_head(path, body) + body)
             status = await reader.readline()
-            length = 0
+            length, closing = 0, False
             while (line := await reader.readline()) != b"\r\n":
                 name, _, value = line.partition(b":")
                 if name.lower() == b"content-length":
                     length = int(value)
+                closing |= name.lower() == b"connection" and b"close" in value
             await reader.readexactly(length)
             latencies.append(time.perf_counter() - started)
             refused += b" 200 " not in status
+            if closing:
+                writer.close()
+                reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.close()
 
     await asyncio.gather(*(connection() for _ in range(connections)))
     return latencies, refused
 
 
-def _head(body: bytes) -> bytes:
+def _head(path: str, body: bytes) -> bytes:
     return (
-        b"POST /oauth/token HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        b"Content-Type: application/x-www-form-urlencoded\r\n"
-        b"Content-Length: " + str(len(body)).encode() + b"\r\n\r\n"
-    )
+        f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+        "Content-Type: application/x-www-form-urlencoded\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    ).encode()

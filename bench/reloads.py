@@ -16,9 +16,9 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlencode
 
-from bench.bench_exchange import free_port, running
 from bench.load import Measured, cpu_seconds_with_ended, measure
 from bench.policy_folder import AUDIENCE, PolicyFolder
+from bench.servers import free_port, running
 from bench.table import Row, Spread
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.testing import FakeIssuer, github_claims
@@ -93,8 +93,8 @@ def serving(folder: PolicyFolder, issuer: FakeIssuer) -> Iterator[Served]:
     port = free_port()
     command = [sys.executable, "-m", "broker", "serve", "--listen", f"127.0.0.1:{port}"]
     config = ["--config", str(directory / "broker.yaml")]
-    with running([*command, *config], port, "/readyz") as (pid, _):
-        served = Served(folder, issuer, pid, port)
+    with running([*command, *config], port, "/readyz") as server:
+        served = Served(folder, issuer, server.pid, port)
         served.log_in()
         yield served
 

@@ -175,12 +175,13 @@ class SqliteWriter:
 
     def _write(self, batch: list[_Item]) -> None:
         appends = [item for item in batch if isinstance(item, _Append)]
-        outcomes, written = self._append_all(appends) if appends else ([], [])
-        for item in batch:
-            if isinstance(item, _Job):
-                outcomes.append((item.future, self._run_job(item)))
-        self._answer(outcomes)
-        self._report(written)
+        jobs = [item for item in batch if isinstance(item, _Job)]
+        if appends:
+            outcomes, written = self._append_all(appends)
+            self._answer(outcomes)
+            self._report(written)
+        if jobs:
+            self._answer([(job.future, self._run_job(job)) for job in jobs])
 
     def _append_all(self, appends: list[_Append]) -> tuple[list[_Outcome], list[Appended]]:
         """Write all or nothing; tell what became of each, and which events are durable now."""

@@ -1,0 +1,21 @@
+"""The requests of a measurement: each with a GitHub-like token of its own."""
+
+from collections.abc import Sequence
+from urllib.parse import urlencode
+
+from bench.rounds import REQUESTS
+from bench.servers import AUDIENCE
+from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.testing import FakeIssuer, github_claims
+
+
+def exchanges(issuer: FakeIssuer, service: str, **more: str) -> Sequence[bytes]:
+    """Make the forms of one round."""
+    form = {
+        "grant_type": GRANT_TOKEN_EXCHANGE,
+        "subject_token_type": TOKEN_TYPE_JWT,
+        "audience": service,
+        **more,
+    }
+    tokens = (issuer.token(github_claims(), audience=AUDIENCE) for _ in range(REQUESTS))
+    return [urlencode(form | {"subject_token": token}).encode() for token in tokens]

@@ -1,0 +1,111 @@
+"""The servers that are measured: each a process of its own, until the block ends."""
+
+import json
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from broker.testing import FakeIssuer
+
+GITHUB = "https://token.actions.githubusercontent.com"
+AUDIENCE = "https://broker.example"
+
+CONFIGURATION = """\
+policies: policies
+store: sqlite:data/broker.db
+master_key_file: data/master.key
+audit: {stdout: false}
+"""
+POLICIES = f"""\
+issuers:
+  github: {{preset: github, audiences: ["{AUDIENCE}"], jwks_file: jwks.json}}
+services:
+  es256: {{audience: "https://es256.example", scopes: {{deploy: Deploy}}, signing_alg: ES256}}
+  rs256: {{audience: "https://rs256.example", scopes: {{deploy: Deploy}}, signing_alg: RS256}}
+service_accounts:
+  web: {{grants: {{es256: [deploy], rs256: [deploy]}}}}
+policies:
+  main:
+    service_account: web
+    issuer: github
+    match: {{repository: acme/web, repository_id: 456789, ref: refs/heads/main}}
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A server that runs; `ready` is how many seconds it took to answer."""
+
+    pid: int
+    port: int
+    ready: float
+
+
+@contextmanager
+def bare() -> Iterator[Server]:
+    """Serve the floor."""
+    port = free_port()
+    script = Path(__file__).with_name("bare_server.py")
+    with running([sys.executable, str(script), str(port)], port, "/") as server:
+        yield server
+
+
+@contextmanager
+def broker(issuer: FakeIssuer, *, workers: int = 1) -> Iterator[Server]:
+    """Serve the broker, with an empty store on disk."""
+    port = free_port()
+    with tempfile.TemporaryDirectory() as folder:
+        policies = Path(folder, "policies")
+        policies.mkdir()
+        (policies / "bench.yaml").write_text(POLICIES)
+        (policies / "jwks.json").write_text(json.dumps(issuer.jwks()))
+        Path(folder, "broker.yaml").write_text(CONFIGURATION)
+        command = [sys.executable, "-m", "broker", "serve", "--config", f"{folder}/broker.yaml"]
+        if workers > 1:
+            command += ["--workers", str(workers)]
+        with running([*command, "--listen", f"127.0.0.1:{port}"], port, "/readyz") as server:
+            yield server
+
+
+@contextmanager
+def running(
+    command: Sequence[str], port: int, path: str, folder: Path | None = None
+) -> Iterator[Server]:
+    """Run a server until the block ends, ready to answer at a path."""
+    started = time.perf_counter()
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as process:
+        try:
+            wait_for(f"http://127.0.0.1:{port}{path}", process)
+            yield Server(process.pid, port, time.perf_counter() - started)
+        finally:
+            process.terminate()
+
+
+def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
+    """Wait until a URL answers, whatever the status."""
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            urllib.request.urlopen(url, timeout=5).close()
+        except urllib.error.HTTPError:
+            return
+        except OSError:
+            time.sleep(0.01)
+        else:
+            return
+    sys.exit(f"no answer from {url}")
+
+
+def free_port() -> int:
+    """Find a port that is free now."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
