@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
+from math import isfinite
 from typing import Any, Final
 
 from broker.core.claims import Claims, text_of
@@ -353,6 +354,8 @@ def _value(value: object) -> str:
         return _quoted(value)  # type: ignore[arg-type]
     if kind is int:
         return str(value)
+    if kind is float and isfinite(value):  # type: ignore[arg-type]
+        return repr(value)
     return _canonical(value)
 
 
