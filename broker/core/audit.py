@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
+from math import isfinite
 from typing import Any, Final
 
 from broker.core.claims import Claims, text_of
@@ -287,18 +288,28 @@ def recorded_claims(
     left out, as is what would take the whole over 8 KB.
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
-    members: list[str] = []
+    members = [
+        beginning + _value(claims[name])
+        for name, beginning in _by_name(allowed, named_by_policies)
+        if name in claims
+    ]
+    text = "{" + ",".join(members) + "}"
+    # Nearly always all of it fits, which is seen without a look at each.
+    longest = max(map(len, members), default=0) + len("{}")
+    fits = longest <= MAX_CLAIM_BYTES and len(text) + len(members) <= MAX_CLAIMS_BYTES
+    return RecordedClaims(text if fits else _bounded(members))
+
+
+def _bounded(members: list[str]) -> str:
+    """Join the members of an object that fit, one by one and together."""
+    fitting: list[str] = []
     total = 0
-    for name, quoted in _by_name(allowed, named_by_policies):
-        if name not in claims:
-            continue
-        value = claims[name]
-        member = quoted + (_quoted(value) if isinstance(value, str) else _canonical(value))
+    for member in members:
         size = len(member) + len("{}")
         if size <= MAX_CLAIM_BYTES and total + size <= MAX_CLAIMS_BYTES:
-            members.append(member)
+            fitting.append(member)
             total += size
-    return RecordedClaims("{" + ",".join(members) + "}")
+    return "{" + ",".join(fitting) + "}"
 
 
 @lru_cache(maxsize=1024)
@@ -333,7 +344,19 @@ def _texts(values: tuple[str, ...] | None) -> str:
 
 
 def _number(value: float | None) -> str:
-    return "null" if value is None else _compact(value)
+    return "null" if value is None else _value(value)
+
+
+def _value(value: object) -> str:
+    """Write a value in the order of the canonical JSON; at once for what nearly all values are."""
+    kind = type(value)
+    if kind is str:
+        return _quoted(value)  # type: ignore[arg-type]
+    if kind is int:
+        return str(value)
+    if kind is float and isfinite(value):  # type: ignore[arg-type]
+        return repr(value)
+    return _canonical(value)
 
 
 def _object(value: Mapping[str, Any] | None) -> str:

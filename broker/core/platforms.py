@@ -221,10 +221,12 @@ def recognise(claims: Claims, platform: Platform | None) -> Workload:
     """
     if platform is None:
         return Workload("other", {}, {})
-    full = {
-        member: text
-        for member, claim in platform.workload.items()
-        if (text := text_of(claims.get(claim))) is not None
-    }
+    full: dict[str, str] = {}
+    for member, claim in platform.workload.items():
+        value = claims.get(claim)
+        # Nearly all of them are texts already.
+        text = value if type(value) is str else text_of(value)
+        if text:
+            full[member] = text
     ids = {member: text for member, text in full.items() if member in platform.workload_ids}
     return Workload(platform.name, full, ids)
