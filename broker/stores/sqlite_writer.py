@@ -62,7 +62,8 @@ class SqliteWriter:
     """Writes for one event loop: a batch is everything that came while the one before was written.
 
     Who waits holds a future; one that is cancelled takes nothing out of the queue, so what was
-    begun is written. Any error of SQLite fails the whole batch with `Unavailable`.
+    begun is written. Any error of SQLite fails the whole batch with `Unavailable`; any other error
+    is that of one entry or job, whose future raises it.
     """
 
     def __init__(
@@ -189,20 +190,21 @@ class SqliteWriter:
         try:
             self._require_sound()
             appended = sqlite_ledger.append(self._connection, pending, self._clock.now())
-        except apsw.ConstraintError as error:
-            if len(appends) == 1:
+        except apsw.Error as error:
+            if len(appends) == 1 or not isinstance(error, apsw.ConstraintError):
                 self._note(error)
                 return _refused(appends, _UNWRITABLE), []
-            # One entry breaks a rule of the schema; the others have no part in it.
-            each = [self._append_all([item]) for item in appends]
-            return list(chain(*(one[0] for one in each))), list(chain(*(one[1] for one in each)))
-        except apsw.Error as error:
-            self._note(error)
-            return _refused(appends, _UNWRITABLE), []
-        outcomes = [
-            (item.future, _receipt(one)) for item, one in zip(appends, appended, strict=True)
-        ]
-        return outcomes, [one for one in appended if one is not None]
+        except Exception as error:  # noqa: BLE001 - raised where the entry comes from
+            if len(appends) == 1:
+                return [(appends[0].future, _for_future(error))], []
+        else:
+            outcomes = [
+                (item.future, _receipt(one)) for item, one in zip(appends, appended, strict=True)
+            ]
+            return outcomes, [one for one in appended if one is not None]
+        # One entry is at fault, or breaks a rule of the schema; the others have no part in it.
+        each = [self._append_all([item]) for item in appends]
+        return list(chain(*(one[0] for one in each))), list(chain(*(one[1] for one in each)))
 
     def _run_job(self, job: _Job) -> Any:  # noqa: ANN401 - whatever the job gives
         try:
@@ -211,6 +213,8 @@ class SqliteWriter:
         except apsw.Error as error:
             self._note(error)
             return _unavailable(_UNWRITABLE)
+        except Exception as error:  # noqa: BLE001 - raised where the job comes from
+            return _for_future(error)
 
     def _require_sound(self) -> None:
         """Raise `apsw.Error` when the file is another one, or known to be damaged."""
@@ -249,10 +253,19 @@ def _resolve(outcomes: list[_Outcome]) -> None:
     for future, outcome in outcomes:
         if future.done():  # whoever waited was cancelled
             continue
-        if isinstance(outcome, Unavailable):
+        if isinstance(outcome, Exception):
             future.set_exception(outcome)
         else:
             future.set_result(outcome)
+
+
+def _for_future(error: Exception) -> Exception:
+    """Make of an error what a future can raise, which a `StopIteration` is not."""
+    if not isinstance(error, StopIteration):
+        return error
+    fault = RuntimeError("a StopIteration was raised where the store is written")
+    fault.__cause__ = error
+    return fault
 
 
 def _receipt(appended: Appended | None) -> Receipt:

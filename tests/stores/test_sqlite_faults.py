@@ -4,6 +4,7 @@ import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -13,10 +14,11 @@ from broker.core.audit import ChainedEvent
 from broker.core.errors import Unavailable
 from broker.ports import Committed
 from broker.stores.sqlite import SqliteStore
+from broker.stores.sqlite_file import transaction
 from broker.stores.sqlite_writer import MAX_QUEUE
 from broker.testing import FrozenClock
 from tests.stores.damage import delete, overwrite, replace_by_a_copy
-from tests.stores.entries import a_spend, an_entry, assert_chained
+from tests.stores.entries import a_spend, an_entry, an_event, assert_chained
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
 
@@ -155,6 +157,45 @@ async def test_an_id_that_exists_is_refused_without_harm_to_others(
     )
 
     assert [Committed, Unavailable, Committed] == [type(outcome) for outcome in outcomes]
+    assert_chained(await store.events())
+
+
+@pytest.mark.parametrize("fault", [KeyError("a fault"), StopIteration(), OverflowError()])
+async def test_a_job_with_a_fault_of_its_own_fails_alone(
+    open_sqlite: OpenSqlite, fault: Exception
+) -> None:
+    store = await open_sqlite()
+
+    def faulty(connection: apsw.Connection) -> None:
+        with transaction(connection):
+            connection.execute("DELETE FROM events")
+            raise fault
+
+    await store.commit(an_entry())
+    outcomes = await asyncio.gather(
+        store._writer.run(faulty),
+        store.commit(an_entry()),
+        store._writer.run(lambda _: "done"),
+        return_exceptions=True,
+    )
+
+    raised = RuntimeError if isinstance(fault, StopIteration) else type(fault)
+    assert [type(outcome) for outcome in outcomes] == [raised, Committed, str]
+    assert await store.commit(an_entry()) == Committed(3)
+    assert_chained(await store.events())
+
+
+async def test_an_entry_that_cannot_be_written_out_fails_alone(open_sqlite: OpenSqlite) -> None:
+    store = await open_sqlite()
+    await store.commit(a_spend("spent"))
+    unwritable = replace(a_spend("spent"), event_if_spent=lambda: an_event(claims={"x": object()}))
+    entries = [an_entry(), unwritable, a_spend("another")]
+    outcomes = await asyncio.gather(
+        *(store.commit(entry) for entry in entries), return_exceptions=True
+    )
+
+    assert [type(outcome) for outcome in outcomes] == [Committed, TypeError, Committed]
+    assert len(await store.events()) == 3
     assert_chained(await store.events())
 
 
