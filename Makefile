@@ -63,6 +63,10 @@ bench-peers: dev ## The same beside oidc-provider and Authlib
 	@scripts/setup peers
 	@$(BIN)/python -m bench.bench_peers
 
+.PHONY: soak
+soak: dev ## Ten minutes under load: memory stays flat (SOAK_SECONDS)
+	@$(BIN)/python -m bench.soak
+
 ##@ Work
 
 .PHONY: fmt

@@ -38,6 +38,12 @@ policies:
     issuer: github
     match: {{repository: acme/web, repository_id: 456789, ref: refs/heads/main}}
 """
+OTHER = """\
+  other-{number}:
+    service_account: web
+    issuer: github
+    match: {{repository: acme/app-{number}, repository_id: {number}, ref: refs/heads/main}}
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,14 +65,15 @@ def bare() -> Iterator[Server]:
 
 
 @contextmanager
-def broker(issuer: FakeIssuer, *, workers: int = 1) -> Iterator[Server]:
-    """Serve the broker, with an empty store on disk."""
+def broker(issuer: FakeIssuer, *, workers: int = 1, policies: int = 1) -> Iterator[Server]:
+    """Serve the broker, with an empty store on disk and so many policies."""
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
-        policies = Path(folder, "policies")
-        policies.mkdir()
-        (policies / "bench.yaml").write_text(POLICIES)
-        (policies / "jwks.json").write_text(json.dumps(issuer.jwks()))
+        files = Path(folder, "policies")
+        files.mkdir()
+        others = (OTHER.format(number=number) for number in range(1, policies))
+        (files / "bench.yaml").write_text(POLICIES + "".join(others))
+        (files / "jwks.json").write_text(json.dumps(issuer.jwks()))
         Path(folder, "broker.yaml").write_text(CONFIGURATION)
         command = [sys.executable, "-m", "broker", "serve", "--config", f"{folder}/broker.yaml"]
         if workers > 1:

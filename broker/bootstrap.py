@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import sys
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from random import SystemRandom
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp
 from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
-from broker.core.errors import ConfigurationError, Problem
+from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
@@ -117,84 +117,103 @@ async def running(
     that it is. Raises `ConfigurationError` with every problem when it cannot start.
     """
     clock = clock or SystemClock()
-    identifiers = UuidV7Identifiers()
     taking_in = setting_aside if owns_process else contextlib.nullcontext
     async with AsyncExitStack() as stack:
-        reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
-        stack.push_async_callback(reader.close)
-        reading = await _first_reading(settings, reader) if worker.reads_first else None
-        sink = stack.enter_context(_event_lines(settings, worker))
-        store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
-        stack.push_async_callback(store.close)
-        master_key = await load_store_key(settings, store, may_create=settings.loopback)
-        keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
-        await upkeep.keep_up()
-        issuer_keys = HttpIssuerKeys(
-            clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
-        )
-        stack.push_async_callback(issuer_keys.close)
-        policies = HeldPolicies()
-        kept = KeptSets(store, Seal(master_key.derive(KEY_PURPOSE)), reader, clock)
-        followers = LinkedFollowers(worker.link) if worker.link and worker.has_duties else None
-        swap = PolicySwap(
-            policies,
-            kept,
-            store,
-            lambda new: issuer_keys.retain(new.policy_set.issuers.values()),
-            followers,
-        )
-        reload = PolicyReload(
-            reader=reader,
-            kept=kept,
-            swap=swap,
-            ledger=store,
-            clock=clock,
-            identifiers=identifiers,
-            taking_in=taking_in,
-            fault_changed=followers.fault_changed if followers else keep_to_oneself,
-        )
-        stack.push_async_callback(reload.close)
-        state = HeldState(store, [swap.follow, keyring.reload])
-        reloading: PolicyReload | Following = reload
-        if worker.link is not None:
-            if worker.has_duties:
-                Leading(worker.link, reload)
-            else:
-                reloading = Following(worker.link, swap, state.refresh, taking_in)
-            stack.push_async_callback(_cancel, asyncio.create_task(worker.link.run()))
-        if reading is not None:
-            await reload.start(reading)
-        await state.read()
-        counts = RefusalCounts(identifiers.new)
-        exchange = TokenExchange(
-            state=state,
-            policies=policies,
-            issuer_keys=issuer_keys,
-            signing_keys=keyring,
-            ledger=store,
-            clock=clock,
-            identifiers=identifiers,
-            refusal_counts=counts,
-            issuer=settings.issuer,
-            leeway=settings.leeway,
-        )
-        endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
-        counted = CountedRefusals(counts, store, clock)
-        head_key = await open_head_key(store, SealedBox(master_key))
-        retention = Retention(store, head_key, clock, settings.audit.retention)
-        heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+        try:
+            broker = await _started(stack, settings, clock, dev_issuers, settle, worker, taking_in)
+        except Unavailable as error:
+            message = f"{error.description}: the log says why; a damaged one needs its backup"
+            problem = Problem(str(settings.store.path), 0, 0, message)
+            raise ConfigurationError([problem]) from None
+        yield broker
+
+
+async def _started(
+    stack: AsyncExitStack,
+    settings: Settings,
+    clock: Clock,
+    dev_issuers: Mapping[str, str] | None,
+    settle: float,
+    worker: Worker,
+    taking_in: Callable[[], AbstractContextManager[None]],
+) -> Broker:
+    """Start all parts; what ends them in the end is put on the stack. Raises `Unavailable`."""
+    identifiers = UuidV7Identifiers()
+    reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
+    stack.push_async_callback(reader.close)
+    reading = await _first_reading(settings, reader) if worker.reads_first else None
+    sink = stack.enter_context(_event_lines(settings, worker))
+    store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
+    stack.push_async_callback(store.close)
+    master_key = await load_store_key(settings, store, may_create=settings.loopback)
+    keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
+    await upkeep.keep_up()
+    issuer_keys = HttpIssuerKeys(
+        clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
+    )
+    stack.push_async_callback(issuer_keys.close)
+    policies = HeldPolicies()
+    kept = KeptSets(store, Seal(master_key.derive(KEY_PURPOSE)), reader, clock)
+    followers = LinkedFollowers(worker.link) if worker.link and worker.has_duties else None
+    swap = PolicySwap(
+        policies,
+        kept,
+        store,
+        lambda new: issuer_keys.retain(new.policy_set.issuers.values()),
+        followers,
+    )
+    reload = PolicyReload(
+        reader=reader,
+        kept=kept,
+        swap=swap,
+        ledger=store,
+        clock=clock,
+        identifiers=identifiers,
+        taking_in=taking_in,
+        fault_changed=followers.fault_changed if followers else keep_to_oneself,
+    )
+    stack.push_async_callback(reload.close)
+    state = HeldState(store, [swap.follow, keyring.reload])
+    reloading: PolicyReload | Following = reload
+    if worker.link is not None:
         if worker.has_duties:
-            # After the last events are written, which is done first.
-            stack.push_async_callback(heads.at_stop)
-        stack.push_async_callback(counted.write_all)
-        loops = [issuer_keys.run(), counted.run(), state.run()]
-        if worker.has_duties:
-            watch = PolicyWatch(reader, reload, settle=settle)
-            loops += [watch.run(), upkeep.run(), heads.run()]
-        for loop in loops:
-            stack.push_async_callback(_cancel, asyncio.create_task(loop))
-        app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-        yield Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
+            Leading(worker.link, reload)
+        else:
+            reloading = Following(worker.link, swap, state.refresh, taking_in)
+        stack.push_async_callback(_cancel, asyncio.create_task(worker.link.run()))
+    if reading is not None:
+        await reload.start(reading)
+    await state.read()
+    counts = RefusalCounts(identifiers.new)
+    exchange = TokenExchange(
+        state=state,
+        policies=policies,
+        issuer_keys=issuer_keys,
+        signing_keys=keyring,
+        ledger=store,
+        clock=clock,
+        identifiers=identifiers,
+        refusal_counts=counts,
+        issuer=settings.issuer,
+        leeway=settings.leeway,
+    )
+    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
+    counted = CountedRefusals(counts, store, clock)
+    head_key = await open_head_key(store, SealedBox(master_key))
+    retention = Retention(store, head_key, clock, settings.audit.retention)
+    heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+    if worker.has_duties:
+        # After the last events are written, which is done first.
+        stack.push_async_callback(heads.at_stop)
+    stack.push_async_callback(counted.write_all)
+    loops = [issuer_keys.run(), counted.run(), state.run()]
+    if worker.has_duties:
+        watch = PolicyWatch(reader, reload, settle=settle)
+        loops += [watch.run(), upkeep.run(), heads.run()]
+    for loop in loops:
+        stack.push_async_callback(_cancel, asyncio.create_task(loop))
+    app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
+    return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
 def _endpoints(

@@ -120,6 +120,10 @@ class Installation:
             return []
         return sorted(int(child) for child in children)
 
+    def exit_status(self) -> int | None:
+        """Give the status that the process ended with; None while it runs or was never started."""
+        return None if self._process is None else self._process.poll()
+
     def alive(self) -> bool:
         """Tell whether the process that was started still runs."""
         return self._process is not None and self._process.poll() is None

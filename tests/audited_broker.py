@@ -20,6 +20,8 @@ class AuditedStore:
 
     broker: RunningBroker
     database: str = "broker.db"
+    start: int = 0
+    """The number of the last event that the start of the broker wrote: it makes keys."""
 
     def audit(self, *arguments: str, stdin: str | bytes | None = None) -> Result:
         """Run a command of `broker audit` on this store."""
@@ -61,11 +63,14 @@ class AuditedStore:
         return str(file)
 
     def sql(self, statement: str, *values: Any) -> list[Any]:
-        """Do something to the database as whoever has its file can."""
+        """Do something to the database as whoever has its file can.
+
+        A statement without values may count from `:start`.
+        """
         connection = apsw.Connection(str(self.broker.folder / self.database))
         connection.set_busy_timeout(5000)
         try:
-            return list(connection.execute(statement, values))
+            return list(connection.execute(statement, values or {"start": self.start}))
         finally:
             connection.close()
 
@@ -74,9 +79,10 @@ class AuditedStore:
 def audited_store(folder: Path, exchanges: int = 3) -> Iterator[AuditedStore]:
     """Serve a broker on whose store there are permits, refusals and a counted one."""
     with RunningBroker(folder).serving() as broker:
+        start = len(broker.events())
         for _ in range(exchanges):
             assert broker.exchange(broker.github_token()).status_code == 200
         assert broker.exchange(broker.github_token(ref="refs/heads/x")).status_code == 400
         assert broker.exchange("no token").status_code == 400
         broker.events()
-        yield AuditedStore(broker)
+        yield AuditedStore(broker, start=start)

@@ -195,6 +195,10 @@ class RunningBroker:
         events: list[dict[str, Any]] = self._run(self._read_events())
         return events
 
+    def decisions(self) -> list[dict[str, Any]]:
+        """Read the events about tokens: not those of the keys, which the start wrote, or others."""
+        return [event for event in self.events() if event["type"].startswith("token.")]
+
     def minted(self) -> int:
         """Count the service tokens issued so far."""
         return sum(event["type"] == "token.exchanged" for event in self.events())

@@ -40,10 +40,10 @@ class BegunRecord:
             subject=self.subject,
             platform=platform.name if platform else None,
             claims=self.claims,
-            observed=self.observed,
             requested=self.request.requested(),
             subject_token_id=self.subject_token_id,
             policy_set=self.policy_set,
+            observed=self.observed,
             duration_ms=round(duration * 1000, 3),
             **outcome,
         )
@@ -77,11 +77,10 @@ def refused(record: BegunRecord, refusal: Refusal, duration: float) -> AuditEven
 
 
 def observed(
-    record: BegunRecord, policies: IndexedPolicies, issuer: Issuer, claims: Claims
-) -> None:
-    """Record the policies that would count too, were they not only observed (contract §4)."""
-    holding = policies.observed(issuer, claims, record.time)
-    record.observed = tuple(each.name for each in holding)
+    policies: IndexedPolicies, issuer: Issuer, claims: Claims, now: float
+) -> tuple[str, ...]:
+    """Name the policies that would count too, were they not only observed (contract §4)."""
+    return tuple(each.name for each in policies.observed(issuer, claims, now))
 
 
 def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:

@@ -108,7 +108,7 @@ class TokenExchange:
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
         claims = await self._verify(signed_claims, issuer, record, epoch)
-        decision_record.observed(record, policies, issuer, claims)
+        record.observed = decision_record.observed(policies, issuer, claims, now)
         return issuer, claims, record
 
     async def _authenticate(

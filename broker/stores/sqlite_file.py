@@ -83,8 +83,11 @@ CREATE TABLE audit_beginning (
 ) STRICT;
 """
 
+# How far in time spends have been forgotten: up to the latest end of those that were pruned.
+_FORGOTTEN: Final = "ALTER TABLE state ADD COLUMN forgotten_until INTEGER NOT NULL DEFAULT 0"
+
 # What each version of the schema adds to the one before; a step that was published never changes.
-_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING)
+_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING, _FORGOTTEN)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 

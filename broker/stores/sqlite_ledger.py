@@ -19,13 +19,15 @@ _PRUNED_EVERY: Final = 64
 _PRUNED_BESIDES: Final = 16
 
 _HEAD: Final = """
-SELECT state.epoch, events.seq, events.hash
+SELECT state.epoch, state.forgotten_until, events.seq, events.hash
 FROM state LEFT JOIN (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1) AS events
 """
 _PRUNE: Final = """
 DELETE FROM spends WHERE key IN
     (SELECT key FROM spends WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
+RETURNING expires_at
 """
+_FORGET: Final = "UPDATE state SET forgotten_until = max(forgotten_until, ?)"
 # A statement for each of these numbers of rows, largest first: what is prepared stays prepared.
 _CHUNKS: Final = (64, 32, 16, 8, 4, 2, 1)
 
@@ -34,7 +36,7 @@ def _by_rows(statement: str, row: str) -> dict[int, str]:
     return {rows: statement.format(", ".join([row] * rows)) for rows in _CHUNKS}
 
 
-_SPENT: Final = _by_rows("SELECT key FROM spends WHERE expires_at >= ? AND key IN ({})", "?")
+_SPENT: Final = _by_rows("SELECT key, expires_at FROM spends WHERE key IN ({})", "?")
 _SPEND: Final = _by_rows("INSERT OR REPLACE INTO spends (key, expires_at) VALUES {}", "(?, ?)")
 _APPEND: Final = _by_rows("INSERT INTO events (seq, body, claims, hash) VALUES {}", "(?, ?, ?, ?)")
 # A token's id and that of its event are drawn at one instant and begin with the same milliseconds,
@@ -89,7 +91,8 @@ def append(
         # Without its row, nothing could tell the processes of a change.
         if head is None:
             raise apsw.CorruptError("the state has no epoch")
-        epoch, first, prev = head[0], head[1] or 0, head[2] or GENESIS
+        epoch, forgotten_until = head[:2]
+        first, prev = head[2] or 0, head[3] or GENESIS
         sequence = first
         appended: list[Appended | None] = []
         fresh: list[Spend] = []
@@ -100,7 +103,8 @@ def append(
                 continue
             event, spend, already_spent = entry.event, entry.spend, False
             if spend is not None:
-                already_spent = spend.key in spent
+                # Of what has been forgotten nobody knows: the clock was ahead, and is back now.
+                already_spent = spend.key in spent or spend.expires_at <= forgotten_until
                 if already_spent:
                     # Written out only here: hardly any entry needs it.
                     event = SerializedEvent.of(entry.event_if_spent())
@@ -113,9 +117,7 @@ def append(
         _insert_spends(connection, fresh)
         _insert_events(connection, [each.event for each in appended if each is not None])
         if sequence // _PRUNED_EVERY != first // _PRUNED_EVERY:
-            connection.execute(
-                _PRUNE, (now, 2 * max(_PRUNED_EVERY, len(pending)) + _PRUNED_BESIDES)
-            )
+            _prune(connection, now, 2 * max(_PRUNED_EVERY, len(pending)) + _PRUNED_BESIDES)
     return appended
 
 
@@ -147,12 +149,24 @@ def token_was_issued(connection: apsw.Connection, token_id: str) -> bool:
 
 
 def _spent(connection: apsw.Connection, spends: Sequence[Spend], now: float) -> set[bytes]:
-    """Tell which of these keys were spent before."""
+    """Tell which of these keys were spent before.
+
+    A spend counts for as long as it has not expired, and against its own token for ever: the clock
+    may have been set since the token was judged.
+    """
     spent: set[bytes] = set()
     for chunk in _chunks(spends):
-        bindings = [now, *(spend.key for spend in chunk)]
-        spent.update(key for (key,) in connection.execute(_SPENT[len(chunk)], bindings))
+        ends = {spend.key: min(now, spend.expires_at) for spend in chunk}
+        rows = connection.execute(_SPENT[len(chunk)], [spend.key for spend in chunk])
+        spent.update(key for key, expires_at in rows if expires_at >= ends[key])
     return spent
+
+
+def _prune(connection: apsw.Connection, now: float, limit: int) -> None:
+    """Forget spends that have expired, and remember up to when."""
+    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (now, limit))]
+    if ends:
+        connection.execute(_FORGET, (max(ends),))
 
 
 def _insert_spends(connection: apsw.Connection, spends: Sequence[Spend]) -> None:

@@ -86,6 +86,8 @@ class SqliteWriter:
         self._writing = False
         self._closing = False
         self._stopped = False
+        # Of the thread alone.
+        self._damaged = False
         self._thread = threading.Thread(target=self._run, name="sqlite-writer", daemon=True)
         self._thread.start()
 
@@ -185,17 +187,17 @@ class SqliteWriter:
         """Write all or nothing; tell what became of each, and which events are durable now."""
         pending = [item.pending for item in appends]
         try:
-            require_same_file(self._path, self._file)
+            self._require_sound()
             appended = sqlite_ledger.append(self._connection, pending, self._clock.now())
         except apsw.ConstraintError as error:
             if len(appends) == 1:
-                _log(error)
+                self._note(error)
                 return _refused(appends, _UNWRITABLE), []
             # One entry breaks a rule of the schema; the others have no part in it.
             each = [self._append_all([item]) for item in appends]
             return list(chain(*(one[0] for one in each))), list(chain(*(one[1] for one in each)))
         except apsw.Error as error:
-            _log(error)
+            self._note(error)
             return _refused(appends, _UNWRITABLE), []
         outcomes = [
             (item.future, _receipt(one)) for item, one in zip(appends, appended, strict=True)
@@ -204,11 +206,22 @@ class SqliteWriter:
 
     def _run_job(self, job: _Job) -> Any:  # noqa: ANN401 - whatever the job gives
         try:
-            require_same_file(self._path, self._file)
+            self._require_sound()
             return job.run(self._connection)
         except apsw.Error as error:
-            _log(error)
+            self._note(error)
             return _unavailable(_UNWRITABLE)
+
+    def _require_sound(self) -> None:
+        """Raise `apsw.Error` when the file is another one, or known to be damaged."""
+        require_same_file(self._path, self._file)
+        if self._damaged:
+            raise apsw.CorruptError("the store was found damaged: restore a backup")
+
+    def _note(self, error: apsw.Error) -> None:
+        logger.error("the store cannot be written: %s: %s", type(error).__name__, error)
+        # What is damaged in one place is not written in any other: it could only get worse.
+        self._damaged = self._damaged or isinstance(error, apsw.CorruptError | apsw.NotADBError)
 
     def _report(self, written: list[Appended]) -> None:
         """Tell the outside, which may be slow or broken, after those who wait were answered."""
@@ -253,10 +266,6 @@ def _receipt(appended: Appended | None) -> Receipt:
 def _refused(items: Sequence[_Item], description: str) -> list[_Outcome]:
     futures = [item.future for item in items if not isinstance(item, _Stop)]
     return [(future, _unavailable(description)) for future in futures]
-
-
-def _log(error: apsw.Error) -> None:
-    logger.error("the store cannot be written: %s: %s", type(error).__name__, error)
 
 
 def _unavailable(description: str) -> Unavailable:

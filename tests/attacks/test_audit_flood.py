@@ -113,7 +113,7 @@ def flood(broker: RunningBroker, requests: int) -> Counter[str]:
 def test_every_junk_request_is_in_the_count_that_it_is_told(tmp_path: Path) -> None:
     with RunningBroker(tmp_path).serving() as broker:
         told = flood(broker, 20)
-        events = broker.events()
+        events = broker.decisions()
         counted = {event["id"]: event["count"] for event in events if event["count"] is not None}
 
         one_by_one = {event["id"] for event in events if event["count"] is None}
@@ -145,7 +145,7 @@ def test_a_wrong_method_is_counted_and_says_nothing_of_its_token(
     with RunningBroker(tmp_path).serving() as broker:
         answer = broker.request(method, "/oauth/token?subject_token=secret-text")
 
-        [event] = broker.events()
+        [event] = broker.decisions()
         assert (answer.status_code, event["count"]) == (405, 1)
         assert event["id"] == answer.json()["decision_id"]
         assert "secret-text" not in json.dumps(event)

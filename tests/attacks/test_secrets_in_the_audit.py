@@ -68,7 +68,11 @@ def test_no_claim_beyond_the_list_is_in_an_event(broker: RunningBroker) -> None:
     everything(broker)
     events = broker.events()
 
-    assert {event["type"] for event in events} == {"token.exchanged", "token.refused"}
+    assert {event["type"] for event in events} == {
+        "key.created",
+        "token.exchanged",
+        "token.refused",
+    }
     for value in ("someone", "Some One", "hunter2", "mail"):
         assert value not in text_of(events)
 
@@ -76,7 +80,7 @@ def test_no_claim_beyond_the_list_is_in_an_event(broker: RunningBroker) -> None:
 def test_a_token_that_did_not_verify_leaves_no_claim(broker: RunningBroker) -> None:
     broker.exchange(broker.github_token(repository="planted/evidence")[:-4] + "AAAA")
 
-    [event] = broker.events()
+    [event] = broker.decisions()
     assert event["claims"] is None
     assert "planted" not in json.dumps(event)
     done = AuditedStore(broker).audit("list", "--decision", event["id"])
@@ -88,7 +92,7 @@ def test_what_the_commands_print_is_printable_and_begins_with_no_formula(
 ) -> None:
     for text in ("=HYPERLINK(1)", "\u202e\x1b[2J", "@x", "-1\r\n+2"):
         broker.exchange(broker.github_token(sub=text, workflow=text, ref=text))
-    events = broker.events()
+    events = broker.decisions()
     store = AuditedStore(broker)
     shown = store.audit("list").stdout + store.audit("list", "--decision", events[0]["id"]).stdout
 

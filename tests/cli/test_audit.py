@@ -45,38 +45,45 @@ def test_the_newest_events_come_last_one_line_each(store: AuditedStore) -> None:
 
     assert (done.exit_code, done.stderr) == (0, "")
     shown = done.stdout.splitlines()
-    assert len(shown) == 5
+    assert len(shown) == store.start + 5
+    made, decided = shown[: store.start], shown[store.start :]
+    assert all("✓ key.created" in line and "by key upkeep" in line for line in made)
     assert (
         "✓ deploy-web at https://deploy.example.com (deploy:read deploy:write, 10m), job"
-        " repo:octo-org/octo-repo:ref:refs/heads/main of github, by octo-main" in shown[0]
+        " repo:octo-org/octo-repo:ref:refs/heads/main of github, by octo-main" in decided[0]
     )
-    assert "✗ refused: no_policy_matched, job repo:octo-org/octo-repo" in shown[3]
-    assert "✗ refused 1 times: malformed_token, from 127.0.0.1" in shown[4]
+    assert "✗ refused: no_policy_matched, job repo:octo-org/octo-repo" in decided[3]
+    assert "✗ refused 1 times: malformed_token, from 127.0.0.1" in decided[4]
 
 
 @pytest.mark.parametrize(
-    ("options", "found"),
+    ("options", "decisions", "those_of_the_start"),
     [
-        ("--service-account deploy-web", [1, 2, 3]),
-        ("--issuer github", [1, 2, 3, 4]),
-        ("--type token.refused", [4, 5]),
-        ("--outcome success", [1, 2, 3]),
-        ("--reason no_policy_matched", [4]),
-        ("--policy octo-main --limit 2", [2, 3]),
-        ("--since 2026-11-21 --until 2026-11-22", [1, 2, 3, 4, 5]),
-        ("--until 2026-11-21", []),
-        ("--since 2026-11-21T22:26:41Z", []),
-        ("--issuer gitlab", []),
+        ("--service-account deploy-web", [1, 2, 3], False),
+        ("--issuer github", [1, 2, 3, 4], False),
+        ("--type token.refused", [4, 5], False),
+        ("--type key.created", [], True),
+        ("--outcome success", [1, 2, 3], True),
+        ("--reason no_policy_matched", [4], False),
+        ("--policy octo-main --limit 2", [2, 3], False),
+        ("--since 2026-11-21 --until 2026-11-22", [1, 2, 3, 4, 5], True),
+        ("--until 2026-11-21", [], False),
+        ("--since 2026-11-21T22:26:41Z", [], False),
+        ("--issuer gitlab", [], False),
     ],
 )
 def test_events_are_found_by_what_is_asked(
-    store: AuditedStore, options: str, found: list[int]
+    store: AuditedStore, options: str, decisions: list[int], *, those_of_the_start: bool
 ) -> None:
-    assert [event["seq"] for event in lines(store, "list", "--json", *options.split())] == found
+    found = [event["seq"] for event in lines(store, "list", "--json", *options.split())]
+
+    start = [*range(1, store.start + 1)] if those_of_the_start else []
+    assert found == start + [store.start + number for number in decisions]
 
 
-def decision(store: AuditedStore, sequence: int) -> str:
-    event_id: str = lines(store, "export")[sequence - 1]["id"]
+def decision(store: AuditedStore, number: int) -> str:
+    """Give the id of the so manieth decision."""
+    event_id: str = lines(store, "export")[store.start + number - 1]["id"]
     return event_id
 
 
@@ -140,13 +147,13 @@ def test_an_option_that_means_nothing_is_refused(store: AuditedStore, options: s
 
 
 def test_a_damaged_event_is_passed_over_and_told(own_store: AuditedStore) -> None:
-    own_store.sql("""UPDATE events SET body = '{"id":"x"}' WHERE seq = 2""")
+    own_store.sql("""UPDATE events SET body = '{"id":"x"}' WHERE seq = :start + 2""")
 
     done = own_store.audit("list")
-    assert len(done.stdout.splitlines()) == 4
-    assert "event 2 is damaged; look with `broker audit verify`" in done.stderr
+    assert len(done.stdout.splitlines()) == own_store.start + 4
+    assert f"event {own_store.start + 2} is damaged; look with `broker audit verify`" in done.stderr
     done = own_store.audit("export")
-    assert (done.exit_code, len(done.stdout.splitlines())) == (1, 1)
+    assert (done.exit_code, len(done.stdout.splitlines())) == (1, own_store.start + 1)
 
 
 # --- export and files -----------------------------------------------------------------------------
@@ -158,11 +165,13 @@ def test_an_export_is_every_event_oldest_first_and_verifies(store: AuditedStore)
     assert [json.loads(line) for line in done.stdout.splitlines()] == store.broker.events()
     verified = store.audit("verify", "-", stdin=done.stdout)
     assert verified.exit_code == 0
-    assert "events read: 5, from 1 to 5" in verified.stdout
+    assert "events read: {0}, from 1 to {0}".format(store.start + 5) in verified.stdout
 
 
 def test_an_export_goes_on_behind_an_event(store: AuditedStore) -> None:
-    assert [event["seq"] for event in lines(store, "export", "--after-seq", "3")] == [4, 5]
+    third = store.start + 3
+    exported = lines(store, "export", "--after-seq", str(third))
+    assert [event["seq"] for event in exported] == [third + 1, third + 2]
     assert lines(store, "export", "--until", "2026-11-21") == []
 
 
@@ -172,7 +181,7 @@ def test_an_edited_export_is_found(store: AuditedStore, tmp_path: Path) -> None:
 
     done = store.audit("verify", str(file))
     assert done.exit_code == 1
-    assert "first broken: event 4" in done.stdout
+    assert f"first broken: event {store.start + 4}" in done.stdout
 
 
 def test_what_a_broker_printed_is_its_own_checkpoint(store: AuditedStore, tmp_path: Path) -> None:
@@ -200,7 +209,7 @@ def test_a_whole_store_is_told_in_plain_words(store: AuditedStore) -> None:
     assert (done.exit_code, done.stderr) == (0, "")
     assert done.stdout.splitlines() == [
         "[ok] the chain is whole",
-        "events read: 5, from 1 to 5",
+        "events read: {0}, from 1 to {0}".format(store.start + 5),
         f"hash of the last one: {store.broker.events()[-1]['hash']}",
         "without --checkpoint neither a cut tail nor a rebuilt chain can be found",
     ]
@@ -219,7 +228,7 @@ def test_a_checkpoint_is_told_of_in_plain_words(own_store: AuditedStore) -> None
     assert done.exit_code == 1
     assert done.stdout.splitlines()[3:] == [
         "heads that hold: 1",
-        "heads from before event 6, not to be compared: 1",
+        f"heads from before event {own_store.start + 6}, not to be compared: 1",
         *(
             f"[no] line {number} of the checkpoint is not believed: it is not signed"
             for number in range(3, 8)
@@ -231,7 +240,9 @@ def test_a_checkpoint_is_told_of_in_plain_words(own_store: AuditedStore) -> None
 
 def test_a_store_without_an_event_has_no_head(tmp_path: Path) -> None:
     with RunningBroker(tmp_path).serving() as broker:
-        done = AuditedStore(broker).audit("head")
+        store = AuditedStore(broker)
+        store.sql("DELETE FROM events")
+        done = store.audit("head")
 
     assert (done.exit_code, done.stdout) == (1, "")
     assert "the store holds no event yet" in done.stderr
@@ -339,7 +350,8 @@ def test_claims_are_erased_and_the_chain_still_verifies(own_store: AuditedStore)
 
     assert (done.exit_code, done.stdout) == (0, "4 events have no claims any more\n")
     found = own_store.verified("--checkpoint", own_store.checkpoint(before))
-    assert (found["ok"], found["claims_erased"], found["events"]) == (True, 4, 6)
+    assert (found["ok"], found["claims_erased"]) == (True, 4)
+    assert found["events"] == own_store.start + 6
     last = own_store.broker.events()[-1]
     assert (last["type"], last["target"]) == ("audit.claims_erased", "claims")
     assert last["changes"] == {"before": None, "claim": "actor", "events": 4}
@@ -358,7 +370,8 @@ def test_an_export_of_erased_claims_verifies_line_by_line(own_store: AuditedStor
     own_store.audit("erase-claims", "--decision", decision(own_store, 1), "--yes")
     exported = own_store.audit("export").stdout
 
-    first, *others = [json.loads(line) for line in exported.splitlines()]
+    events = [json.loads(line) for line in exported.splitlines()]
+    first, others = events.pop(own_store.start), events
     assert (first["claims"], len(first["claims_erased"])) == (None, 64)
     assert not any("claims_erased" in event for event in others)
     done = own_store.audit("verify", "-", stdin=exported)
@@ -369,9 +382,11 @@ def test_an_export_of_erased_claims_verifies_line_by_line(own_store: AuditedStor
 
 def test_an_edited_claim_is_found_beside_erased_ones(own_store: AuditedStore) -> None:
     own_store.audit("erase-claims", "--decision", decision(own_store, 1), "--yes")
-    own_store.sql("UPDATE events SET claims = replace(claims, 'octocat', 'hubot') WHERE seq = 2")
+    own_store.sql(
+        "UPDATE events SET claims = replace(claims, 'octocat', 'hubot') WHERE seq = :start + 2"
+    )
 
-    assert own_store.verified()["first_broken"] == 2
+    assert own_store.verified()["first_broken"] == own_store.start + 2
 
 
 def test_erasing_asks_first(store: AuditedStore) -> None:
@@ -400,4 +415,4 @@ def test_erasing_nothing_says_so_and_records_nothing(store: AuditedStore) -> Non
     done = store.audit("erase-claims", "--claim", "actor=nobody", "--json")
 
     assert (done.exit_code, json.loads(done.stdout)) == (0, {"erased": 0})
-    assert len(store.broker.events()) == 5
+    assert len(store.broker.events()) == store.start + 5

@@ -1,4 +1,4 @@
-"""Pages of the database are damaged: the broker says so and grants nothing."""
+"""Pages of the database are damaged: the broker says so, and grants nothing any more."""
 
 from pathlib import Path
 
@@ -11,8 +11,9 @@ from tests.stores.damage import overwrite
 PAGE = 4096
 
 
-def filled(broker: Installation, job: Job) -> Path:
-    """Let a broker serve a while and end; its database is one file then."""
+@pytest.fixture
+def database(broker: Installation, job: Job) -> Path:
+    """The database of a broker that has served and ended; it is one file then."""
     broker.start()
     for _ in range(20):
         job.exchange()
@@ -20,26 +21,46 @@ def filled(broker: Installation, job: Job) -> Path:
     return broker.database
 
 
-def test_a_damaged_page_among_the_records_means_no_token(broker: Installation, job: Job) -> None:
-    database = filled(broker, job)
-    overwrite(database, PAGE)
-    with pytest.raises(SystemExit, match="damaged"):
+def test_a_store_of_rubbish_starts_no_broker(broker: Installation, database: Path) -> None:
+    overwrite(database, 0)
+
+    with pytest.raises(SystemExit, match="is not a SQLite database"):
         broker.start()
 
 
-@pytest.mark.parametrize("page", range(1, 12))
-def test_whatever_page_is_damaged_nothing_is_granted_without_its_record(
-    broker: Installation, job: Job, page: int
+def test_a_damage_that_is_met_at_the_start_ends_it_with_one_line(
+    broker: Installation, database: Path
 ) -> None:
-    database = filled(broker, job)
-    overwrite(database, page * PAGE, (page + 1) * PAGE)
-    try:
+    overwrite(database, PAGE)
+
+    with pytest.raises(SystemExit) as ended:
         broker.start()
-    except SystemExit as ended:
-        assert "damaged" in str(ended) or "master key" in str(ended)
-        return
-    answers = [job.exchange() for _ in range(3)]
-    granted = [answer for answer in answers if answer.status_code == 200]
-    for answer in answers:
-        if answer not in granted:
-            assert_unavailable(answer)
+    last = str(ended.value).splitlines()[-1]
+    assert last.startswith(str(database))
+    assert "damaged" in last
+    assert "Traceback" not in str(ended.value)
+    assert broker.exit_status() == 2
+
+
+def test_a_damage_that_is_met_while_serving_ends_all_granting(
+    broker: Installation, job: Job, database: Path
+) -> None:
+    content = database.read_bytes()
+    refused = False
+    for page in range(2, len(content) // PAGE):
+        database.write_bytes(content)
+        overwrite(database, page * PAGE, (page + 1) * PAGE)
+        try:
+            broker.start()
+        except SystemExit:
+            continue
+        first = job.exchange()
+        if first.status_code != 200:
+            refused = True
+            for answer in (first, job.exchange(), job.exchange()):
+                assert_unavailable(answer)
+            assert (job.status("/healthz"), job.status("/readyz")) == (200, 503)
+            break
+        broker.kill()
+
+    assert refused

@@ -41,8 +41,17 @@ def test_a_clock_behind_refuses_what_is_not_valid_yet(own_broker: RunningBroker)
 
 
 def test_the_chain_of_events_holds_whatever_the_clock_says(own_broker: RunningBroker) -> None:
-    for step in (HOUR, -2 * HOUR, 10 * HOUR, -9 * HOUR):
+    for step in (10 * HOUR, -9 * HOUR, 5 * HOUR, -6 * HOUR):
         own_broker.clock.advance(step)
         verified(own_broker, own_broker.exchange(own_broker.github_token()))
 
     assert_chained(own_broker.events())
+
+
+def test_nothing_is_signed_before_the_first_key_was_made(own_broker: RunningBroker) -> None:
+    own_broker.clock.advance(-HOUR)
+    answer = own_broker.exchange(own_broker.github_token())
+
+    assert (answer.status_code, answer.json()["reason"]) == (503, "store_unavailable")
+    own_broker.clock.advance(HOUR)
+    verified(own_broker, own_broker.exchange(own_broker.github_token()))

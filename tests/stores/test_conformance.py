@@ -161,6 +161,40 @@ async def test_an_expired_spend_key_can_be_spent_again(
     assert await store.commit(a_spend("token", expires_at=NOW + 900)) == AlreadySpent(3)
 
 
+async def test_a_spent_token_stays_spent_when_the_clock_was_ahead_for_a_while(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    await store.commit(a_spend("token", expires_at=NOW + 300))
+    clock.advance(3600)
+    # So many that whatever has expired is forgotten.
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(200)))
+    clock.advance(-3600)
+
+    receipt = await store.commit(a_spend("token", expires_at=NOW + 300))
+    assert isinstance(receipt, AlreadySpent)
+
+
+async def test_a_spent_token_stays_spent_when_the_clock_is_set_while_it_is_judged(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    await store.commit(a_spend("token", expires_at=NOW + 300))
+    clock.advance(3600)
+
+    assert await store.commit(a_spend("token", expires_at=NOW + 300)) == AlreadySpent(2)
+
+
+async def test_what_was_forgotten_ahead_of_time_refuses_no_later_token(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    await store.commit(a_spend("token", expires_at=NOW + 300))
+    clock.advance(3600)
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(200)))
+    clock.advance(-3600)
+
+    receipt = await store.commit(a_spend("another", expires_at=NOW + 301))
+    assert isinstance(receipt, Committed)
+
+
 async def test_what_expires_takes_no_living_spend_along(
     store: ReadableStore, clock: FrozenClock
 ) -> None:

@@ -32,14 +32,21 @@ def files_below(home: Path) -> list[str]:
     return sorted(each.name for each in home.rglob("*") if not each.name.startswith("broker.db-"))
 
 
-def test_a_first_start_with_four_workers_makes_one_key_of_each_kind(tmp_path: Path) -> None:
+def test_a_first_start_with_four_workers_makes_one_key_of_each_kind_and_its_standby(
+    tmp_path: Path,
+) -> None:
     with several_workers(a_home(tmp_path), 4) as broker:
         with httpx.Client(trust_env=False) as http:
             published = [http.get(f"{broker.url}/.well-known/jwks.json").json() for _ in range(8)]
         assert broker.stop() == 0
 
     assert all(each == published[0] for each in published)
-    assert sorted(key["alg"] for key in published[0]["keys"]) == ["ES256", "RS256"]
+    assert sorted(key["alg"] for key in published[0]["keys"]) == [
+        "ES256",
+        "ES256",
+        "RS256",
+        "RS256",
+    ]
     assert sorted(each.name for each in (tmp_path / "data").iterdir()) == [
         "broker.db", "master.key",
     ]  # fmt: skip

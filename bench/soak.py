@@ -1,0 +1,53 @@
+"""Ten minutes under load: `make soak`. Memory must stay flat once it is warm.
+
+The resident memory of every process that serves is read every few seconds. What counts is how much
+the median of the last third lies above that of the second.
+"""
+
+import json
+import os
+import statistics
+import sys
+import time
+from pathlib import Path
+
+from bench.exchanges import exchanges
+from bench.load import measure, resident_megabytes
+from bench.servers import GITHUB, broker
+from broker.testing import FakeIssuer
+
+SECONDS = float(os.environ.get("SOAK_SECONDS", "600"))
+POLICIES = 1000
+ALLOWED_MEGABYTES = 90
+ALLOWED_GROWTH = 2.0
+RESULTS = Path("build/bench/soak.json")
+
+
+def main() -> int:
+    """Ask for as long as wanted; 0 when memory stayed flat and within its bound."""
+    issuer = FakeIssuer(GITHUB)
+    samples: list[float] = []
+    answered = 0
+    with broker(issuer, policies=POLICIES) as server:
+        ends_at = time.monotonic() + SECONDS
+        while time.monotonic() < ends_at:
+            result = measure(server.pid, server.port, exchanges(issuer, "es256"))
+            if result.refused:
+                sys.exit(f"{result.refused} of {result.requests} were refused")
+            answered += result.requests
+            samples.append(resident_megabytes(server.pid))
+            print(f"{answered:9} exchanges  {samples[-1]:6.1f} MB", flush=True)
+    third = max(len(samples) // 3, 1)
+    warm, last = statistics.median(samples[third : 2 * third]), statistics.median(samples[-third:])
+    growth = last - warm
+    print(f"{POLICIES} policies, {answered} exchanges in {SECONDS:g} s")
+    print(f"{warm:.1f} MB in the second third, {last:.1f} MB in the last: {growth:+.1f} MB")
+    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    RESULTS.write_text(json.dumps({"exchanges": answered, "rss_mb": samples, "growth_mb": growth}))
+    flat = growth <= ALLOWED_GROWTH and last <= ALLOWED_MEGABYTES
+    print("flat" if flat else f"more than {ALLOWED_GROWTH} MB of growth, or {ALLOWED_MEGABYTES} MB")
+    return 0 if flat else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
