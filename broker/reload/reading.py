@@ -29,6 +29,10 @@ ATTEMPTS: Final = 10
 
 PAUSE: Final = 0.1
 
+LARGE: Final = 1000
+"""So many policies are worth a process that waits for the next read: it takes as long to start as
+to read them."""
+
 _NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
 """What unpacking something else than a policy set raises."""
 
@@ -99,6 +103,7 @@ class PolicyReader:
         self._deadline = deadline
         self._prepared: Process | None = None
         self._asked = 0
+        self._large = False
         self._outlines: dict[str, bytes] = {}
 
     async def prepare(self) -> None:
@@ -160,6 +165,13 @@ class PolicyReader:
         answer = await self._ask(Message(header, (packed,)), at_start=at_start)
         return answer if isinstance(answer, Refused) else await self._outcome(answer)
 
+    async def rest(self) -> None:
+        """Await the next order: with a process for a large folder, without one for any other."""
+        if self._large:
+            await self.prepare()
+        else:
+            await self.close()
+
     async def close(self) -> None:
         """End the process that was prepared for nothing."""
         prepared, self._prepared = self._prepared, None
@@ -203,6 +215,7 @@ class PolicyReader:
             policy_set = await finish_in_slices(unpickled(pickled))
         except _NOT_A_SET:
             return self._refuse("were not read: the process for it sent something else than them")
+        self._large = len(policy_set.policies) >= LARGE
         lapsed = tuple(answer.header["lapsed"])
         return LoadedSet(policy_set, bytes(packed), lapsed, bytes(pickled))
 

@@ -74,19 +74,20 @@ class PolicyWatch:
     async def _reload_if_changed(self) -> None:
         fingerprint = await self._look()
         if fingerprint == self._tried():
+            await self._reader.rest()
             return
         # It takes about as long to start as the files have to be left alone.
         await self._reader.prepare()
         settled = await self._settled(fingerprint)
         if settled == self._tried():
-            await self._reader.close()
+            await self._reader.rest()
             return
         try:
             await self._reload.reload(forced=False, actor=ACTOR, seen=settled)
         except Unavailable as error:
             logger.warning("the policy files are tried again: %s", error)
-        # It is left over when somebody else had these files read meanwhile.
-        await self._reader.close()
+        # A process is left over when somebody else had these files read meanwhile.
+        await self._reader.rest()
 
     async def _settled(self, fingerprint: str) -> str:
         """Wait until the files have not changed for a while; give their fingerprint then."""

@@ -16,7 +16,7 @@ import pytest
 
 from broker.messages import Message
 from broker.reload.fingerprint import fingerprint_now
-from broker.reload.reading import LoadedSet, PolicyReader, Refused
+from broker.reload.reading import LARGE, LoadedSet, PolicyReader, Refused
 from broker.testing import FrozenClock
 from tests.reload.policy_folders import BASE, BROKEN, MAIN, write
 from tests.reload.test_sources import PARAMETERS
@@ -122,6 +122,42 @@ async def test_no_process_is_prepared_while_one_reads(reader: PolicyReader) -> N
     loaded((await reading).outcome)
     await reader.prepare()
     assert reader._prepared is not None
+
+
+def many_policies(count: int) -> str:
+    """Write a file of policies on repositories of their own."""
+    lines = (
+        f"  app-{number}: {{service_account: deploy-web, issuer: github,"
+        f" match: {{repository_id: {number}}}}}"
+        for number in range(count)
+    )
+    return "\n".join(["policies:", *lines, ""])
+
+
+async def test_beside_a_large_folder_a_process_waits_for_the_next_order(
+    reader: PolicyReader,
+) -> None:
+    write(reader.folder, base_yaml=BASE, many_yaml=many_policies(LARGE))
+    before = children()
+    loaded((await reader.read(at_start=True)).outcome)
+    await reader.rest()
+    waiting = children() - before
+    assert len(waiting) == 1
+
+    await reader.rest()
+    assert children() - before == waiting
+    loaded((await reader.read()).outcome)
+    assert children() - before == set()
+
+
+async def test_beside_any_other_folder_none_waits(reader: PolicyReader) -> None:
+    write(reader.folder, base_yaml=BASE, main_yaml=MAIN)
+    before = children()
+    loaded((await reader.read(at_start=True)).outcome)
+    await reader.prepare()
+    await reader.rest()
+
+    assert children() - before == set()
 
 
 async def test_a_process_that_was_prepared_for_nothing_is_ended(reader: PolicyReader) -> None:
