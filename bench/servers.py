@@ -1,6 +1,8 @@
 """The servers that are measured: each a process of its own, until the block ends."""
 
 import json
+import os
+import signal
 import socket
 import subprocess
 import sys
@@ -9,7 +11,7 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -89,12 +91,16 @@ def running(
     """Run a server until the block ends, ready to answer at a path."""
     started = time.perf_counter()
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, cwd=folder, stdout=quiet, stderr=quiet) as process:
+    # In a session of its own, so that it ends with all that it has started.
+    with subprocess.Popen(
+        command, cwd=folder, stdout=quiet, stderr=quiet, start_new_session=True
+    ) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}{path}", process)
             yield Server(process.pid, port, time.perf_counter() - started)
         finally:
-            process.terminate()
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGTERM)
 
 
 def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
