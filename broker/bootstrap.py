@@ -87,7 +87,7 @@ class Worker:
 
     @property
     def has_duties(self) -> bool:
-        """Whether it does what one process does for all: it reads the policy files."""
+        """Whether it does what one does for all: it reads the policy files and signs heads."""
         return self.link is None or self.link.number == LEADER
 
     @property
@@ -206,10 +206,11 @@ async def _started(
         # After the last events are written, which is done first.
         stack.push_async_callback(heads.at_stop)
     stack.push_async_callback(counted.write_all)
-    loops = [issuer_keys.run(), counted.run(), state.run()]
+    # Each process looks after the keys, of which it must not know from long ago (decision 0010).
+    loops = [issuer_keys.run(), counted.run(), state.run(), upkeep.run()]
     if worker.has_duties:
         watch = PolicyWatch(reader, reload, settle=settle)
-        loops += [watch.run(), upkeep.run(), heads.run()]
+        loops += [watch.run(), heads.run()]
     for loop in loops:
         stack.push_async_callback(_cancel, asyncio.create_task(loop))
     app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))

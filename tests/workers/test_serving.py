@@ -3,6 +3,9 @@
 from collections import Counter
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from time import sleep
 
 import httpx
 import pytest
@@ -16,6 +19,7 @@ from tests.workers.several_workers import (
     connections,
     form,
     several_workers,
+    until,
 )
 
 
@@ -27,6 +31,10 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[SeveralWorkers]
 
 def statuses(clients: list[httpx.Client]) -> set[str]:
     return {client.get("/readyz").json()["status"] for client in clients}
+
+
+def gets_a_token(client: httpx.Client) -> bool:
+    return client.post("/oauth/token", data=form()).is_success
 
 
 def test_the_log_says_once_that_all_serve_and_who_says_what(broker: SeveralWorkers) -> None:
@@ -108,3 +116,16 @@ def test_every_event_is_printed_whole_and_all_are_one_chain(broker: SeveralWorke
     events = broker.events()
     assert_chained(events)
     assert {each["seq"] for each in broker.printed()} <= {each["seq"] for each in events}
+
+
+def test_every_worker_goes_on_signing_while_nothing_changes(tmp_path: Path) -> None:
+    home = a_home(tmp_path)
+    # Who has not read the keys for half of that, a second, signs no longer.
+    signing = "signing: {publish_before_use: 2s, rotate_every: 3650d}\n"
+    (home / "broker.yaml").write_text(signing)
+    with several_workers(home) as broker, connections(broker.url) as clients:
+        sleep(1.5)
+
+        for client in clients:
+            # A machine so busy that none reads in time refuses for a while, but not for good.
+            until(partial(gets_a_token, client))
