@@ -266,6 +266,10 @@ class Ledger(Protocol):
         """
         ...
 
+    def busy(self) -> bool:
+        """Tell whether entries are waiting to become durable."""
+        ...
+
 
 class TokenRecord(Protocol):
     """Which service tokens the broker has issued."""

@@ -63,7 +63,7 @@ def _count(before: Mapping[str, object], after: Mapping[str, object]) -> Steps[d
         yield
         if name not in after:
             removed += 1
-        elif after[name] != entry:
+        elif after[name] is not entry and after[name] != entry:
             changed += 1
     added = len(after) - (len(before) - removed)
     return {"added": added, "removed": removed, "changed": changed}

@@ -12,7 +12,7 @@ from broker.reload import told
 from broker.reload.reading import DEADLINE
 from broker.reload.slices import finish_in_slices
 from broker.reload.swap import PolicySwap
-from broker.reload.transport import unpickled
+from broker.reload.transport import KnownBatches, unpickled
 from broker.workers.link import Link, Unanswered
 from broker.workers.words import LEADER
 
@@ -39,6 +39,7 @@ class Following:
         self._look = look
         self._taking_in = taking_in
         self._fault: PolicyFault | None = None
+        self._known = KnownBatches()
         link.serve(told.STAGE, self._serve_stage)
         link.serve(told.LOOK, self._serve_look)
         link.serve(told.FAULT, self._serve_fault)
@@ -61,7 +62,7 @@ class Following:
 
     async def _serve_stage(self, message: Message) -> Mapping[str, Any]:
         with self._taking_in():
-            policy_set = await finish_in_slices(unpickled(message.parts[0]))
+            policy_set = await finish_in_slices(unpickled(message.parts[0], self._known))
             await self._swap.stage(policy_set, at_once=message.header["body"]["at_once"])
         return {}
 

@@ -179,7 +179,7 @@ class PolicyReload:
         return Reloaded(changes)
 
     async def _compare(self, old: PolicySet, new: PolicySet) -> PolicyChanges:
-        return await finish_in_slices(compare(old, new, self._clock.now()))
+        return await finish_in_slices(compare(old, new, self._clock.now()), self._ledger.busy)
 
     async def _reject(self, refused: Refused, actor: str) -> Rejected:
         version, now = self._swap.in_force().version, self._clock.now()

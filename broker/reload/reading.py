@@ -1,12 +1,7 @@
 """Having policy files read by a process of its own, from the side of the broker."""
 
 import asyncio
-import contextlib
-import os
 import pickle
-import signal
-import sys
-from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,9 +12,10 @@ from broker.core.policy import PolicySet
 from broker.messages import Message, MessageBroken
 from broker.ports import Clock
 from broker.reload.fingerprint import fingerprint_now
+from broker.reload.reading_child import ReadingChild
 from broker.reload.slices import finish_in_slices
 from broker.reload.sources import DeploymentParameters
-from broker.reload.transport import unpickled
+from broker.reload.transport import KnownBatches, unpickled
 
 DEADLINE: Final = 120.0
 """Seconds after which a process that reads is ended."""
@@ -35,11 +31,6 @@ to read them."""
 
 _NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
 """What unpacking something else than a policy set raises."""
-
-# The modules come from where this process has them, and from nowhere that the environment says.
-_PROGRAM: Final = (
-    "import sys; sys.path[:] = sys.argv[1:]; from broker.reload.reading_process import main; main()"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,10 +92,11 @@ class PolicyReader:
         self._parameters = parameters
         self._clock = clock
         self._deadline = deadline
-        self._prepared: Process | None = None
+        self._prepared: ReadingChild | None = None
         self._asked = 0
         self._large = False
         self._outlines: dict[str, bytes] = {}
+        self._known = KnownBatches()
 
     async def prepare(self) -> None:
         """Start the process of the next read, unless it was started already.
@@ -114,14 +106,10 @@ class PolicyReader:
         if self._prepared is not None or self._asked:
             return
         try:
-            started = await _start()
+            self._prepared = ReadingChild()
         except OSError:
             # The read itself will try once more, and tell.
             return
-        if self._prepared is None:
-            self._prepared = started
-        else:
-            await _end(started)
 
     async def read(self, *, at_start: bool = False) -> Reading:
         """Read the folder and run the tests in it; anew as long as it changes meanwhile."""
@@ -176,7 +164,7 @@ class PolicyReader:
         """End the process that was prepared for nothing."""
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
-            await _end(prepared)
+            await prepared.end()
 
     async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
         if at_start:
@@ -188,31 +176,29 @@ class PolicyReader:
             self._asked -= 1
 
     async def _ask_process(self, request: Message) -> Message | Refused:
-        process, self._prepared = self._prepared, None
-        if process is None or process.returncode is not None:
+        child, self._prepared = self._prepared, None
+        if child is not None and child.ended():
+            await child.end()
+            child = None
+        if child is None:
             try:
-                process = await _start()
+                child = ReadingChild()
             except OSError as error:
                 cause = error.strerror or type(error).__name__
                 return self._refuse(f"were not read: no process for it could be started: {cause}")
         try:
-            async with asyncio.timeout(self._deadline):
-                answer, _ = await process.communicate(request.encode())
+            return Message.decode(await child.ask(request.encode(), self._deadline))
         except TimeoutError:
             return self._refuse(f"were not read within {self._deadline:g} seconds")
-        finally:
-            await _end(process)
-        try:
-            return Message.decode(answer)
         except MessageBroken:
-            return self._refuse(f"were not read: the process for it {_ending(process)}")
+            return self._refuse(f"were not read: the process for it {child.ending()}")
 
     async def _outcome(self, answer: Message) -> LoadedSet | Refused:
         if not answer.header["loaded"]:
             return _refused(answer.header)
         packed, pickled, *_ = answer.parts
         try:
-            policy_set = await finish_in_slices(unpickled(pickled))
+            policy_set = await finish_in_slices(unpickled(pickled, self._known))
         except _NOT_A_SET:
             return self._refuse("were not read: the process for it sent something else than them")
         self._large = len(policy_set.policies) >= LARGE
@@ -241,41 +227,3 @@ async def _answer_here(request: Message) -> Message:
     from broker.reload.reading_process import serve  # noqa: PLC0415
 
     return Message.decode(await asyncio.to_thread(serve, request.encode()))
-
-
-async def _start() -> Process:
-    # No secret of the broker's goes along. A session of its own keeps the signals away that are
-    # meant for the broker and reach all of its terminal.
-    environment = {
-        name: value for name, value in os.environ.items() if not name.startswith("BROKER_")
-    }
-    # Pydantic would look for plugins in everything that is installed, and load them.
-    environment["PYDANTIC_DISABLE_PLUGINS"] = "__all__"
-    return await asyncio.create_subprocess_exec(
-        sys.executable,
-        "-P",
-        "-c",
-        _PROGRAM,
-        *sys.path,
-        stdin=PIPE,
-        stdout=PIPE,
-        # A traceback could quote what the files hold.
-        stderr=DEVNULL,
-        env=environment,
-        start_new_session=True,
-    )
-
-
-async def _end(process: Process) -> None:
-    if process.returncode is None:
-        with contextlib.suppress(ProcessLookupError):
-            process.kill()
-    # Also closes the pipes.
-    await process.communicate()
-
-
-def _ending(process: Process) -> str:
-    status = process.returncode
-    if status is not None and status < 0:
-        return f"was ended by {signal.Signals(-status).name}"
-    return f"ended with status {status}; `broker policies check` may tell more"

@@ -1,12 +1,13 @@
 """Long work on the event loop, a slice at a time, with requests served in between."""
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 from typing import Final, TypeVar
 
 from broker.core.steps import Steps
 
-SLICE_SECONDS: Final = 0.002
+SLICE_SECONDS: Final = 0.001
 
 PAUSE_SECONDS: Final = 0.001
 """NOTE: a loop that never sleeps keeps the interpreter's lock from the thread that commits, which
@@ -15,8 +16,15 @@ needs it for every statement: requests would wait for all of the work instead of
 T = TypeVar("T")
 
 
-async def finish_in_slices(steps: Steps[T]) -> T:
-    """Do all of the work, letting others run for a moment after every two milliseconds."""
+def _always() -> bool:
+    return True
+
+
+async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] = _always) -> T:
+    """Do all of the work, letting others run for a moment after every millisecond.
+
+    The loop always gets its turn; while the ledger is `busy`, its thread does as well.
+    """
     ends_at = perf_counter() + SLICE_SECONDS
     while True:
         try:
@@ -25,5 +33,5 @@ async def finish_in_slices(steps: Steps[T]) -> T:
             result: T = end.value
             return result
         if perf_counter() >= ends_at:
-            await asyncio.sleep(PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS if busy() else 0)
             ends_at = perf_counter() + SLICE_SECONDS

@@ -75,7 +75,7 @@ class PolicySwap:
         before goes on deciding.
         """
         # Made before it is kept: from then on, every process waits for the new set.
-        policies = await _indexed(loaded.policy_set)
+        policies = await self._indexed(loaded.policy_set)
         await self._followers.stage(loaded)
         async with self._lock:
             await self._kept.keep(loaded)
@@ -102,12 +102,12 @@ class PolicySwap:
             last = await self._kept.last(at_start=False)
             if last is None:
                 raise Unavailable(Reason.STORE_UNAVAILABLE, "the policies cannot be read")
-            await self._install(await _indexed(last.policy_set))
+            await self._install(await self._indexed(last.policy_set))
             logger.info("policy set %s is in force here, too", last.policy_set.version)
 
     async def replace(self, loaded: LoadedSet) -> None:
         """Let a set decide that was kept before."""
-        await self._install(await _indexed(loaded.policy_set))
+        await self._install(await self._indexed(loaded.policy_set))
         await self._followers.stage(loaded, at_once=True)
 
     async def stage(self, policy_set: PolicySet, *, at_once: bool) -> None:
@@ -115,12 +115,15 @@ class PolicySwap:
 
         With `at_once` it decides from now on, if it does so as the one in force.
         """
-        staged = await _indexed(policy_set)
+        staged = await self._indexed(policy_set)
         async with self._lock:
             if not at_once:
                 self._staged = staged
             elif policy_set.version == self.in_force().version:
                 await self._install(staged)
+
+    async def _indexed(self, policy_set: PolicySet) -> IndexedPolicies:
+        return await finish_in_slices(IndexedPolicies.in_steps(policy_set), self._ledger.busy)
 
     async def _install(self, policies: IndexedPolicies) -> None:
         retired = asyncio.create_task(let_go(self._held.current()))
@@ -134,7 +137,3 @@ class PolicySwap:
         for task in self._retiring:
             task.cancel()
         await asyncio.gather(*self._retiring, return_exceptions=True)
-
-
-async def _indexed(policy_set: PolicySet) -> IndexedPolicies:
-    return await finish_in_slices(IndexedPolicies.in_steps(policy_set))

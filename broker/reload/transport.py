@@ -5,15 +5,16 @@ what many people can write; were it taken over, it could send no code to run.
 """
 
 import copyreg
+import hashlib
 import io
 import pickle
 import sys
-from collections.abc import Callable
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import fields, is_dataclass
 from enum import Enum
-from itertools import islice
 from operator import attrgetter
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from broker.core import platforms
 from broker.core.conditions import (
@@ -30,32 +31,99 @@ from broker.core.policy import MAPS, Mode, Policy, PolicySet, Replay, WorkloadDe
 from broker.core.steps import Steps
 
 BATCH: Final = 50
+"""How many entries a batch has on average: its ends are chosen by the names of the entries, so that
+one that comes or goes moves the ends of no other batch."""
+
+_MOST: Final = 4 * BATCH
+_LENGTH_BYTES: Final = 4
+
+Entries: TypeAlias = list[tuple[str, Any]]
+"""Entries of one map of a set, each with its name."""
+
+
+class KnownBatches:
+    """The batches of the set that came last, by the digest of their bytes.
+
+    What has not changed is not read again, and is the same thing in the set before and after.
+    """
+
+    def __init__(self) -> None:
+        self._entries: dict[bytes, tuple[str, Entries]] = {}
+
+    def entries(self, batch: memoryview, digests: "dict[bytes, None]") -> tuple[str, Entries]:
+        """Give the map and the entries of a batch. Raises `pickle.UnpicklingError`."""
+        digest = hashlib.blake2b(batch, digest_size=32).digest()
+        digests[digest] = None
+        found = self._entries.get(digest)
+        if found is None:
+            found = self._entries[digest] = _Unpickler(io.BytesIO(batch)).load()
+        return found
+
+    def keep(self, digests: Iterable[bytes]) -> None:
+        """Forget all batches but these."""
+        self._entries = {digest: self._entries[digest] for digest in digests}
 
 
 def pickled(policy_set: PolicySet) -> bytes:
-    """Write a set as one header and batches of entries."""
-    stream = io.BytesIO()
-    # One pickler for all batches: what several entries share is written once.
-    pickler = _Pickler(stream, pickle.HIGHEST_PROTOCOL)
-    pickler.dump(policy_set.version)
-    for name in MAPS:
-        items = iter(getattr(policy_set, name).items())
-        while batch := list(islice(items, BATCH)):
-            pickler.dump((name, batch))
-    pickler.dump(None)
-    return stream.getvalue()
+    """Write a set as a head and batches of entries, each with its length before it."""
+    batches = [
+        _pickle((name, batch))
+        for name in MAPS
+        for batch in _batches(getattr(policy_set, name).items())
+    ]
+    # The number of batches: a set that was cut short must not pass for a smaller one.
+    parts = [_pickle((policy_set.version, len(batches))), *batches]
+    return b"".join(len(part).to_bytes(_LENGTH_BYTES) + part for part in parts)
 
 
-def unpickled(data: bytes | memoryview) -> Steps[PolicySet]:
-    """Read a set, pausing after each batch. Raises `pickle.UnpicklingError`."""
-    unpickler = _Unpickler(io.BytesIO(data))
-    version = unpickler.load()
+def unpickled(data: bytes | memoryview, known: KnownBatches | None = None) -> Steps[PolicySet]:
+    """Read a set, pausing after each batch; `known` is what came before.
+
+    Raises `pickle.UnpicklingError`.
+    """
+    known = known or KnownBatches()
+    parts = list(_parts(memoryview(data)))
+    if not parts:
+        raise pickle.UnpicklingError("there is no set")
+    version, count = _Unpickler(io.BytesIO(parts[0])).load()
+    if count != len(parts) - 1:
+        raise pickle.UnpicklingError("the set is cut off")
     maps: dict[str, dict[str, Any]] = {name: {} for name in MAPS}
-    while (batch := unpickler.load()) is not None:
-        name, items = batch
-        maps[name].update(items)
+    digests: dict[bytes, None] = {}
+    for part in parts[1:]:
+        name, entries = known.entries(part, digests)
+        maps[name].update(entries)
         yield
+    known.keep(digests)
     return PolicySet(**maps, version=version)
+
+
+def _parts(data: memoryview) -> Iterator[memoryview]:
+    begin = 0
+    while begin < len(data):
+        end = begin + _LENGTH_BYTES
+        length = int.from_bytes(data[begin:end])
+        begin = end + length
+        if begin > len(data):
+            raise pickle.UnpicklingError("a batch is cut off")
+        yield data[end:begin]
+
+
+def _batches(items: Iterable[tuple[str, Any]]) -> Iterator[Entries]:
+    batch: Entries = []
+    for item in items:
+        batch.append(item)
+        if zlib.crc32(item[0].encode()) % BATCH == 0 or len(batch) == _MOST:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _pickle(value: object) -> bytes:
+    stream = io.BytesIO()
+    _Pickler(stream, pickle.HIGHEST_PROTOCOL).dump(value)
+    return stream.getvalue()
 
 
 def _by_fields(kind: type[Any]) -> Callable[[Any], tuple[type[Any], tuple[object, ...]]]:

@@ -82,6 +82,10 @@ class SqliteStore(SqliteReading):
             self._proved_at = float("-inf")
             raise
 
+    def busy(self) -> bool:
+        """Tell whether entries are waiting to become durable."""
+        return self._writer.busy()
+
     async def add_sealed_row(self, name: str, content: bytes) -> bool:
         """Insert a sealed row unless there is one of this name; tell whether it was inserted.
 

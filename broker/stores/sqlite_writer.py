@@ -104,6 +104,10 @@ class SqliteWriter:
         self._put(_Job(job, future))
         return future
 
+    def busy(self) -> bool:
+        """Tell whether anything waits or is being written."""
+        return self._writing or bool(self._waiting)
+
     async def close(self) -> None:
         """Write what waits, close the connection and end the thread."""
         if not self._closing:

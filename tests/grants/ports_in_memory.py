@@ -39,6 +39,9 @@ class InMemoryLedger:
         self.committed.set()
         return Committed(len(self.events))
 
+    def busy(self) -> bool:
+        return False
+
 
 @dataclass
 class FollowedState:

@@ -164,9 +164,9 @@ def test_a_reload_that_hangs_does_not_hold_up_the_end_for_long(folder: Path) -> 
             await running.start()
             before = running.in_force
             await running.reader.prepare()
-            process = running.reader._prepared
-            assert process is not None
-            process.send_signal(signal.SIGSTOP)
+            child = running.reader._prepared
+            assert child is not None
+            child.process.send_signal(signal.SIGSTOP)
             reload = asyncio.create_task(forced(running))
             await asyncio.sleep(0.01)
             closing = asyncio.create_task(running.reload.close())

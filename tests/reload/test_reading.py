@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import threading
-from asyncio.subprocess import Process
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -37,10 +36,10 @@ def children() -> set[int]:
         return {int(pid) for pid in ps.stdout.read().split()} - {ps.pid}
 
 
-async def prepared(reader: PolicyReader) -> Process:
+async def prepared(reader: PolicyReader) -> "subprocess.Popen[bytes]":
     await reader.prepare()
     assert reader._prepared is not None
-    return reader._prepared
+    return reader._prepared.process
 
 
 def loaded(outcome: LoadedSet | Refused) -> LoadedSet:
@@ -173,7 +172,7 @@ async def test_a_prepared_process_that_died_is_replaced(reader: PolicyReader) ->
     write(reader.folder, base_yaml=BASE)
     process = await prepared(reader)
     process.kill()
-    await process.wait()
+    await asyncio.to_thread(process.wait)
 
     loaded((await reader.read()).outcome)
 

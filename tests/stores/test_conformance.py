@@ -242,6 +242,16 @@ async def test_a_spend_without_the_event_of_its_refusal_is_not_taken(store: Read
     assert await store.events() == []
 
 
+async def test_a_ledger_is_busy_while_an_entry_waits(store: ReadableStore) -> None:
+    assert not store.busy()
+    committing = asyncio.create_task(store.commit(an_entry()))
+    await asyncio.sleep(0)
+    assert store.busy()
+
+    await committing
+    assert not store.busy()
+
+
 async def test_an_event_that_is_no_json_harms_nobody_else(store: ReadableStore) -> None:
     with pytest.raises(TypeError):
         await store.commit(an_entry(claims={"sub": b"bytes"}))
