@@ -10,7 +10,7 @@ from bench.rounds import FLOOR, Row, table, take_turns, write
 from bench.servers import GITHUB, bare, broker
 from broker.testing import FakeIssuer
 
-WORKERS = (1,)
+WORKERS = (1, 2)
 """A pair of rows for each of these numbers of processes."""
 
 
