@@ -1,0 +1,104 @@
+"""The audit events on record: reading them, and letting go of them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.core.audit_chain import Position, StoredEvent
+
+
+@dataclass(frozen=True, slots=True)
+class EventFilter:
+    """Which audit events are wanted; None asks for any. Times are seconds since the epoch."""
+
+    decision_id: str | None = None
+    service_account: str | None = None
+    issuer: str | None = None
+    type: str | None = None
+    outcome: str | None = None
+    reason: str | None = None
+    policy: str | None = None
+    """Among those that decided."""
+
+    since: float | None = None
+    until: float | None = None
+    """The first instant that is not wanted any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChainPage:
+    """A part of the chain, as it was at one moment."""
+
+    beginning: str | None
+    """What was signed when the chain was pruned last; None when it never was."""
+
+    events: tuple[StoredEvent, ...]
+    """In the order of their numbers."""
+
+
+class AuditLog(Protocol):
+    """The audit events on record, for reading."""
+
+    async def find_events(
+        self,
+        wanted: EventFilter,
+        *,
+        after: int = 0,
+        before: int | None = None,
+        newest_first: bool = False,
+        limit: int = 100,
+    ) -> list[StoredEvent]:
+        """Find events whose number lies between `after` and `before`, both excluded.
+
+        At most `limit`; the number of the last one is where the next page goes on. Raises
+        `Unavailable`.
+        """
+        ...
+
+    async def chain_page(self, after: int, limit: int) -> ChainPage:
+        """Read the chain from behind an event on, whatever is in it. Raises `Unavailable`."""
+        ...
+
+    async def chain_end(self) -> Position | None:
+        """Find the last event; None when there is none. Raises `Unavailable`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimsFilter:
+    """Of which events the claims are meant: of those for which all holds that is set."""
+
+    decision_id: str | None = None
+    before: float | None = None
+    """Events of before this instant, in seconds since the epoch."""
+
+    claim: tuple[str, str] | None = None
+    """A claim by name, and the text that it has."""
+
+
+class AuditRetention(Protocol):
+    """Letting go of what is no longer to be kept. Every method raises `Unavailable`."""
+
+    async def prune_events(self, last: Position, beginning: str) -> int:
+        """Delete the events up to `last` and keep `beginning`, which says so, in their place.
+
+        The last event of all stays: the chain goes on behind it. Gives how many were deleted; none
+        when `last` is not an event of the chain or no event is behind it.
+        """
+        ...
+
+    async def forget_policy_sets(self, keep: int) -> int:
+        """Delete the kept sets that no event names, but never the `keep` that ran last."""
+        ...
+
+    async def events_with_claims(self, wanted: ClaimsFilter) -> list[int]:
+        """Name the events whose claims are meant, by their numbers, oldest first."""
+        ...
+
+    async def erase_claims(self, sequences: Sequence[int]) -> int:
+        """Erase the claims of some events, as many as are worth one transaction; tell of how many.
+
+        Their digest stays, so that the chain holds. Called with none, it clears what the store may
+        still hold of claims beside its events.
+        """
+        ...

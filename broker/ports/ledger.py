@@ -1,0 +1,79 @@
+"""One-time use and audit event, durable together before a token leaves."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from broker.core.audit import AuditEvent
+
+
+@dataclass(frozen=True, slots=True)
+class Spend:
+    """A one-time use: `key` is a digest, remembered until `expires_at` (epoch seconds)."""
+
+    key: bytes
+    expires_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """What one decision writes: a spend if the token is for one use, and the event either way."""
+
+    event: AuditEvent
+    """Written when there is nothing to spend, or when the spend succeeds."""
+
+    spend: Spend | None = None
+    event_if_spent: Callable[[], AuditEvent] | None = None
+    """Makes what is written in its place when the spend key was spent before; set whenever `spend`
+    is. The store may call it in a thread of its own."""
+
+    epoch: int | None = None
+    """The epoch of the state that it was decided by; None for what is true by any state."""
+
+
+@dataclass(frozen=True, slots=True)
+class Committed:
+    """The entry is durable; `sequence` is its event's place in the audit chain."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class AlreadySpent:
+    """The spend key was spent before; the refusal is durable at `sequence`."""
+
+    sequence: int
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """The state has changed since the decision: nothing was written, and it has to be made anew."""
+
+
+Receipt: TypeAlias = Committed | AlreadySpent | Stale
+
+
+class Ledger(Protocol):
+    """One-time use and audit event become durable together, before a token leaves."""
+
+    async def commit(self, entry: Entry) -> Receipt:
+        """Make an entry durable, unless another process has changed the state since its epoch.
+
+        Shielded from a client that disconnects. Raises `Unavailable` (`store_unavailable`).
+        """
+        ...
+
+    def busy(self) -> bool:
+        """Tell whether entries are waiting to become durable."""
+        ...
+
+
+class TokenRecord(Protocol):
+    """Which service tokens the broker has issued."""
+
+    async def token_was_issued(self, token_id: str) -> bool:
+        """Tell whether a token with this id is on record.
+
+        The id must have been drawn for the same instant as its event's. Raises `Unavailable`.
+        """
+        ...
