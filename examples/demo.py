@@ -245,9 +245,9 @@ def audit_lines(broker: "Child", count: int) -> list[str]:
 
 
 def _audit_events(lines: list[str]) -> list[dict[str, Any]]:
-    """Find the events among what the broker logs."""
+    """Find the events of decisions among what the broker logs."""
     objects = [json.loads(line) for line in lines if line.startswith("{")]
-    return [each for each in objects if "seq" in each and each.get("type") != "audit.head"]
+    return [each for each in objects if str(each.get("type")).startswith("token.")]
 
 
 # --- processes and HTTP ---------------------------------------------------------------------------
