@@ -50,18 +50,26 @@ class KnownBatches:
     def __init__(self) -> None:
         self._entries: dict[bytes, tuple[str, Entries]] = {}
 
-    def entries(self, batch: memoryview, digests: "dict[bytes, None]") -> tuple[str, Entries]:
-        """Give the map and the entries of a batch. Raises `pickle.UnpicklingError`."""
+    def entries(
+        self, batch: memoryview, seen: dict[bytes, tuple[str, Entries]]
+    ) -> tuple[str, Entries]:
+        """Give the map and the entries of a batch, and note them in `seen`.
+
+        Raises `pickle.UnpicklingError`.
+        """
         digest = hashlib.blake2b(batch, digest_size=32).digest()
-        digests[digest] = None
         found = self._entries.get(digest)
         if found is None:
-            found = self._entries[digest] = _Unpickler(io.BytesIO(batch)).load()
+            found = _Unpickler(io.BytesIO(batch)).load()
+        seen[digest] = found
         return found
 
-    def keep(self, digests: Iterable[bytes]) -> None:
-        """Forget all batches but these."""
-        self._entries = {digest: self._entries[digest] for digest in digests}
+    def keep(self, seen: dict[bytes, tuple[str, Entries]]) -> None:
+        """Forget all batches but these, which one set has brought.
+
+        Several sets may be read in turns, so that none may rely on what another leaves here.
+        """
+        self._entries = seen
 
 
 def pickled(policy_set: PolicySet) -> bytes:
@@ -89,12 +97,12 @@ def unpickled(data: bytes | memoryview, known: KnownBatches | None = None) -> St
     if count != len(parts) - 1:
         raise pickle.UnpicklingError("the set is cut off")
     maps: dict[str, dict[str, Any]] = {name: {} for name in MAPS}
-    digests: dict[bytes, None] = {}
+    seen: dict[bytes, tuple[str, Entries]] = {}
     for part in parts[1:]:
-        name, entries = known.entries(part, digests)
+        name, entries = known.entries(part, seen)
         maps[name].update(entries)
         yield
-    known.keep(digests)
+    known.keep(seen)
     return PolicySet(**maps, version=version)
 
 

@@ -77,6 +77,19 @@ def test_batches_of_sets_that_are_gone_are_forgotten() -> None:
     assert not {name for _, entries in known._entries.values() for name, _ in entries} & {"a", "b"}
 
 
+def test_sets_that_are_read_in_turns_do_not_disturb_one_another() -> None:
+    first = a_policy_set(*(a_policy(f"p{number}") for number in range(10 * BATCH)))
+    second = a_policy_set(*(a_policy(f"q{number}") for number in range(10 * BATCH)))
+    known = KnownBatches()
+    reading = unpickled(pickled(first), known)
+    # Into the policies, which the two do not share.
+    for _ in range(6):
+        next(reading)
+
+    assert finish(unpickled(pickled(second), known)) == second
+    assert finish(reading) == first
+
+
 def test_a_set_that_was_cut_off_is_no_set() -> None:
     data = pickled(a_policy_set(a_policy("a")))
 
