@@ -10,7 +10,8 @@ from broker.core.conditions import Condition
 from broker.core.errors import Problem
 from broker.core.policy import Grants, Service, WorkloadDetail
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import Entries, Entry, Model
+from broker.policy_files.document_entries import Entry, Model
+from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import ServiceModel
 from broker.policy_files.sentences import did_you_mean

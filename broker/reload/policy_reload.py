@@ -158,7 +158,8 @@ class PolicyReload:
                 if isinstance(reading.outcome, LoadedSet):
                     # All have it now.
                     self._latest = replace(reading, outcome=replace(reading.outcome, pickled=b""))
-                return outcome
+            await self._reader.rest()
+            return outcome
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()

@@ -2,10 +2,10 @@
 
 import asyncio
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from broker.core.errors import Problem
 from broker.core.policy import PolicySet
@@ -16,6 +16,7 @@ from broker.reload.reading_child import ReadingChild
 from broker.reload.slices import finish_in_slices
 from broker.reload.sources import DeploymentParameters
 from broker.reload.transport import KnownBatches, unpickled
+from broker.workers.frames import frame
 
 DEADLINE: Final = 120.0
 """Seconds after which a process that reads is ended."""
@@ -31,6 +32,9 @@ to read them."""
 
 _NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
 """What unpacking something else than a policy set raises."""
+
+Request: TypeAlias = Callable[[Collection[str]], Message]
+"""Writes a request for a process that was told the outlines of these texts before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +79,9 @@ class Reading:
 class PolicyReader:
     """Reads a policy folder, each time in a new process.
 
-    A process takes longer to start than to read most folders: `prepare` starts the next one early,
-    and what a start of the broker needs is read in this process, which serves nobody yet.
+    A process takes longer to start than to read most folders: `prepare` starts the next one early
+    and has it rehearse, and what a start of the broker needs is read in this process, which serves
+    nobody yet.
     """
 
     def __init__(
@@ -106,10 +111,12 @@ class PolicyReader:
         if self._prepared is not None or self._asked:
             return
         try:
-            self._prepared = ReadingChild()
+            child = ReadingChild()
         except OSError:
             # The read itself will try once more, and tell.
             return
+        child.rehearse(frame(self._order("rehearse")), self._outlines)
+        self._prepared = child
 
     async def read(self, *, at_start: bool = False) -> Reading:
         """Read the folder and run the tests in it; anew as long as it changes meanwhile."""
@@ -122,15 +129,7 @@ class PolicyReader:
 
     async def _read_once(self, *, at_start: bool) -> Reading | None:
         """Read the folder; None when it changed meanwhile, so that old and new may be mixed."""
-        header = {
-            "do": "read",
-            "folder": str(self.folder),
-            "parameters": self._parameters.as_json(),
-            "now": self._clock.now(),
-            "outlines": list(self._outlines),
-        }
-        request = Message(header, list(self._outlines.values()))
-        answer = await self._ask(request, at_start=at_start)
+        answer = await self._ask(lambda told: self._order("read", told), at_start=at_start)
         if isinstance(answer, Refused):
             # Of what the process saw, nothing is known; what is there now would fare no better.
             return Reading(answer, await asyncio.to_thread(fingerprint_now, self.folder, ()))
@@ -150,7 +149,8 @@ class PolicyReader:
         """
         parameters = self._parameters.as_json() if again else None
         header = {"do": "rebuild", "version": version, "parameters": parameters}
-        answer = await self._ask(Message(header, (packed,)), at_start=at_start)
+        request = Message(header, (packed,))
+        answer = await self._ask(lambda _: request, at_start=at_start)
         return answer if isinstance(answer, Refused) else await self._outcome(answer)
 
     async def rest(self) -> None:
@@ -166,16 +166,29 @@ class PolicyReader:
         if prepared is not None:
             await prepared.end()
 
-    async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
+    def _order(self, what: str, told: Collection[str] = ()) -> Message:
+        """Write the order to read the folder, with all outlines that were not told before."""
+        outlines = {name: part for name, part in self._outlines.items() if name not in told}
+        header = {
+            "do": what,
+            "folder": str(self.folder),
+            "parameters": self._parameters.as_json(),
+            "now": self._clock.now(),
+            "known": list(self._outlines),
+            "outlines": list(outlines),
+        }
+        return Message(header, list(outlines.values()))
+
+    async def _ask(self, request: Request, *, at_start: bool) -> Message | Refused:
         if at_start:
-            return await _answer_here(request)
+            return await _answer_here(request(()))
         self._asked += 1
         try:
             return await self._ask_process(request)
         finally:
             self._asked -= 1
 
-    async def _ask_process(self, request: Message) -> Message | Refused:
+    async def _ask_process(self, request: Request) -> Message | Refused:
         child, self._prepared = self._prepared, None
         if child is not None and child.ended():
             await child.end()
@@ -187,7 +200,8 @@ class PolicyReader:
                 cause = error.strerror or type(error).__name__
                 return self._refuse(f"were not read: no process for it could be started: {cause}")
         try:
-            return Message.decode(await child.ask(request.encode(), self._deadline))
+            asked = frame(request(child.told))
+            return Message.decode(await child.ask(asked, self._deadline))
         except TimeoutError:
             return self._refuse(f"were not read within {self._deadline:g} seconds")
         except MessageBroken:
@@ -224,6 +238,6 @@ def _refused(header: Mapping[str, Any]) -> Refused:
 
 async def _answer_here(request: Message) -> Message:
     # Only here: what parsing needs is not loaded by a broker that reads in processes of their own.
-    from broker.reload.reading_process import serve  # noqa: PLC0415
+    from broker.reload.reading_process import Memory, serve  # noqa: PLC0415
 
-    return Message.decode(await asyncio.to_thread(serve, request.encode()))
+    return await asyncio.to_thread(serve, request, Memory())

@@ -5,10 +5,12 @@ map: some 10 ms in which nothing else runs, beside half a millisecond.
 """
 
 import asyncio
+import contextlib
 import os
 import signal
 import subprocess
 import sys
+from collections.abc import Iterable
 from typing import Final
 
 # The modules come from where this process has them, and from nowhere that the environment says.
@@ -18,10 +20,15 @@ _PROGRAM: Final = (
 
 
 class ReadingChild:
-    """A process that waits for one request, answers it, and ends."""
+    """A process that waits for one request, answers it, and ends.
+
+    `told` are the digests of the texts whose outlines it was given before.
+    """
 
     def __init__(self) -> None:
         """Start it. Raises `OSError`."""
+        self.told: frozenset[str] = frozenset()
+        self._sending: asyncio.Task[None] | None = None
         # No secret of the broker's goes along. A session of its own keeps the signals away that are
         # meant for the broker and reach all of its terminal.
         environment = {
@@ -33,6 +40,8 @@ class ReadingChild:
             [sys.executable, "-P", "-c", _PROGRAM, *sys.path],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            # What is written is gone: nothing is left to be written when the process has ended.
+            bufsize=0,
             # A traceback could quote what the files hold.
             stderr=subprocess.DEVNULL,
             env=environment,
@@ -43,21 +52,38 @@ class ReadingChild:
         """Tell whether it has ended by itself."""
         return self.process.poll() is not None
 
+    def rehearse(self, request: bytes, told: Iterable[str]) -> None:
+        """Have it do beforehand what it can."""
+        self.told = frozenset(told)
+        self._sending = asyncio.create_task(asyncio.to_thread(self._send, request))
+
     async def ask(self, request: bytes, seconds: float) -> bytes:
         """Give its answer; it has ended then. Raises `TimeoutError`."""
-        asking = asyncio.create_task(asyncio.to_thread(self.process.communicate, request))
+        asking = asyncio.create_task(self._communicate(request))
         try:
             async with asyncio.timeout(seconds):
-                answer, _ = await asyncio.shield(asking)
+                return await asyncio.shield(asking)
         finally:
             self.process.kill()
             await asyncio.wait([asking])
-        return answer
 
     async def end(self) -> None:
         """End it without an answer."""
         self.process.kill()
-        await asyncio.to_thread(self.process.communicate)
+        await self._communicate()
+
+    async def _communicate(self, request: bytes = b"") -> bytes:
+        if self._sending is not None:
+            await self._sending
+        answer, _ = await asyncio.to_thread(self.process.communicate, request)
+        return answer
+
+    def _send(self, request: bytes) -> None:
+        left = memoryview(request)
+        # A process that has ended is found out when it is asked.
+        with contextlib.suppress(BrokenPipeError):
+            while left and self.process.stdin is not None:
+                left = left[self.process.stdin.write(left) :]
 
     def ending(self) -> str:
         """Say in words how it ended."""
