@@ -74,6 +74,7 @@ def build(
     that a file may define of which nothing could be read are not called missing.
     """
     earlier = earlier or EarlierBuild()
+    earlier.begin()
     problems = list(unread)
     complete = not problems
     sources: dict[str, Document] = {}

@@ -12,31 +12,43 @@ from broker.yaml_document import Document
 
 
 class EarlierBuild:
-    """Keeps what was made, by the very document or entry; empty for a first build."""
+    """Keeps what was made, by the very document or entry; empty for a first build.
+
+    What one build does not use, the next one does not find.
+    """
 
     def __init__(self) -> None:
         self._entries: dict[int, DocumentEntries] = {}
+        self._entries_before: dict[int, DocumentEntries] = {}
         self._references: References | None = None
         self._policies: dict[int, tuple[Entry[PolicyModel], Policy]] = {}
+        self._policies_before: dict[int, tuple[Entry[PolicyModel], Policy]] = {}
+
+    def begin(self) -> None:
+        """Begin another build."""
+        self._entries_before, self._entries = self._entries, {}
+        self._policies_before, self._policies = self._policies, {}
 
     def entries_of(self, document: Document) -> DocumentEntries:
         """Find the entries of a document, which depend on nothing else."""
         # What is kept here is alive, so that its identity is its own.
-        found = self._entries.get(id(document))
-        if found is None:
-            found = self._entries[id(document)] = entries_of(document)
+        found = self._entries_before.get(id(document)) or entries_of(document)
+        self._entries[id(document)] = found
         return found
 
     def refer_to(self, references: References) -> None:
         """Forget all policies, unless what they refer to is the same as before."""
         if self._references is None or not references.equal(self._references):
-            self._policies.clear()
+            self._policies_before = {}
         self._references = references
 
     def policy_of(self, entry: Entry[PolicyModel]) -> Policy | None:
         """Give the policy that was made of an entry, None when none was, or with a fault."""
-        _, policy = self._policies.get(id(entry), (entry, None))
-        return policy
+        kept = self._policies_before.get(id(entry))
+        if kept is None:
+            return None
+        self._policies[id(entry)] = kept
+        return kept[1]
 
     def keep(self, entry: Entry[PolicyModel], policy: Policy) -> None:
         """Keep a policy that was made of an entry without any fault."""

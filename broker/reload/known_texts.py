@@ -25,7 +25,10 @@ class KnownTexts:
 
     def begin(self, outlines: Mapping[str, bytes | memoryview]) -> None:
         """Begin to read a folder; these outlines are known as well."""
-        self._outlines |= outlines
+        # Of what was not in use any more nobody will ask.
+        used = set(self.used)
+        self._documents = {key: each for key, each in self._documents.items() if key[1] in used}
+        self._outlines = {name: self._outlines[name] for name in used} | dict(outlines)
         self.used = []
 
     def read(self, text: str | bytes, file: str) -> Document:

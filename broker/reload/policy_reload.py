@@ -158,8 +158,7 @@ class PolicyReload:
                 if isinstance(reading.outcome, LoadedSet):
                     # All have it now.
                     self._latest = replace(reading, outcome=replace(reading.outcome, pickled=b""))
-            await self._reader.rest()
-            return outcome
+                return outcome
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()

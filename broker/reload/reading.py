@@ -27,8 +27,11 @@ ATTEMPTS: Final = 10
 PAUSE: Final = 0.1
 
 LARGE: Final = 1000
-"""So many policies are worth a process that waits for the next read: it takes as long to start as
+"""So many policies are worth a process that stays for the next read: it takes as long to start as
 to read them."""
+
+MOST_ANSWERS: Final = 100
+"""After so many a process that stays is replaced, with all that reading has left behind in it."""
 
 _NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
 """What unpacking something else than a policy set raises."""
@@ -77,11 +80,11 @@ class Reading:
 
 
 class PolicyReader:
-    """Reads a policy folder, each time in a new process.
+    """Reads a policy folder in a process of its own.
 
-    A process takes longer to start than to read most folders: `prepare` starts the next one early
-    and has it rehearse, and what a start of the broker needs is read in this process, which serves
-    nobody yet.
+    Such a process takes longer to start than to read most folders: `prepare` starts it early and
+    has it rehearse, and what a start of the broker needs is read in this process, which serves
+    nobody yet. For a large folder the process stays: it has most of the next answer ready.
     """
 
     def __init__(
@@ -120,12 +123,16 @@ class PolicyReader:
 
     async def read(self, *, at_start: bool = False) -> Reading:
         """Read the folder and run the tests in it; anew as long as it changes meanwhile."""
-        for _ in range(ATTEMPTS):
-            reading = await self._read_once(at_start=at_start)
-            if reading is not None:
-                return reading
-            await asyncio.sleep(PAUSE)
-        return Reading(self._refuse("changed each time while they were read"))
+        try:
+            for _ in range(ATTEMPTS):
+                reading = await self._read_once(at_start=at_start)
+                if reading is not None:
+                    return reading
+                await asyncio.sleep(PAUSE)
+            return Reading(self._refuse("changed each time while they were read"))
+        finally:
+            if not at_start:
+                await self.rest()
 
     async def _read_once(self, *, at_start: bool) -> Reading | None:
         """Read the folder; None when it changed meanwhile, so that old and new may be mixed."""
@@ -150,18 +157,22 @@ class PolicyReader:
         parameters = self._parameters.as_json() if again else None
         header = {"do": "rebuild", "version": version, "parameters": parameters}
         request = Message(header, (packed,))
-        answer = await self._ask(lambda _: request, at_start=at_start)
-        return answer if isinstance(answer, Refused) else await self._outcome(answer)
+        try:
+            answer = await self._ask(lambda _: request, at_start=at_start)
+            return answer if isinstance(answer, Refused) else await self._outcome(answer)
+        finally:
+            await self.close()
 
     async def rest(self) -> None:
         """Await the next order: with a process for a large folder, without one for any other."""
+        tired = self._prepared is not None and self._prepared.answers >= MOST_ANSWERS
+        if tired or not self._large:
+            await self.close()
         if self._large:
             await self.prepare()
-        else:
-            await self.close()
 
     async def close(self) -> None:
-        """End the process that was prepared for nothing."""
+        """End the process that waits."""
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
             await prepared.end()
@@ -201,11 +212,14 @@ class PolicyReader:
                 return self._refuse(f"were not read: no process for it could be started: {cause}")
         try:
             asked = frame(request(child.told))
-            return Message.decode(await child.ask(asked, self._deadline))
+            answer = Message.decode(await child.ask(asked, self._deadline))
         except TimeoutError:
             return self._refuse(f"were not read within {self._deadline:g} seconds")
         except MessageBroken:
+            await child.end()
             return self._refuse(f"were not read: the process for it {child.ending()}")
+        self._prepared = child
+        return answer
 
     async def _outcome(self, answer: Message) -> LoadedSet | Refused:
         if not answer.header["loaded"]:
@@ -214,6 +228,7 @@ class PolicyReader:
         try:
             policy_set = await finish_in_slices(unpickled(pickled, self._known))
         except _NOT_A_SET:
+            await self.close()
             return self._refuse("were not read: the process for it sent something else than them")
         self._large = len(policy_set.policies) >= LARGE
         lapsed = tuple(answer.header["lapsed"])
@@ -226,6 +241,8 @@ class PolicyReader:
         new = {name: bytes(part) for name, part in zip(names, parts, strict=True)}
         known = self._outlines | new
         self._outlines = {name: known[name] for name in answer.header["texts"]}
+        if self._prepared is not None:
+            self._prepared.told = frozenset(self._outlines)
 
     def _refuse(self, what: str) -> Refused:
         return Refused.because(str(self.folder), f"the policy files {what}")

@@ -1,8 +1,8 @@
-"""The process that reads policy files: one request in, one answer out, then it ends.
+"""The process that reads policy files: requests in, answers out, until nobody asks any more.
 
 Whatever parsing leaves behind ends with it, and the event loop of the broker never waits for it.
-While it waits for the request it may rehearse: of what it has read by then, only what was changed
-has to be read and made again.
+Of what it has read before, for an answer or as a rehearsal, only what was changed is read and made
+again.
 """
 
 import contextlib
@@ -27,7 +27,7 @@ from broker.reload.fingerprint import changed_since, digest, entries_below, entr
 from broker.reload.known_texts import KnownTexts
 from broker.reload.sources import DeploymentParameters, PolicySources
 from broker.reload.transport import pickled
-from broker.workers.frames import Frames
+from broker.workers.frames import Frames, frame
 
 MAX_PROBLEMS: Final = 200
 NICENESS: Final = 5
@@ -42,26 +42,26 @@ _CHUNK: Final = 1 << 20
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """What this process has read so far, and made of it."""
+    """What this process has read before, and made of it."""
 
     texts: KnownTexts = field(default_factory=KnownTexts)
     build: EarlierBuild = field(default_factory=EarlierBuild)
 
 
 def main() -> None:
-    """Serve the request on stdin, answering on stdout; rehearse what comes before it."""
+    """Serve the requests on stdin, answering on stdout."""
     _come_second()
-    # Everything made here lasts until the end.
+    # Hardly anything made here is ever cyclic garbage, and the broker ends this after some reads.
     gc.disable()
     memory = Memory()
     for request in _requests():
         if request.header["do"] == "rehearse":
             rehearse(request, memory)
             continue
-        sys.stdout.buffer.write(serve(request, memory).encode())
+        sys.stdout.buffer.write(frame(serve(request, memory)))
         sys.stdout.buffer.flush()
-        # At once: the broker waits for the end, and Python would free one thing after the other.
-        os._exit(0)
+    # At once: Python would free one thing after the other.
+    os._exit(0)
 
 
 def _requests() -> Iterator[Message]:
