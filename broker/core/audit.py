@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
@@ -13,6 +13,7 @@ from typing import Any, Final
 from broker.core.claims import Claims, text_of
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.policy import Issuer
+from broker.core.record import record
 
 MAX_CLAIM_BYTES: Final = 1024
 MAX_CLAIMS_BYTES: Final = 8192
@@ -52,7 +53,7 @@ class RecordedClaims(Mapping[str, Any]):
         return members
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuditEvent:
     """What happened, to whom and why; never a token and never a secret.
 
@@ -132,7 +133,7 @@ _MEMBERS: Final = dict.fromkeys(member.name for member in fields(AuditEvent))
 """The members in the order of the contract, which is the order of the fields."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SerializedEvent:
     """An event as JSON text whose place in the chain is still open.
 
@@ -193,7 +194,7 @@ class SerializedEvent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChainedEvent:
     """An event at its place in the chain."""
 
@@ -331,8 +332,16 @@ def subject_token_id(claims: Claims) -> str | None:
 
 def rfc3339(instant: float) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds."""
-    moment = datetime.fromtimestamp(instant, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, fraction = divmod(instant, 1)
+    # Rounded to microseconds and then cut, as `datetime` does.
+    microseconds = round(fraction * 1_000_000)
+    second += microseconds // 1_000_000
+    return f"{_second(int(second))}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(instant: int) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat().removesuffix("+00:00")
 
 
 def _text(value: str | None) -> str:

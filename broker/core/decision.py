@@ -23,6 +23,7 @@ from broker.core.policy import (
     ServiceAccount,
 )
 from broker.core.policy_index import PolicyIndex
+from broker.core.record import record
 from broker.core.steps import Steps, finish
 from broker.core.tenant_floor import is_tenant_condition
 
@@ -31,7 +32,7 @@ MAX_SUB_BYTES = 127
 _INSTANCE_VALUE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionRequest:
     """What is asked for, whichever grant carried it."""
 
@@ -46,7 +47,7 @@ class DecisionRequest:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Permit:
     """The request is served, with exactly this."""
 
@@ -58,7 +59,7 @@ class Permit:
     policies: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deny:
     """The request is refused.
 

@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from broker.core.claims import Claims, text_of
+from broker.core.record import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def preset_of_host(issuer: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workload:
     """The job that holds the token, as the service token describes it."""
 

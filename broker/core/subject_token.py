@@ -7,7 +7,7 @@ the configured issuer; `verify_signature` proves who wrote it; `verify` that it 
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Final
 
 from broker.core.claims import (
@@ -22,6 +22,7 @@ from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.policy import Issuer, PolicySet, Replay
+from broker.core.record import record
 from broker.core.vocabulary import (
     ASYMMETRIC_ALGORITHMS,
     MAX_LEEWAY,
@@ -45,7 +46,7 @@ _FORBIDDEN_HEADER: Final = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParsedToken:
     """A token of clean form whose claims are not to be believed yet."""
 

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from urllib.parse import urlsplit
 
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, RequestRefused
+from broker.core.record import record
 
 Parameters = Mapping[str, Sequence[str]]
 """The values of each parameter; only `audience` and `resource` may have several."""
@@ -22,7 +23,7 @@ for goes into the audit, so it must not be as large as a whole request."""
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """Where a request came from, for the audit."""
 
@@ -30,7 +31,7 @@ class Caller:
     client_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExchangeRequest:
     """A CI token and what is wanted for it."""
 
@@ -49,7 +50,7 @@ class ExchangeRequest:
         }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IssuedToken:
     """What a permitted exchange is answered with; `expires_in` in seconds."""
 

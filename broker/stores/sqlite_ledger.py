@@ -5,12 +5,12 @@ costs more than the step. So a batch takes few steps: many rows go into one stat
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import apsw
 
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, stored_members
+from broker.core.record import record
 from broker.ports import Entry, Spend
 from broker.stores.sqlite_file import APPLICATION_ID, transaction
 
@@ -52,7 +52,7 @@ _EVENTS: Final = "SELECT body, claims, hash FROM events"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PendingEntry:
     """An entry that waits for its batch, its event already written out as JSON."""
 
@@ -70,7 +70,7 @@ class PendingEntry:
         return cls(event, entry.spend, entry.event_if_spent or (lambda: entry.event), entry.epoch)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Appended:
     """What became of an entry: the event that was written, and whether the spend was refused."""
 
