@@ -3,8 +3,10 @@
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
+from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, RequestRefused
 from broker.core.record import record
@@ -39,15 +41,22 @@ class ExchangeRequest:
     wanted: DecisionRequest
     caller: Caller
 
-    def requested(self) -> dict[str, object]:
+    def requested(self) -> RecordedObject:
         """Describe what was asked for, as the audit records it."""
-        wanted = self.wanted
-        return {
+        return _requested(self.wanted)
+
+
+@lru_cache(maxsize=256)
+def _requested(wanted: DecisionRequest) -> RecordedObject:
+    # Jobs ask for the same all day long.
+    return RecordedObject.of(
+        {
             "audience": list(wanted.targets),
             "scope": None if wanted.scopes is None else " ".join(wanted.scopes),
             "client_id": wanted.client_id,
             "expires_in": wanted.expires_in,
         }
+    )
 
 
 @record
