@@ -45,7 +45,7 @@ _ERROR_CODES: Final[Mapping[Reason, str]] = {
 
 
 # Built once: `json.dumps` builds an encoder per call when it is given options.
-_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 class Answer:
@@ -84,7 +84,12 @@ def json_answer(
     status: int, members: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> Answer:
     """Answer with a JSON object; `headers` come beside the content type."""
-    return Answer(status, _encode(members), [_JSON, *headers])
+    return json_text_answer(status, json_text(members), headers)
+
+
+def json_text_answer(status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    """Answer with the text of a JSON object, as `json_answer` does with its members."""
+    return Answer(status, text.encode(), [_JSON, *headers])
 
 
 def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
@@ -140,7 +145,9 @@ def problem_answer(
 ) -> Answer:
     """Answer with an RFC 9457 problem, its `code` and `more` members about this case."""
     members = {"type": "about:blank", "title": title, "status": status, "code": code}
-    return Answer(status, _encode(members | dict(more or {})), [_PROBLEM, *(headers or [])])
+    return Answer(
+        status, json_text(members | dict(more or {})).encode(), [_PROBLEM, *(headers or [])]
+    )
 
 
 def _status(refusal: Refusal) -> tuple[int, Headers]:
@@ -151,10 +158,6 @@ def _status(refusal: Refusal) -> tuple[int, Headers]:
     if isinstance(refusal, RequestRefused) and refusal.with_basic:
         return 401, [(b"www-authenticate", b'Basic realm="broker"')]
     return 400, []
-
-
-def _encode(members: Mapping[str, Any]) -> bytes:
-    return _json_text(members).encode()
 
 
 def _printable(description: str) -> str:
