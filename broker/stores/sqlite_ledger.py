@@ -23,8 +23,9 @@ SELECT state.epoch, state.forgotten_until, events.seq, events.hash
 FROM state LEFT JOIN (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1) AS events
 """
 _PRUNE: Final = """
-DELETE FROM spends WHERE key IN
-    (SELECT key FROM spends WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
+DELETE FROM spends WHERE rowid IN (
+    SELECT rowid FROM spends WHERE expires_at / 60 < ? / 60 ORDER BY expires_at / 60 LIMIT ?
+)
 RETURNING expires_at
 """
 _FORGET: Final = "UPDATE state SET forgotten_until = max(forgotten_until, ?)"
@@ -163,8 +164,8 @@ def _spent(connection: apsw.Connection, spends: Sequence[Spend], now: float) -> 
 
 
 def _prune(connection: apsw.Connection, now: float, limit: int) -> None:
-    """Forget spends that have expired, and remember up to when."""
-    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (now, limit))]
+    """Forget spends whose minute is over, and remember up to when."""
+    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (int(now), limit))]
     if ends:
         connection.execute(_FORGET, (max(ends),))
 
