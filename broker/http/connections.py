@@ -5,19 +5,15 @@ request longest is closed for the newest (attacks row 138).
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, ClassVar, Final
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import (
-    STATUS_LINE,
-    HttpToolsProtocol,
-    RequestResponseCycle,
-)
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from broker.http.answers import Answer, Headers, problem_answer
+from broker.http.answers import Answer, problem_answer
 
 MAX_FRAMING_BYTES: Final = 64 * 1024
 """For what is no body of a request: its head, the framing of its chunks and its trailers."""
@@ -149,7 +145,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         # It is served from a later turn of the loop on: nothing was written yet.
         self.cycle.transport = self._joined  # type: ignore[assignment]
-        self.scope["state"]["send_at_once"] = partial(self._send_at_once, self.cycle)
+        self.scope["state"]["send_at_once"] = self._send_at_once
         self._in_head = False
         self._asked_before = True
 
@@ -179,19 +175,22 @@ class BoundedConnection(HttpToolsProtocol):
         self._joined.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
         self._joined.close()
 
-    def _send_at_once(self, cycle: RequestResponseCycle, answer: Answer, more: Headers) -> bool:
-        """Send a whole answer, with some more headers, by one call; tell whether it was sent.
+    def _send_at_once(self, answer: Answer, state: Mapping[str, Any]) -> bool:
+        """Send a whole answer by one call; tell whether it was sent.
 
-        It is not where it has to be sent as ASGI does: when the client has to be waited for, or the
-        connection ends with the answer.
+        `state` is that of the request. The answer has to be sent as ASGI does when the client has
+        to be waited for, when it has sent further requests, or when the connection ends with it.
         """
+        cycle = self.cycle
+        if cycle.scope["state"] is not state:
+            return False
         begun = cycle.disconnected or cycle.response_started
         ends = not cycle.keep_alive or (b"connection", b"close") in answer.headers
         if begun or ends or self.flow.write_paused:
             return False
         cycle.waiting_for_100_continue = False
         cycle.response_started = cycle.response_complete = True
-        headers = (*cycle.default_headers, *answer.headers, *more)
+        headers = (*cycle.default_headers, *answer.headers, *state["edge_headers"])
         lines = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
         self.transport.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
         cycle.message_event.set()
