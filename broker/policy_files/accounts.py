@@ -7,7 +7,8 @@ from typing import Final
 from broker.core.errors import Problem
 from broker.core.policy import Service, ServiceAccount
 from broker.policy_files.catalogue import check_organizations, read_grants
-from broker.policy_files.entries import Entries, Entry
+from broker.policy_files.document_entries import Entry
+from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import claim_fault
 from broker.policy_files.models import ServiceAccountModel
 

@@ -13,10 +13,13 @@ from broker.policy_files.accounts import build_accounts
 from broker.policy_files.catalogue import build_services
 from broker.policy_files.delegated import delegation_faults
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import IS_EMPTY, MODELS, Entries, collect
+from broker.policy_files.document_entries import IS_EMPTY, MODELS
+from broker.policy_files.earlier_build import EarlierBuild
+from broker.policy_files.entries import Entries, collect
 from broker.policy_files.issuers import build_issuers
-from broker.policy_files.policies import References, build_policies
+from broker.policy_files.policies import build_policies
 from broker.policy_files.policy_tests import PolicyTest, build_tests
+from broker.policy_files.references import References
 from broker.yaml_document import Document, DocumentRefused, read
 
 TEXT_KEYS = ("expires",)
@@ -61,14 +64,17 @@ def build(
     unread: Iterable[Problem] = (),
     *,
     read_text: Callable[[str | bytes, str], Document] = read_document,
+    earlier: EarlierBuild | None = None,
 ) -> LoadedPolicies:
     """Make a policy set of YAML texts by file name; their order leaves no trace.
 
     `unread` are the problems of files that could not be read; `read_text` stands in for
-    `read_document` where some texts were read before. Raises `ConfigurationError` with every
-    problem of every file, sorted by place; names that a file may define of which nothing could be
-    read are not called missing.
+    `read_document` where some texts were read before; `earlier` keeps what is made of the same
+    documents. Raises `ConfigurationError` with every problem of every file, sorted by place; names
+    that a file may define of which nothing could be read are not called missing.
     """
+    earlier = earlier or EarlierBuild()
+    earlier.begin()
     problems = list(unread)
     complete = not problems
     sources: dict[str, Document] = {}
@@ -83,11 +89,11 @@ def build(
                 complete = False
     misread = frozenset(problems)
     documents = [*_dev_documents(deployment), *sources.values()]
-    entries = collect(documents, problems, complete=complete)
+    entries = collect(map(earlier.entries_of, documents), problems, complete=complete)
     issuers = build_issuers(entries.issuers.values(), deployment, problems)
     services = build_services(entries, deployment, problems)
     accounts = build_accounts(entries, services, problems)
-    policies = build_policies(References(issuers, services, entries), problems)
+    policies = build_policies(References(issuers, services, entries), problems, earlier)
     tests = build_tests(entries, problems)
     problems += delegation_faults(sources.values(), entries, deployment)
     if problems:

@@ -8,9 +8,11 @@ from broker.core.broker_service import BROKER_SERVICE, broker_service
 from broker.core.claims import is_printable_ascii
 from broker.core.conditions import Condition
 from broker.core.errors import Problem
+from broker.core.grant_text import WILDCARD, scopes_meant
 from broker.core.policy import Grants, Service, WorkloadDetail
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import Entries, Entry, Model
+from broker.policy_files.document_entries import Entry, Model
+from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import ServiceModel
 from broker.policy_files.sentences import did_you_mean
@@ -20,7 +22,6 @@ DEFAULT_SIGNING_ALG: Final = "RS256"
 
 # RFC 6749 §3.3, without `*`: that is a wildcard in grants.
 _SCOPE: Final = re.compile(r"[!#-)+-\[\]-~]{1,128}")
-_WILDCARD: Final = re.compile(r"([^*]+:)\*")
 
 
 def build_services(
@@ -109,10 +110,10 @@ def _matching(scope: str, service: Service) -> frozenset[str] | str:
             return f"service `{service.name}` has no scopes; write `[]`"
         known = did_you_mean(scope, service.scopes)
         return f"service `{service.name}` has no scope `{scope}`{known}"
-    wildcard = _WILDCARD.fullmatch(scope)
+    wildcard = WILDCARD.fullmatch(scope)
     if wildcard is None:
         return "`*` stands only at the end, after a colon, as in `deploy:*`"
-    matching = frozenset(each for each in service.scopes if each.startswith(wildcard[1]))
+    matching = scopes_meant([scope], service)
     if not matching:
         return f"service `{service.name}` has no scope that begins with `{wildcard[1]}`"
     return matching

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from broker.core.policy_lint import Lint, LintedSet, Path, Written, lint
 from broker.policy_files.allow_comments import AllowComment, allow_comments, fault_of
 from broker.policy_files.build import LoadedPolicies, without_collection
-from broker.policy_files.entries import MODELS
+from broker.policy_files.document_entries import MODELS
 from broker.yaml_document import Document
 
 

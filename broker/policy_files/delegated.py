@@ -6,7 +6,8 @@ from typing import Final
 from broker.core.delegation import DelegatedFolders, Delegation
 from broker.core.errors import Problem
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import MODELS, TESTS, Entries, Entry, Model
+from broker.policy_files.document_entries import MODELS, TESTS, Entry, Model
+from broker.policy_files.entries import Entries
 from broker.policy_files.models import PolicyModel, ServiceAccountModel
 from broker.yaml_document import Document
 

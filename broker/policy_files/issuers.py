@@ -11,7 +11,7 @@ from broker.core.policy import Issuer, Replay
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, REGISTERED_CLAIMS
 from broker.policy_files import urls
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import Entry
+from broker.policy_files.document_entries import Entry
 from broker.policy_files.key_sources import build_key_source
 from broker.policy_files.matchers import claim_fault, read_conditions
 from broker.policy_files.models import IssuerModel

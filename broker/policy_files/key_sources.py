@@ -8,7 +8,7 @@ from broker.core.errors import Problem
 from broker.core.policy import KeySource
 from broker.policy_files import urls
 from broker.policy_files.deployment import Deployment
-from broker.policy_files.entries import Entry
+from broker.policy_files.document_entries import Entry
 from broker.policy_files.models import IssuerModel
 
 

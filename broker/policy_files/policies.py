@@ -1,36 +1,38 @@
 """From entries of `policies` to policies: the tenant floor, and what each effect may say."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Final
 
 from broker.core.conditions import AnyOf, Condition, Effect, Glob
 from broker.core.errors import Problem
-from broker.core.policy import Issuer, Mode, Policy, Service
+from broker.core.policy import Issuer, Mode, Policy
 from broker.core.tenant_floor import pins_tenant
 from broker.policy_files.catalogue import read_grants, unknown_service
-from broker.policy_files.entries import Entries, Entry
+from broker.policy_files.document_entries import Entry
+from broker.policy_files.earlier_build import EarlierBuild
+from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import PolicyModel
+from broker.policy_files.references import References
 from broker.policy_files.sentences import did_you_mean
 
 _OF_ALLOW_ALONE: Final = ("service_account", "grants", "ttl", "max_ttl")
 
 
-@dataclass(frozen=True, slots=True)
-class References:
-    """What policies refer to: the sound issuers and services, and all entries by name."""
-
-    issuers: Mapping[str, Issuer]
-    services: Mapping[str, Service]
-    entries: Entries
-
-
-def build_policies(references: References, problems: list[Problem]) -> dict[str, Policy]:
+def build_policies(
+    references: References, problems: list[Problem], earlier: EarlierBuild
+) -> dict[str, Policy]:
     """Make policies of the entries; what is wrong with them goes to `problems`."""
     policies: dict[str, Policy] = {}
+    earlier.refer_to(references)
     for entry in references.entries.policies.values():
-        policy = _policy(entry, references, problems)
+        policy = earlier.policy_of(entry)
+        if policy is None:
+            faults: list[Problem] = []
+            policy = _policy(entry, references, faults)
+            problems += faults
+            if policy is not None and not faults:
+                earlier.keep(entry, policy)
         if policy is not None:
             policies[policy.name] = policy
     return policies

@@ -9,7 +9,8 @@ from pydantic import ValidationError
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Problem, Reason
 from broker.core.typical_claims import TYPICAL_EVENTS
-from broker.policy_files.entries import Entries, Entry
+from broker.policy_files.document_entries import Entry
+from broker.policy_files.entries import Entries
 from broker.policy_files.models import ExpectedPermitModel, PolicyTestModel
 from broker.policy_files.sentences import did_you_mean, sentence
 

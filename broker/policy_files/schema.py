@@ -11,7 +11,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from broker.policy_files import schema_parts as parts
-from broker.policy_files.entries import MODELS, TESTS
+from broker.policy_files.document_entries import MODELS, TESTS
 from broker.policy_files.models import (
     ExpectedPermitModel,
     IssuerModel,

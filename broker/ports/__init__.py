@@ -1,5 +1,11 @@
 """What the grants need from the outside world; `stores`, `issuer_keys` and `signing` provide it."""
 
+from broker.ports.accounts import (
+    AccountChange,
+    AccountPage,
+    AccountReading,
+    AccountStore,
+)
 from broker.ports.audit import (
     AuditLog,
     AuditRetention,
@@ -59,6 +65,10 @@ from broker.ports.store import (
 )
 
 __all__ = [
+    "AccountChange",
+    "AccountPage",
+    "AccountReading",
+    "AccountStore",
     "AlreadySpent",
     "AuditLog",
     "AuditRetention",

@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from broker.policy_files.build import read_document
@@ -14,24 +14,41 @@ _FASTEST: Final = 1
 class KnownTexts:
     """Reads the texts of policy files, recalling those whose outlines are known.
 
-    `outlines` are compressed and stand under the SHA-256 of the text in hexadecimal, as do those
-    that are `new` afterwards; `used` are the digests of all texts that were read.
+    Outlines are compressed and stand under the SHA-256 of the text in hexadecimal; `used` are the
+    digests of the texts that were read since `begin`.
     """
 
-    def __init__(self, outlines: Mapping[str, bytes | memoryview]) -> None:
-        self._outlines = outlines
+    def __init__(self) -> None:
+        self._outlines: dict[str, bytes | memoryview] = {}
+        self._documents: dict[tuple[str, str], Document] = {}
         self.used: list[str] = []
-        self.new: dict[str, bytes] = {}
+
+    def begin(self, outlines: Mapping[str, bytes | memoryview]) -> None:
+        """Begin to read a folder; these outlines are known as well."""
+        # Of what was not in use any more nobody will ask.
+        used = set(self.used)
+        self._documents = {key: each for key, each in self._documents.items() if key[1] in used}
+        self._outlines = {name: self._outlines[name] for name in used} | dict(outlines)
+        self.used = []
 
     def read(self, text: str | bytes, file: str) -> Document:
-        """Read one text. Raises `DocumentRefused`."""
+        """Read one text, giving the same document as before. Raises `DocumentRefused`."""
         content = text.encode() if isinstance(text, str) else text
         digest = hashlib.sha256(content).hexdigest()
+        document = self._documents.get((file, digest))
+        if document is None:
+            document = self._documents[file, digest] = self._made(digest, content, file)
+        self.used.append(digest)
+        return document
+
+    def outlines_beyond(self, known: Collection[str]) -> dict[str, bytes | memoryview]:
+        """Give the outlines of the texts in use that others do not know."""
+        return {digest: self._outlines[digest] for digest in self.used if digest not in known}
+
+    def _made(self, digest: str, content: bytes, file: str) -> Document:
         known = self._outlines.get(digest)
         if known is not None:
-            self.used.append(digest)
             return recall(zlib.decompress(known), content, file, read_document)
         document = read_document(content, file)
-        self.used.append(digest)
-        self.new[digest] = zlib.compress(outline(document), _FASTEST)
+        self._outlines[digest] = zlib.compress(outline(document), _FASTEST)
         return document

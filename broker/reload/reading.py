@@ -2,10 +2,10 @@
 
 import asyncio
 import pickle
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from broker.core.errors import Problem
 from broker.core.policy import PolicySet
@@ -16,6 +16,7 @@ from broker.reload.reading_child import ReadingChild
 from broker.reload.slices import finish_in_slices
 from broker.reload.sources import DeploymentParameters
 from broker.reload.transport import KnownBatches, unpickled
+from broker.workers.frames import frame
 
 DEADLINE: Final = 120.0
 """Seconds after which a process that reads is ended."""
@@ -26,11 +27,17 @@ ATTEMPTS: Final = 10
 PAUSE: Final = 0.1
 
 LARGE: Final = 1000
-"""So many policies are worth a process that waits for the next read: it takes as long to start as
+"""So many policies are worth a process that stays for the next read: it takes as long to start as
 to read them."""
+
+MOST_ANSWERS: Final = 100
+"""After so many a process that stays is replaced, with all that reading has left behind in it."""
 
 _NOT_A_SET: Final = (pickle.UnpicklingError, EOFError, LookupError, TypeError, ValueError)
 """What unpacking something else than a policy set raises."""
+
+Request: TypeAlias = Callable[[Collection[str]], Message]
+"""Writes a request for a process that was told the outlines of these texts before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,10 +80,11 @@ class Reading:
 
 
 class PolicyReader:
-    """Reads a policy folder, each time in a new process.
+    """Reads a policy folder in a process of its own.
 
-    A process takes longer to start than to read most folders: `prepare` starts the next one early,
-    and what a start of the broker needs is read in this process, which serves nobody yet.
+    Such a process takes longer to start than to read most folders: `prepare` starts it early and
+    has it rehearse, and what a start of the broker needs is read in this process, which serves
+    nobody yet. For a large folder the process stays: it has most of the next answer ready.
     """
 
     def __init__(
@@ -106,31 +114,29 @@ class PolicyReader:
         if self._prepared is not None or self._asked:
             return
         try:
-            self._prepared = ReadingChild()
+            child = ReadingChild()
         except OSError:
             # The read itself will try once more, and tell.
             return
+        child.rehearse(frame(self._order("rehearse")), self._outlines)
+        self._prepared = child
 
     async def read(self, *, at_start: bool = False) -> Reading:
         """Read the folder and run the tests in it; anew as long as it changes meanwhile."""
-        for _ in range(ATTEMPTS):
-            reading = await self._read_once(at_start=at_start)
-            if reading is not None:
-                return reading
-            await asyncio.sleep(PAUSE)
-        return Reading(self._refuse("changed each time while they were read"))
+        try:
+            for _ in range(ATTEMPTS):
+                reading = await self._read_once(at_start=at_start)
+                if reading is not None:
+                    return reading
+                await asyncio.sleep(PAUSE)
+            return Reading(self._refuse("changed each time while they were read"))
+        finally:
+            if not at_start:
+                await self.rest()
 
     async def _read_once(self, *, at_start: bool) -> Reading | None:
         """Read the folder; None when it changed meanwhile, so that old and new may be mixed."""
-        header = {
-            "do": "read",
-            "folder": str(self.folder),
-            "parameters": self._parameters.as_json(),
-            "now": self._clock.now(),
-            "outlines": list(self._outlines),
-        }
-        request = Message(header, list(self._outlines.values()))
-        answer = await self._ask(request, at_start=at_start)
+        answer = await self._ask(lambda told: self._order("read", told), at_start=at_start)
         if isinstance(answer, Refused):
             # Of what the process saw, nothing is known; what is there now would fare no better.
             return Reading(answer, await asyncio.to_thread(fingerprint_now, self.folder, ()))
@@ -150,32 +156,50 @@ class PolicyReader:
         """
         parameters = self._parameters.as_json() if again else None
         header = {"do": "rebuild", "version": version, "parameters": parameters}
-        answer = await self._ask(Message(header, (packed,)), at_start=at_start)
-        return answer if isinstance(answer, Refused) else await self._outcome(answer)
+        request = Message(header, (packed,))
+        try:
+            answer = await self._ask(lambda _: request, at_start=at_start)
+            return answer if isinstance(answer, Refused) else await self._outcome(answer)
+        finally:
+            await self.close()
 
     async def rest(self) -> None:
         """Await the next order: with a process for a large folder, without one for any other."""
+        tired = self._prepared is not None and self._prepared.answers >= MOST_ANSWERS
+        if tired or not self._large:
+            await self.close()
         if self._large:
             await self.prepare()
-        else:
-            await self.close()
 
     async def close(self) -> None:
-        """End the process that was prepared for nothing."""
+        """End the process that waits."""
         prepared, self._prepared = self._prepared, None
         if prepared is not None:
             await prepared.end()
 
-    async def _ask(self, request: Message, *, at_start: bool) -> Message | Refused:
+    def _order(self, what: str, told: Collection[str] = ()) -> Message:
+        """Write the order to read the folder, with all outlines that were not told before."""
+        outlines = {name: part for name, part in self._outlines.items() if name not in told}
+        header = {
+            "do": what,
+            "folder": str(self.folder),
+            "parameters": self._parameters.as_json(),
+            "now": self._clock.now(),
+            "known": list(self._outlines),
+            "outlines": list(outlines),
+        }
+        return Message(header, list(outlines.values()))
+
+    async def _ask(self, request: Request, *, at_start: bool) -> Message | Refused:
         if at_start:
-            return await _answer_here(request)
+            return await _answer_here(request(()))
         self._asked += 1
         try:
             return await self._ask_process(request)
         finally:
             self._asked -= 1
 
-    async def _ask_process(self, request: Message) -> Message | Refused:
+    async def _ask_process(self, request: Request) -> Message | Refused:
         child, self._prepared = self._prepared, None
         if child is not None and child.ended():
             await child.end()
@@ -187,11 +211,15 @@ class PolicyReader:
                 cause = error.strerror or type(error).__name__
                 return self._refuse(f"were not read: no process for it could be started: {cause}")
         try:
-            return Message.decode(await child.ask(request.encode(), self._deadline))
+            asked = frame(request(child.told))
+            answer = Message.decode(await child.ask(asked, self._deadline))
         except TimeoutError:
             return self._refuse(f"were not read within {self._deadline:g} seconds")
         except MessageBroken:
+            await child.end()
             return self._refuse(f"were not read: the process for it {child.ending()}")
+        self._prepared = child
+        return answer
 
     async def _outcome(self, answer: Message) -> LoadedSet | Refused:
         if not answer.header["loaded"]:
@@ -200,6 +228,7 @@ class PolicyReader:
         try:
             policy_set = await finish_in_slices(unpickled(pickled, self._known))
         except _NOT_A_SET:
+            await self.close()
             return self._refuse("were not read: the process for it sent something else than them")
         self._large = len(policy_set.policies) >= LARGE
         lapsed = tuple(answer.header["lapsed"])
@@ -212,6 +241,8 @@ class PolicyReader:
         new = {name: bytes(part) for name, part in zip(names, parts, strict=True)}
         known = self._outlines | new
         self._outlines = {name: known[name] for name in answer.header["texts"]}
+        if self._prepared is not None:
+            self._prepared.told = frozenset(self._outlines)
 
     def _refuse(self, what: str) -> Refused:
         return Refused.because(str(self.folder), f"the policy files {what}")
@@ -224,6 +255,6 @@ def _refused(header: Mapping[str, Any]) -> Refused:
 
 async def _answer_here(request: Message) -> Message:
     # Only here: what parsing needs is not loaded by a broker that reads in processes of their own.
-    from broker.reload.reading_process import serve  # noqa: PLC0415
+    from broker.reload.reading_process import Memory, serve  # noqa: PLC0415
 
-    return Message.decode(await asyncio.to_thread(serve, request.encode()))
+    return await asyncio.to_thread(serve, request, Memory())

@@ -1,6 +1,8 @@
-"""The process that reads policy files: one request in, one answer out, then it ends.
+"""The process that reads policy files: requests in, answers out, until nobody asks any more.
 
 Whatever parsing leaves behind ends with it, and the event loop of the broker never waits for it.
+Of what it has read before, for an answer or as a rehearsal, only what was changed is read and made
+again.
 """
 
 import contextlib
@@ -8,8 +10,8 @@ import gc
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -17,6 +19,7 @@ from broker.core.errors import ConfigurationError, Problem
 from broker.messages import Message
 from broker.policy_files.build import LoadedPolicies, build
 from broker.policy_files.deployment import Attachment, Deployment, ReadAttachment
+from broker.policy_files.earlier_build import EarlierBuild
 from broker.policy_files.folder import DEV_FOLDER, read_attachment, read_folder
 from broker.policy_files.positions import below
 from broker.policy_files.run_tests import refuse_failed, run
@@ -24,21 +27,47 @@ from broker.reload.fingerprint import changed_since, digest, entries_below, entr
 from broker.reload.known_texts import KnownTexts
 from broker.reload.sources import DeploymentParameters, PolicySources
 from broker.reload.transport import pickled
+from broker.workers.frames import Frames, frame
 
 MAX_PROBLEMS: Final = 200
 NICENESS: Final = 5
 
+LOOK_AGAIN: Final = 0.01
+"""Seconds until files are looked at again that were written a moment ago."""
+
+MOST_LOOKS: Final = 20
+
+_CHUNK: Final = 1 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What this process has read before, and made of it."""
+
+    texts: KnownTexts = field(default_factory=KnownTexts)
+    build: EarlierBuild = field(default_factory=EarlierBuild)
+
 
 def main() -> None:
-    """Serve the request on stdin, answering on stdout."""
+    """Serve the requests on stdin, answering on stdout."""
     _come_second()
-    # Everything made here lasts until the end.
+    # Hardly anything made here is ever cyclic garbage, and the broker ends this after some reads.
     gc.disable()
-    answer = serve(sys.stdin.buffer.read())
-    sys.stdout.buffer.write(answer)
-    sys.stdout.buffer.flush()
-    # At once: the broker waits for the end, and Python would first free one thing after the other.
+    memory = Memory()
+    for request in _requests():
+        if request.header["do"] == "rehearse":
+            rehearse(request, memory)
+            continue
+        sys.stdout.buffer.write(frame(serve(request, memory)))
+        sys.stdout.buffer.flush()
+    # At once: Python would free one thing after the other.
     os._exit(0)
+
+
+def _requests() -> Iterator[Message]:
+    frames = Frames()
+    while data := os.read(sys.stdin.fileno(), _CHUNK):
+        yield from frames.take(data)
 
 
 def _come_second() -> None:
@@ -50,34 +79,45 @@ def _come_second() -> None:
         Path("/proc/self/autogroup").write_text(f"{NICENESS}\n")
 
 
-def serve(request: bytes) -> bytes:
-    """Serve one request."""
-    message = Message.decode(request)
-    header = message.header
-    if header["do"] == "read":
-        parameters = DeploymentParameters.from_json(header["parameters"])
-        known = KnownTexts(dict(zip(header["outlines"], message.parts, strict=True)))
-        return read(Path(header["folder"]), parameters, header["now"], known).encode()
-    stated = header["parameters"]
+def serve(request: Message, memory: Memory) -> Message:
+    """Answer one request: to read the folder, or to make a kept set again."""
+    if request.header["do"] == "read":
+        return read(request, memory)
+    stated = request.header["parameters"]
     current = None if stated is None else DeploymentParameters.from_json(stated)
-    return rebuild(header["version"], bytes(message.parts[0]), current).encode()
+    return rebuild(request.header["version"], bytes(request.parts[0]), current)
 
 
-def read(folder: Path, parameters: DeploymentParameters, now: float, known: KnownTexts) -> Message:
-    """Read the folder and make a set of it, `now` being in seconds since the epoch.
+def rehearse(request: Message, memory: Memory) -> None:
+    """Read the folder as it is now, and keep in memory what a read to come is spared."""
+    parameters = DeploymentParameters.from_json(request.header["parameters"])
+    folder = Path(request.header["folder"])
+    memory.texts.begin(_outlines(request))
+    # What is wrong now may be mended by then.
+    with contextlib.suppress(ConfigurationError):
+        texts, unread = _read_texts(folder, parameters)
+        _build(texts, _deployment(folder, parameters, read_attachment), unread, memory)
+
+
+def read(request: Message, memory: Memory) -> Message:
+    """Read the folder and make a set of it.
 
     The answer tells the fingerprint of the files, whether they were `stable` while they were read,
-    and which other files they name. The outlines of the texts that were not known come with it.
+    and which other files they name. The outlines of the texts that the broker does not know come
+    with it.
     """
+    parameters = DeploymentParameters.from_json(request.header["parameters"])
+    folder = Path(request.header["folder"])
+    memory.texts.begin(_outlines(request))
+    noted = _left_alone(folder)
     began = time.time_ns()
-    noted = entries_below(folder)
     named = _NamedFiles()
     texts: Mapping[str, bytes] = {}
     try:
         texts, unread = _read_texts(folder, parameters)
         deployment = _deployment(folder, parameters, named.read)
-        loaded = build(texts, deployment, unread, read_text=known.read)
-        results = run(loaded, now)
+        loaded = _build(texts, deployment, unread, memory)
+        results = run(loaded, request.header["now"])
         refuse_failed(results)
     except ConfigurationError as error:
         answer = _refusal(error.problems)
@@ -90,14 +130,15 @@ def read(folder: Path, parameters: DeploymentParameters, now: float, known: Know
         sources = PolicySources(str(folder), texts, named.contents, parameters)
         answer = _answer(loaded, sources, lapsed)
     after = entries_below(folder) | {path: entry(path) for path in named.noted}
+    outlines = memory.texts.outlines_beyond(request.header["known"])
     watched = {
         "stable": after == noted | named.noted and not changed_since(after, began),
         "fingerprint": digest(after),
         "named_files": sorted(named.noted),
-        "texts": known.used,
-        "outlines": list(known.new),
+        "texts": memory.texts.used,
+        "outlines": list(outlines),
     }
-    return Message({**answer.header, **watched}, [*answer.parts, *known.new.values()])
+    return Message({**answer.header, **watched}, [*answer.parts, *outlines.values()])
 
 
 def rebuild(version: str, packed: bytes, current: DeploymentParameters | None) -> Message:
@@ -118,6 +159,27 @@ def rebuild(version: str, packed: bytes, current: DeploymentParameters | None) -
     except ConfigurationError as error:
         return _refusal(error.problems)
     return _answer(loaded, sources)
+
+
+def _left_alone(folder: Path) -> dict[str, str]:
+    """Note what the files are; a moment later if one was written so lately that more may come."""
+    noted = entries_below(folder)
+    for _ in range(MOST_LOOKS):
+        if not changed_since(noted, time.time_ns()):
+            break
+        time.sleep(LOOK_AGAIN)
+        noted = entries_below(folder)
+    return noted
+
+
+def _outlines(request: Message) -> dict[str, bytes | memoryview]:
+    return dict(zip(request.header["outlines"], request.parts, strict=True))
+
+
+def _build(
+    texts: Mapping[str, bytes], deployment: Deployment, unread: Sequence[Problem], memory: Memory
+) -> LoadedPolicies:
+    return build(texts, deployment, unread, read_text=memory.texts.read, earlier=memory.build)
 
 
 class _NamedFiles:

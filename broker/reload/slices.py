@@ -13,17 +13,18 @@ PAUSE_SECONDS: Final = 0.001
 """NOTE: a loop that never sleeps keeps the interpreter's lock from the thread that commits, which
 needs it for every statement: requests would wait for all of the work instead of a slice."""
 
+MOST_PAUSES: Final = 5
+"""How often in a row the work stands back for requests under way; else a busy broker would never
+come to its end."""
+
 T = TypeVar("T")
 
 
-def _always() -> bool:
-    return True
+async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] | None = None) -> T:
+    """Do all of the work, standing back after every millisecond.
 
-
-async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] = _always) -> T:
-    """Do all of the work, letting others run for a moment after every millisecond.
-
-    The loop always gets its turn; while the ledger is `busy`, its thread does as well.
+    The loop always gets its turn. A request takes several turns from its commit to its answer, and
+    would wait for a slice in each: while the ledger is `busy`, the work goes on standing back.
     """
     ends_at = perf_counter() + SLICE_SECONDS
     while True:
@@ -33,5 +34,16 @@ async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] = _always) 
             result: T = end.value
             return result
         if perf_counter() >= ends_at:
-            await asyncio.sleep(PAUSE_SECONDS if busy() else 0)
+            await _stand_back(busy)
             ends_at = perf_counter() + SLICE_SECONDS
+
+
+async def _stand_back(busy: Callable[[], bool] | None) -> None:
+    if busy is None:
+        await asyncio.sleep(PAUSE_SECONDS)
+        return
+    await asyncio.sleep(0)
+    for _ in range(MOST_PAUSES):
+        if not busy():
+            return
+        await asyncio.sleep(PAUSE_SECONDS)

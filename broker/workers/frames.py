@@ -1,16 +1,18 @@
 """Messages one after another on a stream between two processes of one broker."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from broker.messages import Message
 
-_SIZE = 8
+SIZE: Final = 8
+"""Bytes that tell the size of a message."""
 
 
 def frame(message: Message) -> bytes:
     """Write one message with its size before it."""
     content = message.encode()
-    return len(content).to_bytes(_SIZE) + content
+    return len(content).to_bytes(SIZE) + content
 
 
 class Frames:
@@ -22,10 +24,10 @@ class Frames:
     def take(self, data: bytes) -> Iterator[Message]:
         """Take what arrived, and give the messages that are whole. Raises `MessageBroken`."""
         self._arrived += data
-        while len(self._arrived) >= _SIZE:
-            end = _SIZE + int.from_bytes(self._arrived[:_SIZE])
+        while len(self._arrived) >= SIZE:
+            end = SIZE + int.from_bytes(self._arrived[:SIZE])
             if len(self._arrived) < end:
                 return
-            content = bytes(self._arrived[_SIZE:end])
+            content = bytes(self._arrived[SIZE:end])
             del self._arrived[:end]
             yield Message.decode(content)

@@ -13,7 +13,7 @@ from broker.cli.policies import app
 from broker.core.conditions import Effect
 from broker.core.platforms import PRESETS
 from broker.policy_files import load_texts, run
-from broker.policy_files.entries import MODELS
+from broker.policy_files.document_entries import MODELS
 from broker.policy_files.matchers import OPERATORS, read_conditions
 from broker.policy_files.models import (
     ExpectedPermitModel,

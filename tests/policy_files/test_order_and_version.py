@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.core.delegation import Delegation
 from broker.policy_files import Attachment
 from tests.policy_files.loading import BASE, BROKER, load_alone, load_beside_base, policy
 
@@ -80,6 +81,7 @@ def test_the_version_changes_with_the_content(other: str) -> None:
         {"broker_issuer": BROKER + "/b"},
         {"token_defaults": (601, 3600)},
         {"signing_algorithms": ["ES256", "RS256"]},
+        {"folders": (Delegation("teams/web", maps=("tests",), place=("broker.yaml", 3, 5)),)},
     ],
 )
 def test_the_version_changes_with_what_the_entries_depend_on(settings: dict[str, object]) -> None:

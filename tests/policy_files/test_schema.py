@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator, FormatChecker
 
 from broker.core.errors import ConfigurationError
-from broker.policy_files.entries import MODELS
+from broker.policy_files.document_entries import MODELS
 from broker.policy_files.models import (
     ExpectedPermitModel,
     Match,

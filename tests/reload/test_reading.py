@@ -13,11 +13,12 @@ from pathlib import Path
 
 import pytest
 
+from broker.core.conditions import Condition, Equals
 from broker.messages import Message
 from broker.reload.fingerprint import fingerprint_now
 from broker.reload.reading import LARGE, LoadedSet, PolicyReader, Refused
 from broker.testing import FrozenClock
-from tests.reload.policy_folders import BASE, BROKEN, MAIN, write
+from tests.reload.policy_folders import BASE, BROKEN, MAIN, policy, write
 from tests.reload.test_sources import PARAMETERS
 
 
@@ -133,19 +134,64 @@ def many_policies(count: int) -> str:
     return "\n".join(["policies:", *lines, ""])
 
 
-async def test_beside_a_large_folder_a_process_waits_for_the_next_order(
-    reader: PolicyReader,
-) -> None:
+async def of_a_large_folder(reader: PolicyReader) -> set[int]:
+    """Read a large folder as at a start, and give the process that waits then."""
     write(reader.folder, base_yaml=BASE, many_yaml=many_policies(LARGE))
     before = children()
     loaded((await reader.read(at_start=True)).outcome)
     await reader.rest()
-    waiting = children() - before
+    return children() - before
+
+
+async def test_beside_a_large_folder_a_process_stays(reader: PolicyReader) -> None:
+    before = children()
+    waiting = await of_a_large_folder(reader)
     assert len(waiting) == 1
 
-    await reader.rest()
+    for repository in ("acme/one", "acme/two"):
+        write(reader.folder, more_yaml=policy("more", repository))
+        policies = loaded((await reader.read()).outcome).policy_set.policies
+        assert policies["more"].conditions == (
+            Condition("repository", Equals(repository), folded=True),
+        )
+        assert len(policies) == LARGE + 1
+        assert children() - before == waiting
+
+
+async def test_the_process_that_stays_is_replaced_after_a_while(
+    reader: PolicyReader, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.reload.reading.MOST_ANSWERS", 2)
+    before = children()
+    waiting = await of_a_large_folder(reader)
+
+    loaded((await reader.read()).outcome)
     assert children() - before == waiting
     loaded((await reader.read()).outcome)
+    assert len(children() - before) == 1
+    assert children().isdisjoint(waiting)
+
+
+async def test_the_process_that_stays_is_told_what_it_does_not_know(reader: PolicyReader) -> None:
+    await of_a_large_folder(reader)
+    first = loaded((await reader.read()).outcome)
+    assert reader._prepared is not None
+    told = reader._prepared.told
+
+    assert told == set(reader._outlines)
+    assert reader._order("read", told).parts == []
+    write(reader.folder, more_yaml=policy("more"))
+    loaded((await reader.read()).outcome)
+    (reader.folder / "more.yaml").unlink()
+    assert loaded((await reader.read()).outcome).policy_set == first.policy_set
+
+
+async def test_a_large_folder_that_becomes_small_needs_no_process(reader: PolicyReader) -> None:
+    before = children()
+    await of_a_large_folder(reader)
+    (reader.folder / "many.yaml").unlink()
+    loaded((await reader.read()).outcome)
+
     assert children() - before == set()
 
 
@@ -229,7 +275,9 @@ async def test_a_process_that_sends_something_else_than_a_set_is_told(
 ) -> None:
     answer = Message({"loaded": True, "lapsed": []}, [b"", sent])
 
+    process = await prepared(reader)
     assert "sent something else" in refused(await reader._outcome(answer))
+    assert process.returncode == -signal.SIGKILL
 
 
 async def test_a_reading_that_is_cancelled_leaves_no_process(reader: PolicyReader) -> None:

@@ -1,5 +1,6 @@
 """What the process that reads answers; here without a process, to see each part of it."""
 
+import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from broker.core.steps import finish
 from broker.messages import Message
 from broker.reload.fingerprint import changed_since, entry, fingerprint_now
 from broker.reload.known_texts import KnownTexts
-from broker.reload.reading_process import MAX_PROBLEMS, read, serve
+from broker.reload.reading_process import MAX_PROBLEMS, Memory, read, rehearse, serve
 from broker.reload.sources import PolicySources
 from broker.reload.transport import unpickled
 from broker.yaml_document import Document
@@ -23,20 +24,28 @@ NOW = 1_800_000_000.0
 CORP = "issuers: {corp: {preset: gitlab, issuer: 'https://g.example', jwks_file: keys.json}}\n"
 
 
-def asked(folder: Path, **changes: Any) -> Message:
+def order(folder: Path, known: Message | None = None, **changes: Any) -> Message:
+    """Order a folder to be read, by a broker that knows the texts of an answer before."""
+    outlines = known.header["outlines"] if known else []
     header = {
         "do": "read",
         "folder": str(folder),
         "parameters": PARAMETERS.as_json(),
         "now": NOW,
-        "outlines": [],
+        "known": outlines,
+        "outlines": outlines,
     }
-    return Message.decode(serve(Message(header | changes).encode()))
+    parts = known.parts[len(known.parts) - len(outlines) :] if known else ()
+    return Message({**header, **changes}, parts)
+
+
+def asked(folder: Path, **changes: Any) -> Message:
+    return Message.decode(serve(order(folder, **changes), Memory()).encode())
 
 
 def rebuilt(version: str, packed: bytes, parameters: Any = None) -> Message:
     header = {"do": "rebuild", "version": version, "parameters": parameters}
-    return Message.decode(serve(Message(header, [packed]).encode()))
+    return serve(Message(header, [packed]), Memory())
 
 
 def problems(answer: Message) -> list[str]:
@@ -169,7 +178,7 @@ class Interrupted(KnownTexts):
     """Somebody writes into the folder while it is being read."""
 
     def __init__(self, file: Path) -> None:
-        super().__init__({})
+        super().__init__()
         self._file = file
 
     def read(self, text: str | bytes, file: str) -> Document:
@@ -192,16 +201,33 @@ def test_a_folder_that_changes_while_it_is_read_is_noticed(
     (folder / "keys.json").write_bytes(jwks)
     long_ago(folder)
 
-    assert not read(folder, PARAMETERS, NOW, Interrupted(folder / name)).header["stable"]
+    assert not read(order(folder), Memory(Interrupted(folder / name))).header["stable"]
     long_ago(folder)
-    assert read(folder, PARAMETERS, NOW, KnownTexts({})).header["stable"]
+    assert asked(folder).header["stable"]
 
 
-def test_a_file_written_a_moment_ago_may_still_be_written(tmp_path: Path) -> None:
+def test_a_file_written_a_moment_ago_is_left_alone_for_another(tmp_path: Path) -> None:
     folder = write(tmp_path, base_yaml=BASE)
     (folder / "base.yaml").write_text(BASE)
 
-    assert not asked(folder).header["stable"]
+    assert asked(folder).header["stable"]
+
+
+def test_files_that_are_written_all_the_time_are_not_waited_for(tmp_path: Path) -> None:
+    folder = write(tmp_path, base_yaml=BASE)
+    stop = threading.Event()
+
+    def scribble() -> None:
+        while not stop.is_set():
+            (folder / "base.yaml").write_text(BASE)
+
+    thread = threading.Thread(target=scribble)
+    thread.start()
+    try:
+        assert not asked(folder).header["stable"]
+    finally:
+        stop.set()
+        thread.join()
 
 
 def test_a_file_stamped_by_a_clock_ahead_of_ours_is_taken(tmp_path: Path) -> None:
@@ -218,40 +244,81 @@ def test_a_file_stamped_by_a_clock_ahead_of_ours_is_taken(tmp_path: Path) -> Non
 def test_unchanged_texts_are_not_sent_again_and_give_the_same_set(tmp_path: Path) -> None:
     folder = write(tmp_path, base_yaml=BASE, main_yaml=MAIN)
     first = asked(folder)
-    names = first.header["outlines"]
-    known = Message.decode(
-        serve(
-            Message(
-                {
-                    "do": "read",
-                    "folder": str(write(folder, main_yaml=MAIN + "# more\n")),
-                    "parameters": PARAMETERS.as_json(),
-                    "now": NOW,
-                    "outlines": names,
-                },
-                first.parts[2:],
-            ).encode()
-        )
-    )
+    write(folder, main_yaml=MAIN + "# more\n")
+    second = serve(order(folder, first), Memory())
 
-    assert len(names) == 2
-    assert len(known.header["texts"]) == 2
-    assert len(known.header["outlines"]) == 1
-    assert version_of(known) == version_of(first)
+    assert len(first.header["outlines"]) == 2
+    assert len(second.header["texts"]) == 2
+    assert len(second.header["outlines"]) == 1
+    assert version_of(second) == version_of(first)
 
 
 def test_problems_in_known_texts_have_the_same_places(tmp_path: Path) -> None:
     folder = write(tmp_path, base_yaml=BASE, main_yaml=MAIN)
     first = asked(folder)
     write(folder, base_yaml=BASE.replace("github: {preset: github}", "gh: {preset: github}"))
-    outlines = dict(zip(first.header["outlines"], first.parts[2:], strict=True))
 
-    afresh = read(folder, PARAMETERS, NOW, KnownTexts({}))
-    known = read(folder, PARAMETERS, NOW, KnownTexts(outlines))
+    afresh = asked(folder)
+    known = serve(order(folder, first), Memory())
 
     assert not known.header["loaded"]
     assert known.header["problems"] == afresh.header["problems"]
     assert known.header["outlines"] != afresh.header["outlines"]
+
+
+# --- what was rehearsed ---
+
+
+def test_after_a_rehearsal_a_changed_file_counts(tmp_path: Path) -> None:
+    folder = write(tmp_path, base_yaml=BASE, main_yaml=MAIN)
+    memory = Memory()
+    rehearse(order(folder, do="rehearse"), memory)
+    write(folder, main_yaml=MAIN.replace("456789", "7"), more_yaml=policy("more", "acme/more"))
+    rehearsed, afresh = serve(order(folder), memory), asked(folder)
+
+    assert finish(unpickled(rehearsed.parts[1])) == finish(unpickled(afresh.parts[1]))
+    assert rehearsed.header["texts"] == afresh.header["texts"]
+    assert set(rehearsed.header["outlines"]) == set(afresh.header["texts"])
+
+
+def test_after_a_rehearsal_only_texts_that_the_broker_does_not_know_are_sent(
+    tmp_path: Path,
+) -> None:
+    folder = write(tmp_path, base_yaml=BASE, main_yaml=MAIN)
+    first, memory = asked(folder), Memory()
+    rehearse(order(folder, first, do="rehearse"), memory)
+    write(folder, main_yaml=MAIN + "# more\n")
+    told = order(folder, first)
+    answer = serve(Message({**told.header, "outlines": []}), memory)
+
+    assert len(answer.header["outlines"]) == 1
+    assert version_of(answer) == version_of(first)
+
+
+@pytest.mark.parametrize("at_first", [BROKEN, "policies: ["])
+def test_what_was_wrong_at_the_rehearsal_may_be_mended(tmp_path: Path, at_first: str) -> None:
+    folder = write(tmp_path, base_yaml=BASE, main_yaml=at_first)
+    memory = Memory()
+    rehearse(order(folder, do="rehearse"), memory)
+    write(folder, main_yaml=MAIN)
+
+    assert version_of(serve(order(folder), memory)) == version_of(asked(folder))
+
+
+def test_what_is_wrong_is_told_after_a_rehearsal_too(tmp_path: Path) -> None:
+    folder = write(tmp_path, base_yaml=BASE, main_yaml=BROKEN)
+    memory = Memory()
+    rehearse(order(folder, do="rehearse"), memory)
+
+    assert problems(serve(order(folder), memory)) == problems(asked(folder))
+
+
+def test_a_folder_that_is_not_there_yet_cannot_be_rehearsed(tmp_path: Path) -> None:
+    memory = Memory()
+    rehearse(order(tmp_path / "policies", do="rehearse"), memory)
+    folder = write(tmp_path / "policies", base_yaml=BASE)
+
+    assert version_of(serve(order(folder), memory)) == version_of(asked(folder))
 
 
 # --- sets made again ---

@@ -5,11 +5,13 @@ import gc
 import weakref
 from time import perf_counter
 
+import pytest
+
 from broker.core.decision import IndexedPolicies
 from broker.core.steps import Steps
 from broker.reload.collector import set_aside, setting_aside
 from broker.reload.retirement import GRACE, let_go
-from broker.reload.slices import finish_in_slices
+from broker.reload.slices import MOST_PAUSES, finish_in_slices
 from tests import advancing_loop
 from tests.core.builders import a_policy, a_policy_set
 
@@ -35,6 +37,20 @@ async def test_others_have_many_turns_while_work_is_done() -> None:
     task.cancel()
 
     assert turns >= 5
+
+
+@pytest.mark.parametrize("busy", [True, False])
+async def test_work_stands_back_longer_while_requests_are_under_way(busy: bool) -> None:
+    pauses = 0
+
+    def is_busy() -> bool:
+        nonlocal pauses
+        pauses += 1
+        return busy
+
+    assert await finish_in_slices(working(0.02), is_busy) == "done"
+    assert pauses % MOST_PAUSES == 0 or not busy
+    assert pauses > 0
 
 
 async def test_short_work_is_done_at_once() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from broker.core.delegation import Delegation
-from broker.policy_files.entries import MODELS, TESTS
+from broker.policy_files.document_entries import MODELS, TESTS
 from broker.settings.delegations import EFFECTS, MAPS
 from tests.settings.home import Home
 from tests.yaml_document.marked import places_of, split_marks

@@ -1,0 +1,95 @@
+"""Service accounts and client secrets that are made while the broker runs."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from broker.core.audit import AuditEvent
+from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
+
+
+@dataclass(frozen=True, slots=True)
+class AccountChange:
+    """What becomes of accounts and secrets, planned by the rows of one epoch."""
+
+    epoch: int
+    accounts: tuple[ManagedAccount, ...] = ()
+    """Rows that are new, or take the place of the same account's; deleted ones are marked."""
+
+    new_ids: frozenset[str] = frozenset()
+    """The ids of those that must not have been given before, to a deleted account either."""
+
+    overrides: tuple[AccountOverride, ...] = ()
+    secrets: tuple[ClientSecret, ...] = ()
+    """Secrets that are new, or take the place of the same one."""
+
+    removed_secrets: tuple[str, ...] = ()
+    """The ids of secrets that hold no longer."""
+
+    events: tuple[AuditEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountPage:
+    """Some accounts by id, and the id behind which the next page begins."""
+
+    accounts: tuple[ManagedAccount, ...]
+    next_after: str | None = None
+
+
+class AccountReading(Protocol):
+    """Accounts and secrets as they lie in the store.
+
+    A row whose MAC fails counts as absent, and alarms. All raise `Unavailable`.
+    """
+
+    async def account(self, client_id: str) -> ManagedAccount | None:
+        """Find an account by its id, a deleted one included."""
+        ...
+
+    async def accounts(
+        self, *, organization: str | None = None, after: str = "", limit: int = 100
+    ) -> AccountPage:
+        """List accounts that are not deleted, by id; those of one organization only, if given."""
+        ...
+
+    async def count_accounts(self, organization: str | None) -> int:
+        """Count the accounts of an organization that are not deleted; None is no organization."""
+        ...
+
+    async def account_override(self, client_id: str) -> AccountOverride | None:
+        """Find what was said of an account that a policy file defines."""
+        ...
+
+    async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
+        """Find a secret by what is stored of it."""
+        ...
+
+    async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
+        """List the secrets of an account, of every incarnation, the oldest first."""
+        ...
+
+    async def last_uses(self, client_id: str) -> dict[str, float]:
+        """Tell when each secret of an account was last used, and the account itself under its id.
+
+        In seconds since the epoch, to the minute.
+        """
+        ...
+
+
+class AccountStore(AccountReading, Protocol):
+    """The same, for whoever changes them."""
+
+    async def change_accounts(self, change: AccountChange) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
+
+        It is not when the state has changed since its epoch, or when one of `new_ids` was given
+        before. Raises `Unavailable`.
+        """
+        ...
+
+    async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:
+        """Note when secrets were last used: by account and secret, in seconds since the epoch.
+
+        Nothing depends on it: it raises no epoch. Raises `Unavailable`.
+        """
+        ...
