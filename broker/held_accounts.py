@@ -48,7 +48,7 @@ class _Held(Generic[Key, Kept]):
     """What was read of one kind since it was last forgotten."""
 
     def __init__(self, read: Callable[[Key], Awaitable[Kept | None]], *, keep_absent: bool) -> None:
-        self._read = read
+        self._read: Callable[[Key], Awaitable[Kept | None]] = read
         self._keep_absent = keep_absent
         self._found: dict[Key, Kept | None] = {}
 
