@@ -18,9 +18,13 @@ from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
+from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.client_credentials import ClientCredentials
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
+from broker.grants.last_uses import LastUses
 from broker.grants.token_exchange import TokenExchange
+from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
@@ -50,6 +54,8 @@ from broker.shared_output import OutputLock
 from broker.signing.key_upkeep import KeyUpkeep
 from broker.signing.keyring import Keyring
 from broker.signing.master_key import MasterKey
+from broker.signing.pepper import load_pepper
+from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
 from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
@@ -173,7 +179,9 @@ async def _started(
         fault_changed=followers.fault_changed if followers else keep_to_oneself,
     )
     stack.push_async_callback(reload.close)
-    state = HeldState(store, [swap.follow, keyring.reload])
+    box = SealedBox(master_key)
+    accounts = HeldAccounts(SealedAccounts(store, box))
+    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh])
     reloading: PolicyReload | Following = reload
     if worker.link is not None:
         if worker.has_duties:
@@ -197,17 +205,25 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
+    credentials = _client_credentials(exchange, accounts, await load_pepper(store, box), store)
+    endpoints = _endpoints(settings, exchange, credentials, store, kept, reloading, upkeep)
     counted = CountedRefusals(counts, store, clock)
-    head_key = await open_head_key(store, SealedBox(master_key))
+    head_key = await open_head_key(store, box)
     retention = Retention(store, head_key, clock, settings.audit.retention)
     heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
     if worker.has_duties:
         # After the last events are written, which is done first.
         stack.push_async_callback(heads.at_stop)
     stack.push_async_callback(counted.write_all)
+    stack.push_async_callback(credentials.last_uses.write)
     # Each process looks after the keys, of which it must not know from long ago (decision 0010).
-    loops = [issuer_keys.run(), counted.run(), state.run(), upkeep.run()]
+    loops = [
+        issuer_keys.run(),
+        counted.run(),
+        credentials.last_uses.run(),
+        state.run(),
+        upkeep.run(),
+    ]
     if worker.has_duties:
         watch = PolicyWatch(reader, reload, settle=settle)
         loops += [watch.run(), heads.run()]
@@ -217,9 +233,27 @@ async def _started(
     return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
+def _client_credentials(
+    exchange: TokenExchange, accounts: HeldAccounts, pepper: bytes, store: SqliteStore
+) -> ClientCredentials:
+    authentication = ClientAuthentication(accounts, exchange.policies, exchange.clock, pepper)
+    return ClientCredentials(
+        state=exchange.state,
+        policies=exchange.policies,
+        authentication=authentication,
+        signing_keys=exchange.signing_keys,
+        ledger=exchange.ledger,
+        clock=exchange.clock,
+        identifiers=exchange.identifiers,
+        last_uses=LastUses(store),
+        issuer=exchange.issuer,
+    )
+
+
 def _endpoints(
     settings: Settings,
     exchange: TokenExchange,
+    credentials: ClientCredentials,
     store: SqliteStore,
     kept: KeptSets,
     reloading: PolicyReload | Following,
@@ -227,15 +261,18 @@ def _endpoints(
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, proxies = exchange.refusal_counts, settings.trusted_proxies
-    tokens = TokenEndpoint(exchange)
+    tokens = TokenEndpoint(exchange, credentials)
+    authentication = credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
     bearer = Bearer(settings.issuer, keys, policies, store, clock)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     return Endpoints(
-        oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
-        api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
-        oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
+        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, clock, proxies),
+        api_token=OAuthEndpoint(
+            tokens.serve, authentication, counts, clock, proxies, json_allowed=True
+        ),
+        oauth_explain=OAuthEndpoint(explanations.serve, authentication, counts, clock, proxies),
         policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
         policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
         keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),

@@ -13,6 +13,9 @@ from broker.core.policy import PolicySet, ServiceAccount
 MANAGED_BY_FILE: Final = "file"
 MANAGED_BY_API: Final = "api"
 
+FILE_INCARNATION: Final = "file"
+"""That of an account which a policy file defines: there is one for as long as a file has it."""
+
 
 @dataclass(frozen=True, slots=True)
 class ManagedAccount:

@@ -140,6 +140,8 @@ class ServiceAccount:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     instances: tuple[str, ...] = ()
+    secrets_allowed: bool = False
+    """Whether client secrets of it count."""
 
 
 @dataclass(frozen=True, slots=True)
