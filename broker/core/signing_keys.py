@@ -122,11 +122,10 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Sign bytes as JWS wants it."""
-        key = self.private_key
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            return self.signer.sign(message, key)
+        if self.algorithm != "ES256":
+            return self.signer.sign(message, self.private_key)
         # RFC 7518 §3.4: both numbers at their full length. PyJWT takes longer for it.
-        r, s = decode_dss_signature(key.sign(message, _ES256))
+        r, s = decode_dss_signature(self.private_key.sign(message, _ES256))
         return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
 
 
