@@ -140,6 +140,11 @@ class ServiceAccount:
     metadata: Mapping[str, Any] = field(default_factory=dict)
     enabled: bool = True
     instances: tuple[str, ...] = ()
+    secrets_allowed: bool = False
+    """Whether it may have client secrets and registered keys."""
+
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,13 @@ from broker.ports.policies import (
     ReloadOutcome,
     Unchanged,
 )
+from broker.ports.registry import (
+    AccountList,
+    AccountOperations,
+    Identify,
+    Made,
+    RegistryCaller,
+)
 from broker.ports.state import (
     SealedRowReading,
     SealedRows,
@@ -66,6 +73,8 @@ from broker.ports.store import (
 
 __all__ = [
     "AccountChange",
+    "AccountList",
+    "AccountOperations",
     "AccountPage",
     "AccountReading",
     "AccountStore",
@@ -79,10 +88,12 @@ __all__ = [
     "Entry",
     "EventFilter",
     "Identifiers",
+    "Identify",
     "IssuerKeySource",
     "KeptPolicySet",
     "Ledger",
     "ListedKey",
+    "Made",
     "PolicyFault",
     "PolicyHistory",
     "PolicyReloading",
@@ -91,6 +102,7 @@ __all__ = [
     "PolicySource",
     "PolicyStatus",
     "Receipt",
+    "RegistryCaller",
     "Rejected",
     "ReloadOutcome",
     "Reloaded",
