@@ -13,7 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from broker.http.answers import problem_answer
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.endpoint import ApiEndpoint, ByMethod
+from broker.http.api.service_accounts import PATH as ACCOUNTS
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
@@ -31,6 +32,13 @@ class Endpoints:
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
     keys_rotate: ApiEndpoint
+    accounts: ByMethod
+    account: ByMethod
+    secrets: ByMethod
+    secret: ByMethod
+    rotation: ByMethod
+    rotation_complete: ByMethod
+    rotation_cancel: ByMethod
     discovery: Discovery
     health: Health
 
@@ -51,6 +59,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
+        *_account_routes(endpoints),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),
@@ -72,6 +81,21 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
     # The one busy endpoint is reached without the router's detours.
     direct = {f"{prefix}/oauth/token": endpoints.oauth_token for prefix in ("", path)}
     return RequestEdge(app, draw_id, direct)
+
+
+def _account_routes(endpoints: Endpoints) -> list[BaseRoute]:
+    account = f"{ACCOUNTS}/{{client_id}}"
+    by_path = {
+        ACCOUNTS: endpoints.accounts,
+        account: endpoints.account,
+        f"{account}/secrets": endpoints.secrets,
+        # Before `{secret_id}`, which would take its name for an id.
+        f"{account}/secrets/rotate": endpoints.rotation,
+        f"{account}/secrets/rotate/complete": endpoints.rotation_complete,
+        f"{account}/secrets/rotate/cancel": endpoints.rotation_cancel,
+        f"{account}/secrets/{{secret_id}}": endpoints.secret,
+    }
+    return [Route(path, each, methods=each.methods) for path, each in by_path.items()]
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:
