@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from random import SystemRandom
 from typing import Final
 
@@ -14,18 +15,21 @@ from starlette.types import ASGIApp
 from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
+from broker.core.client_secret import digest
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
+from broker.core.registry.members import RegistryRules
 from broker.event_lines import EventLines
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
 from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
+from broker.http.api.service_accounts import READ, WRITE, ServiceAccountsApi
 from broker.http.app import Endpoints, build_app
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
@@ -33,7 +37,9 @@ from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Clock, Identifiers
+from broker.ports import Clock, Identifiers, PolicySource, State
+from broker.registry.accounts import AccountRegistry
+from broker.registry.drawing import Drawing
 from broker.reload.collector import setting_aside
 from broker.reload.following import Following
 from broker.reload.held import HeldPolicies
@@ -50,6 +56,8 @@ from broker.shared_output import OutputLock
 from broker.signing.key_upkeep import KeyUpkeep
 from broker.signing.keyring import Keyring
 from broker.signing.master_key import MasterKey
+from broker.signing.pepper import load_pepper
+from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
 from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
@@ -139,7 +147,7 @@ async def _started(
 ) -> Broker:
     """Start all parts; what ends them in the end is put on the stack. Raises `Unavailable`."""
     identifiers = UuidV7Identifiers()
-    reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
+    reader = PolicyReader(settings.policies, policy_parameters(settings, dev_issuers), clock)
     stack.push_async_callback(reader.close)
     reading = await _first_reading(settings, reader) if worker.reads_first else None
     sink = stack.enter_context(_event_lines(settings, worker))
@@ -197,7 +205,8 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
+    registry = await open_registry(settings, store, master_key, state, policies, clock)
+    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep, registry)
     counted = CountedRefusals(counts, store, clock)
     head_key = await open_head_key(store, SealedBox(master_key))
     retention = Retention(store, head_key, clock, settings.audit.retention)
@@ -224,6 +233,7 @@ def _endpoints(
     kept: KeptSets,
     reloading: PolicyReload | Following,
     upkeep: KeyUpkeep,
+    registry: AccountRegistry,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, proxies = exchange.refusal_counts, settings.trusted_proxies
@@ -232,6 +242,16 @@ def _endpoints(
     bearer = Bearer(settings.issuer, keys, policies, store, clock)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
+    accounts = ServiceAccountsApi(registry, bearer, proxies)
+
+    def confined(**serve: tuple[str, Serve]) -> ByMethod:
+        return ByMethod(
+            {
+                method: ApiEndpoint(bearer, scope, each, confined=True)
+                for method, (scope, each) in serve.items()
+            }
+        )
+
     return Endpoints(
         oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
         api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
@@ -240,6 +260,17 @@ def _endpoints(
         policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
         keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
+        accounts=confined(GET=(READ, accounts.listed), POST=(WRITE, accounts.create)),
+        account=confined(
+            GET=(READ, accounts.shown),
+            PATCH=(WRITE, accounts.patch),
+            DELETE=(WRITE, accounts.delete),
+        ),
+        secrets=confined(GET=(READ, accounts.secrets), POST=(WRITE, accounts.create_secret)),
+        secret=confined(DELETE=(WRITE, accounts.revoke_secret)),
+        rotation=confined(POST=(WRITE, accounts.rotate_secret)),
+        rotation_complete=confined(POST=(WRITE, accounts.complete_rotation)),
+        rotation_cancel=confined(POST=(WRITE, accounts.cancel_rotation)),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
     )
@@ -268,7 +299,27 @@ async def open_signing_keys(
     return keyring, KeyUpkeep(store, keyring, rules, clock, identifiers)
 
 
-def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> DeploymentParameters:
+async def open_registry(
+    settings: Settings,
+    store: SqliteStore,
+    master_key: MasterKey,
+    state: State,
+    policies: PolicySource,
+    clock: Clock,
+) -> AccountRegistry:
+    """Open the registry of service accounts. Raises `ConfigurationError` and `Unavailable`."""
+    box = SealedBox(master_key)
+    pepper = await load_pepper(store, box)
+    drawing = Drawing(UuidV7Identifiers(), settings.secret_prefix, partial(digest, pepper=pepper))
+    rules = RegistryRules(settings.max_accounts, settings.jwks_hosts)
+    accounts = SealedAccounts(store, box)
+    return AccountRegistry(accounts, state, policies, clock, drawing, rules)
+
+
+def policy_parameters(
+    settings: Settings, dev_issuers: Mapping[str, str] | None = None
+) -> DeploymentParameters:
+    """Give what policies depend on beside their files."""
     return DeploymentParameters(
         broker_issuer=settings.issuer,
         ttl=settings.tokens.ttl,

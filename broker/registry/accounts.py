@@ -24,7 +24,7 @@ from broker.core.registry.account_planning import (
 )
 from broker.core.registry.members import Reading, RegistryRules
 from broker.core.registry.plan import Plan, Record
-from broker.core.registry.registered import AccountRows, RegisteredAccount, of_file, of_row
+from broker.core.registry.registered import AccountEntry, RegisteredAccount, of_file, of_row
 from broker.core.registry.secret_planning import SecretPlanning, secret_members
 from broker.grants.current_state import StateChanged, by_current_state
 from broker.ports import (
@@ -250,8 +250,8 @@ class AccountRegistry:
     def _reading(self) -> Reading:
         return Reading(self._policy_set(), self.rules, self.clock.now())
 
-    async def _rows(self, client_id: str, policy_set: PolicySet) -> AccountRows:
-        return AccountRows(
+    async def _rows(self, client_id: str, policy_set: PolicySet) -> AccountEntry:
+        return AccountEntry(
             row=await self.store.account(client_id),
             in_files=policy_set.service_accounts.get(client_id),
             override=await self.store.account_override(client_id),

@@ -13,7 +13,7 @@ from broker.core.registry.authority import Authority, check_grants, check_not_st
 from broker.core.registry.members import Reading
 from broker.core.registry.plan import NewSecret, Plan, Record
 from broker.core.registry.refused import ChangeRefused, Code, beyond, conflict, invalid
-from broker.core.registry.registered import AccountRows, RegisteredAccount, of_file, of_row
+from broker.core.registry.registered import AccountEntry, RegisteredAccount, of_file, of_row
 from broker.core.registry.secret_planning import first_secret
 
 _ONLY_AT_CREATION: Final = frozenset({
@@ -71,7 +71,7 @@ def read_request(
 def plan_creation(
     request: NewAccountRequest,
     authority: Authority,
-    rows: AccountRows,
+    rows: AccountEntry,
     count: int,
     drawn: Drawn,
     reading: Reading,
@@ -97,7 +97,7 @@ def plan_creation(
 
 
 def plan_patch(
-    rows: AccountRows, patch: Mapping[str, Any], authority: Authority, reading: Reading
+    rows: AccountEntry, patch: Mapping[str, Any], authority: Authority, reading: Reading
 ) -> Plan:
     """Plan a merge patch (RFC 7396); an empty plan when it changes nothing.
 
@@ -122,7 +122,7 @@ def plan_patch(
     return Plan(accounts=(after,), records=_records_of(after.client_id, after.enabled, changes))
 
 
-def plan_deletion(rows: AccountRows, authority: Authority, reading: Reading) -> Plan:
+def plan_deletion(rows: AccountEntry, authority: Authority, reading: Reading) -> Plan:
     """Plan that an account and its secrets are over; its row stays. Raises `ChangeRefused`."""
     before = rows.found(authority, reading.policy_set)
     check_not_stronger(authority, before.client_id, before.scopes, reading.policy_set)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
-from broker.core.registry.registered import AccountRows
+from broker.core.registry.registered import AccountEntry
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Plan:
         """Whether everything is as it was asked to be."""
         return self == Plan()
 
-    def applied_to(self, rows: AccountRows) -> AccountRows:
+    def applied_to(self, rows: AccountEntry) -> AccountEntry:
         """Give the rows of the one account that it changes, as they are afterwards."""
         return replace(
             rows,

@@ -72,7 +72,7 @@ class RegisteredAccount:
 
 
 @dataclass(frozen=True, slots=True)
-class AccountRows:
+class AccountEntry:
     """All that is known of one id, read at one epoch."""
 
     row: ManagedAccount | None = None

@@ -14,7 +14,7 @@ from broker.core.registry import members as read
 from broker.core.registry.authority import Authority, check_not_stronger
 from broker.core.registry.plan import NewSecret, Plan, Record
 from broker.core.registry.refused import ChangeRefused, conflict, invalid, not_found
-from broker.core.registry.registered import AccountRows, RegisteredAccount, moment
+from broker.core.registry.registered import AccountEntry, RegisteredAccount, moment
 
 MAX_SECRETS: Final = 10
 """How many secrets of one account may be alive."""
@@ -69,7 +69,7 @@ class SecretPlanning:
     All methods raise `ChangeRefused`.
     """
 
-    rows: AccountRows
+    rows: AccountEntry
     authority: Authority
     policy_set: PolicySet
     now: float

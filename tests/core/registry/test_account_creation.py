@@ -6,7 +6,7 @@ import pytest
 
 from broker.core.registry.account_planning import Drawn, plan_creation, read_request
 from broker.core.registry.refused import ChangeRefused, Code
-from broker.core.registry.registered import AccountRows
+from broker.core.registry.registered import AccountEntry
 from tests.core.registry.world import ACCOUNTS, ACME, DAY, EVERYTHING, NOW, World
 
 
@@ -64,7 +64,7 @@ def test_what_is_recorded_names_what_was_set_and_no_secret(world: World) -> None
     request = read_request(EVERYTHING, members, reading)
     drawn = Drawn("m-1", "i-1", world.new_secret())
 
-    plan = plan_creation(request, EVERYTHING, AccountRows(), 0, drawn, reading)
+    plan = plan_creation(request, EVERYTHING, AccountEntry(), 0, drawn, reading)
 
     created, secret = plan.records
     assert created.type == "account.created"

@@ -18,7 +18,7 @@ from broker.core.registry.account_planning import (
 from broker.core.registry.authority import Authority
 from broker.core.registry.members import Reading, RegistryRules
 from broker.core.registry.plan import NewSecret, Plan
-from broker.core.registry.registered import AccountRows, RegisteredAccount
+from broker.core.registry.registered import AccountEntry, RegisteredAccount
 from broker.core.registry.secret_planning import SecretPlanning, living
 
 NOW = 1_800_000_000.0
@@ -91,8 +91,8 @@ class World:
     def reading(self) -> Reading:
         return Reading(self.policy_set, self.rules, self.now)
 
-    def rows(self, client_id: str) -> AccountRows:
-        return AccountRows(
+    def rows(self, client_id: str) -> AccountEntry:
+        return AccountEntry(
             row=self.accounts.get(client_id),
             in_files=self.policy_set.service_accounts.get(client_id),
             override=self.overrides.get(client_id),
