@@ -3,6 +3,10 @@
 import os
 import time
 from collections.abc import Callable
+from typing import Final
+
+# The two highest bits of the digit are 10; the others are those of the digit that was drawn.
+_VARIANTS: Final = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
 
 
 class SystemClock:
@@ -26,10 +30,9 @@ class UuidV7Identifiers:
     def new(self, now: float) -> str:
         """Draw one; `now` is in seconds since the epoch."""
         # Nothing random is kept for later: a buffer would be shared by forked processes.
-        random = self._random_bytes(10)
-        text = random.hex()
+        text = self._random_bytes(10).hex()
         milliseconds = f"{int(now * 1000):012x}"
-        variant = "89ab"[random[9] & 3]
+        variant = _VARIANTS[text[19]]
         return (
             f"{milliseconds[:8]}-{milliseconds[8:]}-7{text[:3]}-{variant}{text[3:6]}-{text[6:18]}"
         )

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from json.encoder import encode_basestring_ascii as _quoted
@@ -13,12 +13,15 @@ from typing import Any, Final
 from broker.core.claims import Claims, text_of
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.policy import Issuer
+from broker.core.record import record
 
 MAX_CLAIM_BYTES: Final = 1024
 MAX_CLAIMS_BYTES: Final = 8192
 GENESIS: Final = "0" * 64
 ERASED: Final = ""
 """What stands in a store where the text of the claims was; no JSON text is empty."""
+
+_ABSENT: Final = object()
 
 # Encoders are built once: `json.dumps` builds one per call when it is given options.
 _canonical: Final = json.JSONEncoder(
@@ -27,16 +30,21 @@ _canonical: Final = json.JSONEncoder(
 _compact: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
 
 
-class RecordedClaims(Mapping[str, Any]):
-    """What the audit keeps of a token's claims: their canonical JSON, and nothing beside it.
+class RecordedObject(Mapping[str, Any]):
+    """What the audit keeps of claims or of a request: canonical JSON, and nothing beside it.
 
-    The text is what the chain covers; whoever asks for a claim has it read from there.
+    The text is what the chain covers; whoever asks for a member has it read from there.
     """
 
     __slots__ = ("text",)
 
     def __init__(self, text: str) -> None:
         self.text = text
+
+    @classmethod
+    def of(cls, members: Mapping[str, Any]) -> "RecordedObject":
+        """Write the members down."""
+        return cls(_canonical(members))
 
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a claim is any JSON
         return self._members()[name]
@@ -52,7 +60,7 @@ class RecordedClaims(Mapping[str, Any]):
         return members
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AuditEvent:
     """What happened, to whom and why; never a token and never a secret.
 
@@ -132,7 +140,7 @@ _MEMBERS: Final = dict.fromkeys(member.name for member in fields(AuditEvent))
 """The members in the order of the contract, which is the order of the fields."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SerializedEvent:
     """An event as JSON text whose place in the chain is still open.
 
@@ -150,27 +158,24 @@ class SerializedEvent:
 
         The same text as `of_members` makes, at a third of the cost.
         """
-        claims = event.claims
-        text = claims.text if isinstance(claims, RecordedClaims) else _canonical(claims)
+        claims = _object(event.claims)
         before = (
-            f'"id":{_text(event.id)},"time":"{rfc3339(event.time)}","type":{_text(event.type)},'
-            f'"outcome":{_text(event.outcome)},"reason":{_text(event.reason)},'
+            f'"id":{_text(event.id)},"time":"{rfc3339(event.time)}",'
+            f"{_what(event.type, event.outcome, event.reason)},"
             f'"request_id":{_text(event.request_id)},'
             f'"client_address":{_text(event.client_address)},"issuer":{_text(event.issuer)},'
             f'"subject":{_text(event.subject)},"platform":{_text(event.platform)},'
         )
         after = (
-            f',"service_account":{_text(event.service_account)},"sub":{_text(event.sub)},'
-            f'"policies":{_texts(event.policies)},"observed":{_texts(event.observed)},'
+            f",{_whom(event.service_account, event.sub, event.policies, event.observed)},"
             f'"requested":{_object(event.requested)},'
-            f'"audience":{_text(event.audience)},"scopes":{_texts(event.scopes)},'
-            f'"ttl":{_number(event.ttl)},"token_id":{_text(event.token_id)},'
+            f"{_granted(event.audience, event.scopes, event.ttl)},"
+            f'"token_id":{_text(event.token_id)},'
             f'"subject_token_id":{_text(event.subject_token_id)},'
             f'"policy_set":{_text(event.policy_set)},"duration_ms":{_number(event.duration_ms)},'
-            f'"count":{_number(event.count)},"actor":{_text(event.actor)},'
-            f'"target":{_text(event.target)},"changes":{_object(event.changes)}'
+            f'{_beside(event.count, event.actor, event.target)},"changes":{_object(event.changes)}'
         )
-        return cls(before, text, hashlib.sha256(text.encode()).hexdigest(), after)
+        return cls(before, claims, claims_digest(claims), after)
 
     @classmethod
     def of_members(cls, members: Mapping[str, Any]) -> "SerializedEvent":
@@ -193,7 +198,7 @@ class SerializedEvent:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ChainedEvent:
     """An event at its place in the chain."""
 
@@ -281,7 +286,7 @@ def _split_at_claims(covered: str) -> tuple[str, str, str]:
 
 def recorded_claims(
     claims: Claims, issuer: Issuer, named_by_policies: frozenset[str]
-) -> RecordedClaims:
+) -> RecordedObject:
     """Choose what the audit keeps of a token that verified.
 
     The preset's allow-list and every claim that a policy of this issuer names; texts over 1 KB are
@@ -289,15 +294,15 @@ def recorded_claims(
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
     members = [
-        beginning + _value(claims[name])
+        beginning + (_quoted(value) if type(value) is str else _value(value))
         for name, beginning in _by_name(allowed, named_by_policies)
-        if name in claims
+        if (value := claims.get(name, _ABSENT)) is not _ABSENT
     ]
     text = "{" + ",".join(members) + "}"
     # Nearly always all of it fits, which is seen without a look at each.
     longest = max(map(len, members), default=0) + len("{}")
     fits = longest <= MAX_CLAIM_BYTES and len(text) + len(members) <= MAX_CLAIMS_BYTES
-    return RecordedClaims(text if fits else _bounded(members))
+    return RecordedObject(text if fits else _bounded(members))
 
 
 def _bounded(members: list[str]) -> str:
@@ -331,8 +336,47 @@ def subject_token_id(claims: Claims) -> str | None:
 
 def rfc3339(instant: float) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds."""
-    moment = datetime.fromtimestamp(instant, UTC)
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    second, fraction = divmod(instant, 1)
+    # Rounded to microseconds and then cut, as `datetime` does.
+    microseconds = round(fraction * 1_000_000)
+    second += microseconds // 1_000_000
+    return f"{_second(int(second))}.{microseconds // 1000 % 1000:03}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(instant: int) -> str:
+    return datetime.fromtimestamp(instant, UTC).isoformat().removesuffix("+00:00")
+
+
+# Members that say the same in many events: what stands in files, mostly.
+
+
+@lru_cache(maxsize=256)
+def _what(kind: str, outcome: str, reason: str | None) -> str:
+    return f'"type":{_text(kind)},"outcome":{_text(outcome)},"reason":{_text(reason)}'
+
+
+@lru_cache(maxsize=1024)
+def _whom(
+    service_account: str | None,
+    sub: str | None,
+    policies: tuple[str, ...],
+    observed: tuple[str, ...],
+) -> str:
+    return (
+        f'"service_account":{_text(service_account)},"sub":{_text(sub)},'
+        f'"policies":{_texts(policies)},"observed":{_texts(observed)}'
+    )
+
+
+@lru_cache(maxsize=1024, typed=True)
+def _granted(audience: str | None, scopes: tuple[str, ...] | None, ttl: int | None) -> str:
+    return f'"audience":{_text(audience)},"scopes":{_texts(scopes)},"ttl":{_number(ttl)}'
+
+
+@lru_cache(maxsize=256, typed=True)
+def _beside(count: int | None, actor: str | None, target: str | None) -> str:
+    return f'"count":{_number(count)},"actor":{_text(actor)},"target":{_text(target)}'
 
 
 def _text(value: str | None) -> str:
@@ -360,12 +404,14 @@ def _value(value: object) -> str:
 
 
 def _object(value: Mapping[str, Any] | None) -> str:
+    if isinstance(value, RecordedObject):
+        return value.text
     return "null" if value is None else _canonical(value)
 
 
 def _sorted(value: object) -> object:
     """Order the members of every object within a JSON value by name."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {name: _sorted(value[name]) for name in sorted(value)}
     if isinstance(value, list | tuple):
         return [_sorted(item) for item in value]

@@ -23,6 +23,7 @@ from broker.core.policy import (
     ServiceAccount,
 )
 from broker.core.policy_index import PolicyIndex
+from broker.core.record import record
 from broker.core.steps import Steps, finish
 from broker.core.tenant_floor import is_tenant_condition
 
@@ -31,7 +32,7 @@ MAX_SUB_BYTES = 127
 _INSTANCE_VALUE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class DecisionRequest:
     """What is asked for, whichever grant carried it."""
 
@@ -46,7 +47,7 @@ class DecisionRequest:
     """Seconds."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Permit:
     """The request is served, with exactly this."""
 
@@ -58,7 +59,7 @@ class Permit:
     policies: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Deny:
     """The request is refused.
 
@@ -199,8 +200,12 @@ def decide(
 
 
 def _holding(index: PolicyIndex, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
-    holding = [each for each in index.candidates(claims) if policy_holds(each, issuer, claims, now)]
-    return sorted(holding, key=_name)
+    candidates = index.candidates(claims)
+    if not candidates:
+        return []
+    holding = [each for each in candidates if policy_holds(each, issuer, claims, now)]
+    holding.sort(key=_name)
+    return holding
 
 
 def policy_holds(policy: Policy, issuer: Issuer, claims: Claims, now: float) -> bool:
@@ -274,14 +279,16 @@ def _account(
     by_account: dict[str, list[Policy]] = {}
     for policy in allows:
         by_account.setdefault(policy.service_account or "", []).append(policy)
-    asked = frozenset(request.scopes or ())
-    able = {
-        client_id
-        for client_id, its_allows in by_account.items()
-        if asked
-        <= available_scopes(its_allows, policy_set.service_accounts.get(client_id), service)
-    }
-    choice = sorted(able or by_account)
+    choice = sorted(by_account)
+    if len(choice) > 1:
+        asked = frozenset(request.scopes or ())
+        able = {
+            client_id
+            for client_id, its_allows in by_account.items()
+            if asked
+            <= available_scopes(its_allows, policy_set.service_accounts.get(client_id), service)
+        }
+        choice = sorted(able or by_account)
     if len(choice) > 1:
         return _deny(Reason.AMBIGUOUS_ACCOUNT, allows, service_accounts=tuple(choice))
     account = policy_set.service_accounts.get(choice[0])

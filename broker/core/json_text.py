@@ -29,7 +29,7 @@ def loads_object(text: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
     Raises `JsonRefused`.
     """
     try:
-        value = _DECODER.decode(text.decode("utf-8"))
+        value = _decoded(text.decode("utf-8"))
     except JsonRefused:
         raise
     except UnicodeDecodeError:
@@ -41,13 +41,24 @@ def loads_object(text: bytes, *, max_depth: int = MAX_DEPTH) -> dict[str, Any]:
         raise JsonRefused("not JSON") from None
     if not isinstance(value, dict):
         raise JsonRefused("not a JSON object")
-    # Most texts hold fewer brackets than the bound, so that their depth need not be measured.
-    if text.count(b"{") + text.count(b"[") > max_depth and _deeper_than(value, max_depth):
+    # Most texts are flat, or hold fewer brackets than the bound: their depth need not be measured.
+    flat = b"[" not in text and text.find(b"{", 1) < 0
+    if not flat and _brackets(text) > max_depth and _deeper_than(value, max_depth):
         raise JsonRefused("nested too deeply")
     # Only an escape can smuggle a lone surrogate past the UTF-8 decoder.
-    if b"\\u" in text and not _encodable(value):
+    if b"\\" in text and b"\\u" in text and not _encodable(value):
         raise JsonRefused("a lone surrogate", surrogate=True)
     return value
+
+
+def _decoded(text: str) -> object:
+    """Parse a text. Raises `ValueError`, which `JsonRefused` is."""
+    # Tokens have nothing before or behind their object, which `decode` would look for.
+    if text.startswith("{"):
+        value, end = _DECODER.raw_decode(text)
+        if end == len(text):
+            return value
+    return _DECODER.decode(text)
 
 
 def _refuse_duplicates(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
@@ -73,6 +84,10 @@ _DECODER = json.JSONDecoder(
     parse_constant=_refuse_constant,
     parse_float=_finite,
 )
+
+
+def _brackets(text: bytes) -> int:
+    return text.count(b"{") + text.count(b"[")
 
 
 def _deeper_than(value: object, levels: int) -> bool:

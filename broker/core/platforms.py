@@ -11,6 +11,7 @@ from typing import Final
 from urllib.parse import urlsplit
 
 from broker.core.claims import Claims, text_of
+from broker.core.record import record
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +203,7 @@ def preset_of_host(issuer: str) -> str | None:
     return None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Workload:
     """The job that holds the token, as the service token describes it."""
 
@@ -210,8 +211,13 @@ class Workload:
     full: Mapping[str, str]
     """Every member of the platform's allow-list that the token has, as text."""
 
-    ids: Mapping[str, str]
-    """The immutable ones among them."""
+    id_members: frozenset[str] = frozenset()
+    """Which members are immutable ids."""
+
+    @property
+    def ids(self) -> Mapping[str, str]:
+        """The immutable ones among them."""
+        return {member: text for member, text in self.full.items() if member in self.id_members}
 
 
 def recognise(claims: Claims, platform: Platform | None) -> Workload:
@@ -220,7 +226,7 @@ def recognise(claims: Claims, platform: Platform | None) -> Workload:
     An issuer without preset has none: nothing of its tokens is copied but `act`.
     """
     if platform is None:
-        return Workload("other", {}, {})
+        return Workload("other", {})
     full: dict[str, str] = {}
     for member, claim in platform.workload.items():
         value = claims.get(claim)
@@ -228,5 +234,4 @@ def recognise(claims: Claims, platform: Platform | None) -> Workload:
         text = value if type(value) is str else text_of(value)
         if text:
             full[member] = text
-    ids = {member: text for member, text in full.items() if member in platform.workload_ids}
-    return Workload(platform.name, full, ids)
+    return Workload(platform.name, full, platform.workload_ids)

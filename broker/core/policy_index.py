@@ -7,7 +7,7 @@ divided by their next condition, and so on. So a decision costs the same at ten 
 """
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -57,11 +57,14 @@ class PolicyIndex:
         """File one more policy, which must be of this issuer."""
         self._file(policy, self._top)
 
-    def candidates(self, claims: Claims) -> Iterator[Policy]:
-        """Yield, each once, a superset of the policies that hold for these claims."""
+    def candidates(self, claims: Claims) -> Collection[Policy]:
+        """Give, each once, a superset of the policies that hold for these claims."""
+        top = self._top
+        if not top.drawers and not top.rest:
+            return ()
         found: dict[str, Policy] = {}
-        _collect(self._top, claims, {}, found)
-        yield from found.values()
+        _collect(top, claims, {}, found)
+        return found.values()
 
     def _file(self, policy: Policy, level: _Level) -> None:
         beginnings = next(islice(_precedence(policy, self._rank), level.depth, None), None)

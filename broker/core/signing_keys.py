@@ -11,7 +11,9 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
+from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from jwt.algorithms import (
     Algorithm,
     ECAlgorithm,
@@ -25,6 +27,8 @@ from broker.core.audit import rfc3339
 SIGNING_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
 _ALGORITHMS: Final = get_default_algorithms()
+_ES256: Final = ec.ECDSA(hashes.SHA256())
+_P256_BYTES: Final = 32
 # RFC 7638 §3.2: the members that a thumbprint covers, and all that is ever published of a key.
 _PUBLIC_MEMBERS: Final = {
     "RSA": ("e", "kty", "n"),
@@ -118,7 +122,12 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Sign bytes as JWS wants it."""
-        return self.signer.sign(message, self.private_key)
+        key = self.private_key
+        if not isinstance(key, ec.EllipticCurvePrivateKey):
+            return self.signer.sign(message, key)
+        # RFC 7518 §3.4: both numbers at their full length. PyJWT takes longer for it.
+        r, s = decode_dss_signature(key.sign(message, _ES256))
+        return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,8 @@ the configured issuer; `verify_signature` proves who wrote it; `verify` that it 
 import binascii
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from typing import Any, Final
 
 from broker.core.claims import (
@@ -22,6 +23,7 @@ from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.policy import Issuer, PolicySet, Replay
+from broker.core.record import record
 from broker.core.vocabulary import (
     ASYMMETRIC_ALGORITHMS,
     MAX_LEEWAY,
@@ -34,8 +36,12 @@ MAX_TOKEN_BYTES: Final = 16_384
 MAX_JTI_LENGTH: Final = 255
 MAX_SUB_LENGTH: Final = 1024
 
+_MAX_KNOWN_HEADER: Final = 512
+"""Bytes of a header's base64url that may be remembered."""
+
 _BASE64URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-_TO_BASE64: Final = bytes.maketrans(b"-_", b"+/")
+# What base64 has besides is made a character that no base64 knows.
+_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
 # The last character of a part that is not a multiple of four long carries unused bits: zeros.
 _CANONICAL_LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
 _KEY_ID: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~+/=:@-]{1,256}")
@@ -45,7 +51,7 @@ _FORBIDDEN_HEADER: Final = frozenset({
 })  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ParsedToken:
     """A token of clean form whose claims are not to be believed yet."""
 
@@ -55,6 +61,19 @@ class ParsedToken:
     claims: UnverifiedClaims
     signed: bytes = field(repr=False)
     signature: bytes = field(repr=False)
+
+
+@record
+class _Header:
+    """What the JSON of a header says."""
+
+    algorithm: str | None
+    """None for one that no issuer may use."""
+
+    key_id: str
+    token_type: object
+    fault: str | None
+    """What is wrong with the rest of it."""
 
 
 def parse(token: str) -> ParsedToken:
@@ -67,34 +86,27 @@ def parse(token: str) -> ParsedToken:
     parts = text.split(b".")
     if len(parts) != COMPACT_PARTS:
         raise _malformed("it is not three parts joined by dots (RFC 7515 compact form)")
-    header = _object(_decode(parts[0]), "header")
+    header = _header(parts[0])
     claims = _object(_decode(parts[1]), "payload")
     signature = _decode(parts[2])
 
-    algorithm = header.get("alg")
-    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC_ALGORITHMS:
+    if header.algorithm is None:
         raise SubjectTokenRefused(
             Reason.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
         )
     if not signature:
         raise _malformed("it has no signature")
-    if not _FORBIDDEN_HEADER.isdisjoint(header):
-        raise _malformed("its header names a key, an extension or a content type of its own")
-    # Never used, but registered as texts (RFC 7515 §4.1.7, §4.1.8).
-    if not (isinstance(header.get("x5t", ""), str) and isinstance(header.get("x5t#S256", ""), str)):
-        raise _malformed("its header has a thumbprint that is no text")
-    key_id = header.get("kid")
-    if not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
-        raise _malformed("its header has no usable 'kid'")
+    if header.fault is not None:
+        raise _malformed(header.fault)
     _refuse_lookalikes(claims)
-    for name in ("exp", "iat"):
-        _numeric_date(claims, name)
+    _numeric_date(claims, "exp")
+    _numeric_date(claims, "iat")
     if "nbf" in claims:
         _numeric_date(claims, "nbf")
     return ParsedToken(
-        algorithm=algorithm,
-        key_id=key_id,
-        token_type=header.get("typ", "JWT"),
+        algorithm=header.algorithm,
+        key_id=header.key_id,
+        token_type=header.token_type,
         claims=UnverifiedClaims(claims),
         signed=text[: len(parts[0]) + 1 + len(parts[1])],
         signature=signature,
@@ -171,14 +183,52 @@ def _ascii(token: str) -> bytes:
     return text
 
 
+def _header(part: bytes) -> _Header:
+    """Read the first part of a token. Raises `SubjectTokenRefused`."""
+    return _known_header(part) if len(part) <= _MAX_KNOWN_HEADER else _read_header(part)
+
+
+@lru_cache(maxsize=256)
+def _known_header(part: bytes) -> _Header:
+    # All that one key signs has the same header, so it is read once.
+    return _read_header(part)
+
+
+def _read_header(part: bytes) -> _Header:
+    members = _object(_decode(part), "header")
+    algorithm, key_id = members.get("alg"), members.get("kid")
+    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC_ALGORITHMS:
+        algorithm = None
+    fault = None
+    if not _FORBIDDEN_HEADER.isdisjoint(members):
+        fault = "its header names a key, an extension or a content type of its own"
+    # Never used, but registered as texts (RFC 7515 §4.1.7, §4.1.8).
+    elif not all(isinstance(members.get(name, ""), str) for name in ("x5t", "x5t#S256")):
+        fault = "its header has a thumbprint that is no text"
+    elif not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
+        fault = "its header has no usable 'kid'"
+    return _Header(algorithm, str(key_id), members.get("typ", "JWT"), fault)
+
+
 def _decode(part: bytes) -> bytes:
     """Decode canonical base64url without padding: one text for one value (RFC 7515 §2)."""
-    if part.translate(None, _BASE64URL):
-        raise _malformed("it has characters outside base64url")
     rest = len(part) % 4
     if rest == 1 or (rest and part[-1] not in _CANONICAL_LAST[rest]):
-        raise _malformed("its base64url is not canonical")
-    return binascii.a2b_base64(part.translate(_TO_BASE64) + b"=" * (-len(part) % 4))
+        raise _not_base64url(part)
+    try:
+        value = binascii.a2b_base64(part.translate(_TO_BASE64) + b"=" * (-len(part) % 4))
+    except binascii.Error:
+        raise _not_base64url(part) from None
+    # The decoder passes over characters that it does not know, and then there is less to give.
+    if len(value) != len(part) * 3 // 4:
+        raise _not_base64url(part)
+    return value
+
+
+def _not_base64url(part: bytes) -> SubjectTokenRefused:
+    if part.translate(None, _BASE64URL):
+        return _malformed("it has characters outside base64url")
+    return _malformed("its base64url is not canonical")
 
 
 def _object(text: bytes, part: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.core import audit
-from broker.core.audit import AuditEvent, RecordedClaims
+from broker.core.audit import AuditEvent, RecordedObject
 from broker.core.claims import Claims, text_of
 from broker.core.decision import Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
@@ -23,7 +23,7 @@ class BegunRecord:
     request: ExchangeRequest
     issuer: Issuer
     subject: str | None
-    claims: RecordedClaims
+    claims: RecordedObject
     subject_token_id: str | None
     policy_set: str
     observed: tuple[str, ...] = ()

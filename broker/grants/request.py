@@ -2,11 +2,14 @@
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
+from functools import lru_cache
 from urllib.parse import urlsplit
 
+from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, RequestRefused
+from broker.core.record import record
 
 Parameters = Mapping[str, Sequence[str]]
 """The values of each parameter; only `audience` and `resource` may have several."""
@@ -22,7 +25,7 @@ for goes into the audit, so it must not be as large as a whole request."""
 _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Caller:
     """Where a request came from, for the audit."""
 
@@ -30,7 +33,7 @@ class Caller:
     client_address: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ExchangeRequest:
     """A CI token and what is wanted for it."""
 
@@ -38,18 +41,25 @@ class ExchangeRequest:
     wanted: DecisionRequest
     caller: Caller
 
-    def requested(self) -> dict[str, object]:
+    def requested(self) -> RecordedObject:
         """Describe what was asked for, as the audit records it."""
-        wanted = self.wanted
-        return {
+        return _requested(self.wanted)
+
+
+@lru_cache(maxsize=256)
+def _requested(wanted: DecisionRequest) -> RecordedObject:
+    # Jobs ask for the same all day long.
+    return RecordedObject.of(
+        {
             "audience": list(wanted.targets),
             "scope": None if wanted.scopes is None else " ".join(wanted.scopes),
             "client_id": wanted.client_id,
             "expires_in": wanted.expires_in,
         }
+    )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class IssuedToken:
     """What a permitted exchange is answered with; `expires_in` in seconds."""
 

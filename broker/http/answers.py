@@ -46,7 +46,7 @@ _ERROR_CODES: Final[Mapping[Reason, str]] = {
 
 
 # Built once: `json.dumps` builds an encoder per call when it is given options.
-_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
 
 
 class Answer:
@@ -66,6 +66,11 @@ class Answer:
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Send it; without the body to a HEAD request."""
         body = b"" if scope["method"] == "HEAD" else self.body
+        state = scope.get("state", {})
+        # A connection that can send all of it by one call saves what uvicorn does for any answer.
+        send_at_once = state.get("send_at_once")
+        if send_at_once is not None and body and send_at_once(self, state):
+            return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": body})
 
@@ -83,7 +88,12 @@ def json_answer(
     status: int, members: Mapping[str, Any], headers: Sequence[tuple[bytes, bytes]] = ()
 ) -> Answer:
     """Answer with a JSON object; `headers` come beside the content type."""
-    return Answer(status, _encode(members), [_JSON, *headers])
+    return json_text_answer(status, json_text(members), headers)
+
+
+def json_text_answer(status: int, text: str, headers: Sequence[tuple[bytes, bytes]] = ()) -> Answer:
+    """Answer with the text of a JSON object, as `json_answer` does with its members."""
+    return Answer(status, text.encode(), [_JSON, *headers])
 
 
 def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
@@ -139,7 +149,9 @@ def problem_answer(
 ) -> Answer:
     """Answer with an RFC 9457 problem, its `code` and `more` members about this case."""
     members = {"type": "about:blank", "title": title, "status": status, "code": code}
-    return Answer(status, _encode(members | dict(more or {})), [_PROBLEM, *(headers or [])])
+    return Answer(
+        status, json_text(members | dict(more or {})).encode(), [_PROBLEM, *(headers or [])]
+    )
 
 
 def _status(refusal: Refusal) -> tuple[int, Headers]:
@@ -150,10 +162,6 @@ def _status(refusal: Refusal) -> tuple[int, Headers]:
     if isinstance(refusal, RequestRefused) and refusal.with_basic:
         return 401, [(b"www-authenticate", b'Basic realm="broker"')]
     return 400, []
-
-
-def _encode(members: Mapping[str, Any]) -> bytes:
-    return _json_text(members).encode()
 
 
 def _printable(description: str) -> str:

@@ -5,15 +5,15 @@ request longest is closed for the newest (attacks row 138).
 """
 
 import asyncio
+from collections.abc import Mapping
 from dataclasses import dataclass
-from http import HTTPStatus
 from typing import Any, ClassVar, Final
 
 from uvicorn.config import Config
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from broker.http.answers import problem_answer
+from broker.http.answers import Answer, problem_answer
 
 MAX_FRAMING_BYTES: Final = 64 * 1024
 """For what is no body of a request: its head, the framing of its chunks and its trailers."""
@@ -145,6 +145,7 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         # It is served from a later turn of the loop on: nothing was written yet.
         self.cycle.transport = self._joined  # type: ignore[assignment]
+        self.scope["state"]["send_at_once"] = self._send_at_once
         self._in_head = False
         self._asked_before = True
 
@@ -171,10 +172,30 @@ class BoundedConnection(HttpToolsProtocol):
         answer = problem_answer(400, "INVALID_REQUEST", msg)
         head = [(b"connection", b"close"), *self.server_state.default_headers, *answer.headers]
         lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-        status = HTTPStatus(answer.status)
-        status_line = f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode()
-        self._joined.write(status_line + lines + b"\r\n" + answer.body)
+        self._joined.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
         self._joined.close()
+
+    def _send_at_once(self, answer: Answer, state: Mapping[str, Any]) -> bool:
+        """Send a whole answer by one call; tell whether it was sent.
+
+        `state` is that of the request. The answer has to be sent as ASGI does when the client has
+        to be waited for, when it has sent further requests, or when the connection ends with it.
+        """
+        cycle = self.cycle
+        if cycle.scope["state"] is not state:
+            return False
+        begun = cycle.disconnected or cycle.response_started
+        ends = not cycle.keep_alive or (b"connection", b"close") in answer.headers
+        if begun or ends or self.flow.write_paused:
+            return False
+        cycle.waiting_for_100_continue = False
+        cycle.response_started = cycle.response_complete = True
+        headers = (*cycle.default_headers, *answer.headers, *state["edge_headers"])
+        lines = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+        self.transport.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
+        cycle.message_event.set()
+        cycle.on_response()
+        return True
 
     def _renew_deadline(self) -> None:
         self.owing.pop(self, None)

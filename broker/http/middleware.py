@@ -36,21 +36,25 @@ class RequestEdge:
             return
         request_id = acceptable_request_id(header_values(scope, b"x-request-id"))
         request_id = request_id or self._draw_id()
-        scope.setdefault("state", {})["request_id"] = request_id
-        request_header = (b"x-request-id", request_id.encode())
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        # For an answer that does not pass through here.
+        state["edge_headers"] = edge_headers = [
+            (b"x-request-id", request_id.encode()),
+            *_SECURITY_HEADERS,
+        ]
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                headers = message["headers"]
-                message["headers"] = [*headers, request_header, *_SECURITY_HEADERS]
+                message["headers"] = [*message["headers"], *edge_headers]
             await send(message)
 
         try:
             endpoint = self._direct.get(scope["path"], self._app)
-            if scope["state"].get("overloaded"):
+            if state.get("overloaded"):
                 endpoint = overloaded_answer()
             await endpoint(scope, receive, send_with_headers)
         except Exception:

@@ -1,6 +1,6 @@
 """Service accounts and client secrets that are made while the broker runs."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from broker.core.audit import AuditEvent
@@ -26,6 +26,83 @@ class AccountChange:
     """The ids of secrets that hold no longer."""
 
     events: tuple[AuditEvent, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRow:
+    """An account as a store keeps it, sealed under the master key."""
+
+    client_id: str
+    kind: str
+    """`account`, or `override` for what is said of one that a policy file defines."""
+
+    organization: str | None
+    deleted: bool
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class SecretRow:
+    """A client secret as a store keeps it: its digest, and the rest sealed."""
+
+    secret_id: str
+    client_id: str
+    digest: bytes = field(repr=False)
+    content: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AccountRows:
+    """An `AccountChange` in rows."""
+
+    epoch: int
+    accounts: tuple[AccountRow, ...]
+    new_ids: frozenset[str]
+    secrets: tuple[SecretRow, ...]
+    removed_secrets: tuple[str, ...]
+    events: tuple[AuditEvent, ...]
+
+
+class AccountRowReading(Protocol):
+    """The rows of accounts and secrets. All raise `Unavailable`."""
+
+    async def account_row(self, client_id: str, kind: str) -> AccountRow | None:
+        """Find a row, that of a deleted account included."""
+        ...
+
+    async def account_rows(
+        self, kind: str, *, organization: str | None, after: str, limit: int
+    ) -> list[AccountRow]:
+        """List rows that are not deleted, by id; those of one organization only, if given."""
+        ...
+
+    async def count_accounts(self, organization: str | None) -> int:
+        """Count the accounts of an organization that are not deleted; None is no organization."""
+        ...
+
+    async def secret_row(self, digest: bytes) -> SecretRow | None:
+        """Find a secret by its digest."""
+        ...
+
+    async def secret_rows(self, client_id: str) -> list[SecretRow]:
+        """List the secrets of an account, the oldest first."""
+        ...
+
+    async def last_uses(self, client_id: str) -> dict[str, float]:
+        """Tell when each secret of an account was last used, and the account under its id."""
+        ...
+
+
+class AccountRowStore(AccountRowReading, Protocol):
+    """The same, for whoever writes them."""
+
+    async def change_account_rows(self, change: AccountRows) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made."""
+        ...
+
+    async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:
+        """Note when secrets were last used: by account and secret, in seconds since the epoch."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,13 +1,13 @@
 """One-time use and audit event, durable together before a token leaves."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
 from broker.core.audit import AuditEvent
+from broker.core.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Spend:
     """A one-time use: `key` is a digest, remembered until `expires_at` (epoch seconds)."""
 
@@ -15,7 +15,7 @@ class Spend:
     expires_at: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Entry:
     """What one decision writes: a spend if the token is for one use, and the event either way."""
 
@@ -31,21 +31,21 @@ class Entry:
     """The epoch of the state that it was decided by; None for what is true by any state."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Committed:
     """The entry is durable; `sequence` is its event's place in the audit chain."""
 
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AlreadySpent:
     """The spend key was spent before; the refusal is durable at `sequence`."""
 
     sequence: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Stale:
     """The state has changed since the decision: nothing was written, and it has to be made anew."""
 

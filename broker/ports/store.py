@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from broker.core.audit import AuditEvent
+from broker.ports.accounts import AccountRow, AccountRowStore, SecretRow
 from broker.ports.audit import AuditLog, AuditRetention
 from broker.ports.keys import SigningKeyRow, SigningKeyStore
 from broker.ports.ledger import Ledger, TokenRecord
@@ -22,6 +23,9 @@ class RowsUnderMasterKey:
 
     policy_sets: Mapping[str, bytes]
     """The kept policy sets by version."""
+
+    accounts: tuple[AccountRow, ...] = ()
+    secrets: tuple[SecretRow, ...] = ()
 
 
 class RewrappingStore(Protocol):
@@ -45,6 +49,7 @@ class Store(
     RewrappingStore,
     TokenRecord,
     PolicySetStore,
+    AccountRowStore,
     AuditLog,
     AuditRetention,
     Protocol,

@@ -16,6 +16,7 @@ from broker.signing import master_key_file
 from broker.signing.check_row import CHECK_ROW, check_content
 from broker.signing.key_wrap import KeyWrap, WrappedKeyRefused
 from broker.signing.master_key import MasterKey, master_key_fault
+from broker.signing.sealed_accounts import resealed
 from broker.signing.sealed_rows import SealedBox
 
 PolicyReseal = Callable[[str, bytes], bytes | None]
@@ -60,10 +61,16 @@ class Rewrap:
 
     def _anew(self, rows: RowsUnderMasterKey) -> RowsUnderMasterKey:
         problems: list[Problem] = []
+        accounts, secrets, altered = resealed(
+            rows.accounts, rows.secrets, SealedBox(self.old), SealedBox(self.new)
+        )
+        problems += [_problem(f"the row {each} was altered; restore a backup") for each in altered]
         anew = RowsUnderMasterKey(
             signing_keys=self._signing_keys(rows.signing_keys, problems),
             sealed=self._sealed(rows.sealed, problems),
             policy_sets=self._policy_sets(rows.policy_sets, problems),
+            accounts=accounts,
+            secrets=secrets,
         )
         if problems:
             raise ConfigurationError(problems)

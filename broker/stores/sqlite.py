@@ -12,6 +12,7 @@ from broker.core.audit import AuditEvent, ChainedEvent
 from broker.core.audit_chain import Position
 from broker.core.errors import ConfigurationError, Unavailable
 from broker.ports import (
+    AccountRows,
     Clock,
     Entry,
     Receipt,
@@ -19,6 +20,7 @@ from broker.ports import (
     SigningKeyChange,
 )
 from broker.stores import (
+    sqlite_accounts,
     sqlite_erasure,
     sqlite_ledger,
     sqlite_policy_sets,
@@ -104,6 +106,28 @@ class SqliteStore(SqliteReading):
         return await self._make_recorded(
             lambda connection: sqlite_signing_keys.change(connection, change), change.events
         )
+
+    async def change_account_rows(self, change: AccountRows) -> bool:
+        """Make a change and record its events in one transaction; tell whether it was made.
+
+        It is not when the state has changed since its epoch, or when one of the new ids was given
+        before. Raises `Unavailable`.
+        """
+        return await self._make_recorded(
+            lambda connection: sqlite_accounts.change(connection, change), change.events
+        )
+
+    async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:
+        """Note when secrets were last used: by account and secret, in seconds since the epoch.
+
+        Raises `Unavailable`.
+        """
+
+        def job(connection: apsw.Connection) -> None:
+            with transaction(connection):
+                sqlite_accounts.note_uses(connection, uses)
+
+        await self._writer.run(job)
 
     async def rewrap(
         self, anew: Callable[[RowsUnderMasterKey], RowsUnderMasterKey], event: AuditEvent

@@ -86,8 +86,61 @@ CREATE TABLE audit_beginning (
 # How far in time spends have been forgotten: up to the latest end of those that were pruned.
 _FORGOTTEN: Final = "ALTER TABLE state ADD COLUMN forgotten_until INTEGER NOT NULL DEFAULT 0"
 
+# Keys are random, so that those of one batch lie in as many pages, and each page is written twice.
+# Here that is so of the keys alone: the table is in the order of time, as is the index for the most
+# part, by minutes.
+_SPENDS_IN_ORDER: Final = """
+CREATE TABLE spends_in_order (
+    key BLOB NOT NULL PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT;
+INSERT INTO spends_in_order SELECT key, expires_at FROM spends ORDER BY expires_at;
+DROP TABLE spends;
+ALTER TABLE spends_in_order RENAME TO spends;
+CREATE INDEX spends_by_expiry ON spends (expires_at / 60);
+"""
+
+# `kind` is `account`, or `override` for what is said beside the files of an account that they
+# define. Rows of deleted accounts stay, so that an id is never given again. When something was last
+# used decides nothing, and so has no seal.
+_ACCOUNTS: Final = """
+CREATE TABLE accounts (
+    client_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    organization TEXT,
+    deleted INTEGER NOT NULL,
+    content BLOB NOT NULL,
+    PRIMARY KEY (client_id, kind)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX accounts_by_id ON accounts (kind, client_id) WHERE deleted = 0;
+CREATE INDEX accounts_by_organization ON accounts (organization, client_id) WHERE deleted = 0;
+
+CREATE TABLE client_secrets (
+    secret_id TEXT PRIMARY KEY,
+    client_id TEXT NOT NULL,
+    digest BLOB NOT NULL UNIQUE,
+    content BLOB NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX client_secrets_by_client ON client_secrets (client_id, secret_id);
+
+CREATE TABLE last_uses (
+    client_id TEXT NOT NULL,
+    used TEXT NOT NULL,
+    used_at REAL NOT NULL,
+    PRIMARY KEY (client_id, used)
+) STRICT, WITHOUT ROWID;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
-_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING, _FORGOTTEN)
+_STEPS: Final = (
+    _FIRST_TABLES,
+    _POLICY_SETS,
+    _STATE,
+    _AUDIT_BEGINNING,
+    _FORGOTTEN,
+    _SPENDS_IN_ORDER,
+    _ACCOUNTS,
+)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 

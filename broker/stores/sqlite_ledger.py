@@ -5,12 +5,12 @@ costs more than the step. So a batch takes few steps: many rows go into one stat
 """
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
 import apsw
 
 from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, stored_members
+from broker.core.record import record
 from broker.ports import Entry, Spend
 from broker.stores.sqlite_file import APPLICATION_ID, transaction
 
@@ -23,8 +23,9 @@ SELECT state.epoch, state.forgotten_until, events.seq, events.hash
 FROM state LEFT JOIN (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1) AS events
 """
 _PRUNE: Final = """
-DELETE FROM spends WHERE key IN
-    (SELECT key FROM spends WHERE expires_at < ? ORDER BY expires_at LIMIT ?)
+DELETE FROM spends WHERE rowid IN (
+    SELECT rowid FROM spends WHERE expires_at / 60 < ? / 60 ORDER BY expires_at / 60 LIMIT ?
+)
 RETURNING expires_at
 """
 _FORGET: Final = "UPDATE state SET forgotten_until = max(forgotten_until, ?)"
@@ -52,7 +53,7 @@ _EVENTS: Final = "SELECT body, claims, hash FROM events"
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PendingEntry:
     """An entry that waits for its batch, its event already written out as JSON."""
 
@@ -70,7 +71,7 @@ class PendingEntry:
         return cls(event, entry.spend, entry.event_if_spent or (lambda: entry.event), entry.epoch)
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Appended:
     """What became of an entry: the event that was written, and whether the spend was refused."""
 
@@ -163,8 +164,8 @@ def _spent(connection: apsw.Connection, spends: Sequence[Spend], now: float) -> 
 
 
 def _prune(connection: apsw.Connection, now: float, limit: int) -> None:
-    """Forget spends that have expired, and remember up to when."""
-    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (now, limit))]
+    """Forget spends whose minute is over, and remember up to when."""
+    ends = [expires_at for (expires_at,) in connection.execute(_PRUNE, (int(now), limit))]
     if ends:
         connection.execute(_FORGET, (max(ends),))
 

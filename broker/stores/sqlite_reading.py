@@ -9,8 +9,17 @@ import apsw
 
 from broker.core.audit_chain import Position, StoredEvent
 from broker.core.errors import Reason, Unavailable
-from broker.ports import ChainPage, ClaimsFilter, EventFilter, KeptPolicySet, SigningKeyRow
+from broker.ports import (
+    AccountRow,
+    ChainPage,
+    ClaimsFilter,
+    EventFilter,
+    KeptPolicySet,
+    SecretRow,
+    SigningKeyRow,
+)
 from broker.stores import (
+    sqlite_accounts,
     sqlite_audit,
     sqlite_erasure,
     sqlite_ledger,
@@ -48,6 +57,40 @@ class SqliteReading:
     async def last_policy_set(self) -> KeptPolicySet | None:
         """Find the set that came into force last."""
         return await self._read(sqlite_policy_sets.last)
+
+    async def account_row(self, client_id: str, kind: str) -> AccountRow | None:
+        """Find a row, that of a deleted account included."""
+        return await self._read(
+            lambda connection: sqlite_accounts.find(connection, client_id, kind)
+        )
+
+    async def account_rows(
+        self, kind: str, *, organization: str | None, after: str, limit: int
+    ) -> list[AccountRow]:
+        """List rows that are not deleted, by id; those of one organization only, if given."""
+        return await self._read(
+            lambda connection: sqlite_accounts.page(connection, kind, organization, after, limit)
+        )
+
+    async def count_accounts(self, organization: str | None) -> int:
+        """Count the accounts of an organization that are not deleted; None is no organization."""
+        return await self._read(lambda connection: sqlite_accounts.count(connection, organization))
+
+    async def secret_row(self, digest: bytes) -> SecretRow | None:
+        """Find a secret by its digest."""
+        return await self._read(
+            lambda connection: sqlite_accounts.secret_of_digest(connection, digest)
+        )
+
+    async def secret_rows(self, client_id: str) -> list[SecretRow]:
+        """List the secrets of an account, the oldest first."""
+        return await self._read(
+            lambda connection: sqlite_accounts.secrets_of(connection, client_id)
+        )
+
+    async def last_uses(self, client_id: str) -> dict[str, float]:
+        """Tell when each secret of an account was last used, and the account under its id."""
+        return await self._read(lambda connection: sqlite_accounts.last_uses(connection, client_id))
 
     async def find_events(
         self,

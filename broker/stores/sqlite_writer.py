@@ -5,7 +5,6 @@ import contextlib
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
@@ -15,6 +14,7 @@ import apsw
 
 from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
+from broker.core.record import record
 from broker.ports import AlreadySpent, Clock, Committed, Receipt, Stale
 from broker.stores import sqlite_ledger
 from broker.stores.sqlite_file import file_identity, require_same_file
@@ -38,13 +38,13 @@ microseconds."""
 Result = TypeVar("Result")
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Append:
     pending: PendingEntry
     future: asyncio.Future[Receipt]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class _Job:
     run: Callable[[apsw.Connection], Any]
     future: asyncio.Future[Any]

@@ -131,7 +131,7 @@ def test_nothing_is_said_of_a_job_on_an_unknown_platform() -> None:
         now=NOW,
         token_id=TOKEN_ID,
         subject=github_claims(),
-        workload=Workload("other", {}, {}),
+        workload=Workload("other", {}),
     )
 
     assert "workload" not in claims

@@ -13,7 +13,7 @@ from broker.core.audit import (
     GENESIS,
     AuditEvent,
     ChainedEvent,
-    RecordedClaims,
+    RecordedObject,
     SerializedEvent,
     chain,
     chain_hash,
@@ -114,7 +114,7 @@ def test_both_ways_to_write_an_event_give_one_text(
 
 def test_recorded_claims_are_written_as_they_are() -> None:
     text = '{"ref":"refs/heads/main","repository":"acme/web"}'
-    recorded = an_event(claims=RecordedClaims(text))
+    recorded = an_event(claims=RecordedObject(text))
 
     assert len(recorded.claims or ()) == 2
     assert SerializedEvent.of(recorded) == SerializedEvent.of(an_event())

@@ -1,6 +1,7 @@
 """What an audit event keeps of a token (contract §6, attacks rows 58, 136)."""
 
 import json
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -124,6 +125,13 @@ def test_a_token_without_an_id_has_no_digest(claims: dict[str, Any]) -> None:
 )
 def test_an_instant_is_written_in_utc_with_milliseconds(instant: float, text: str) -> None:
     assert rfc3339(instant) == text
+
+
+@given(st.floats(min_value=-1e9, max_value=1e11) | st.integers(0, 10**10))
+def test_an_instant_is_written_as_the_standard_library_does(instant: float) -> None:
+    moment = datetime.fromtimestamp(instant, UTC).isoformat(timespec="milliseconds")
+
+    assert rfc3339(instant) == moment.replace("+00:00", "Z")
 
 
 @given(st.text() | st.sampled_from(['"', "\\", "\x7f", "é", "a\nb"]))

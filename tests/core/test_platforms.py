@@ -175,4 +175,4 @@ def test_claims_without_a_text_are_not_copied() -> None:
 
 
 def test_nothing_is_copied_from_an_issuer_without_preset() -> None:
-    assert recognise(other_claims(repository="acme/web"), None) == Workload("other", {}, {})
+    assert recognise(other_claims(repository="acme/web"), None) == Workload("other", {})

@@ -103,6 +103,19 @@ def test_what_a_key_signs_verifies_by_what_is_published(
     assert not public.Algorithm.verify(b"other", public.key, signature)
 
 
+def test_an_es256_signature_has_both_numbers_at_their_full_length(
+    keys: dict[str, SigningKey],
+) -> None:
+    key = keys["ES256"]
+    public = jwt.PyJWK(dict(key.public))
+
+    # One number in 256 begins with a byte of zeros.
+    signatures = [key.sign(b"message") for _ in range(1000)]
+
+    assert {len(signature) for signature in signatures} == {64}
+    assert all(public.Algorithm.verify(b"message", public.key, each) for each in signatures)
+
+
 @pytest.mark.parametrize(
     ("schedule", "published", "signs"),
     [

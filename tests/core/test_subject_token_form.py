@@ -2,12 +2,14 @@
 
 import base64
 import json
+import re
 from typing import Any
 
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from broker.core import subject_token
 from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.subject_token import MAX_TOKEN_BYTES, parse
 from tests.core.builders import github_claims
@@ -68,6 +70,30 @@ def test_anything_but_the_compact_form_is_malformed(
     change: Any, door: Door, signed_token: TokenMaker
 ) -> None:
     assert door.answer_to(change(signed_token())) is Reason.MALFORMED_TOKEN
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.text("AQgw0Zz9-_+/=\n .", max_size=9) | st.binary(max_size=12).map(base64url))
+@example("AA=")
+@example("A===")
+@example("AAA\0")
+def test_only_the_one_text_of_a_value_is_decoded(text: str) -> None:
+    inside = re.fullmatch(r"[A-Za-z0-9_-]*", text) is not None
+    canonical = inside and len(text) % 4 != 1 and base64url(_decoded(text)) == text
+    try:
+        value, fault = subject_token._decode(text.encode()), ""
+    except SubjectTokenRefused as refusal:
+        value, fault = None, refusal.description
+
+    assert value == (_decoded(text) if canonical else None)
+    assert ("characters outside" in fault, "not canonical" in fault) == (
+        not inside,
+        inside and not canonical,
+    )
+
+
+def _decoded(text: str) -> bytes:
+    return base64.urlsafe_b64decode(text + "==")
 
 
 def test_the_standard_alphabet_is_malformed(door: Door, signed_token: TokenMaker) -> None:

@@ -1,6 +1,6 @@
 """How the record of an exchange ends."""
 
-from broker.core.audit import RecordedClaims
+from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
 from broker.grants import decision_record
@@ -14,7 +14,7 @@ BEGUN = BegunRecord(
     request=ExchangeRequest("a.b.c", DecisionRequest(), Caller("request-1")),
     issuer=an_issuer("github"),
     subject=None,
-    claims=RecordedClaims("{}"),
+    claims=RecordedObject("{}"),
     subject_token_id=None,
     policy_set="0" * 64,
 )

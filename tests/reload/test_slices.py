@@ -101,7 +101,10 @@ def test_taking_in_puts_the_collector_back_as_it_was() -> None:
 
 
 def test_what_exists_at_the_start_is_set_aside() -> None:
+    before = gc.get_threshold()
     set_aside()
 
     assert gc.get_freeze_count() > 1000
+    assert gc.get_threshold()[0] > before[0]
     gc.unfreeze()
+    gc.set_threshold(*before)

@@ -10,13 +10,13 @@ import apsw
 import pytest
 
 from broker.core.errors import ConfigurationError
-from broker.ports import Committed, KeptPolicySet
+from broker.ports import AlreadySpent, Committed, KeptPolicySet
 from broker.stores.sqlite import SqliteStore
 from broker.stores.sqlite_file import _STEPS, APPLICATION_ID, SCHEMA_VERSION
 from broker.testing import FrozenClock
 from tests.stores import without_rights
 from tests.stores.damage import overwrite
-from tests.stores.entries import NOW, an_entry
+from tests.stores.entries import NOW, a_spend, an_entry
 from tests.unprivileged import run_unprivileged
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
@@ -131,6 +131,25 @@ async def test_a_file_of_an_older_version_is_brought_up_to_date_with_its_content
     assert await reopened.last_policy_set() == KeptPolicySet("3", b"")
     assert await reopened._writer.run(lambda each: each.pragma("user_version")) == SCHEMA_VERSION
     await reopened.close()
+
+
+async def test_what_was_spent_stays_spent_when_the_file_is_brought_up_to_date(
+    database: Path, clock: FrozenClock
+) -> None:
+    entry = a_spend("token")
+    assert entry.spend is not None
+    database.parent.mkdir()
+    statement(database, ";".join([*_STEPS[:5], "PRAGMA user_version = 5"]))
+    connection = apsw.Connection(str(database))
+    connection.execute(
+        "INSERT INTO spends VALUES (?, ?)", (entry.spend.key, entry.spend.expires_at)
+    )
+    connection.close()
+
+    store = await SqliteStore.open(database, clock)
+    assert await store.commit(entry) == AlreadySpent(1)
+    assert await store.commit(a_spend("another")) == Committed(2)
+    await store.close()
 
 
 async def test_the_broker_s_own_file_without_a_version_is_refused(
