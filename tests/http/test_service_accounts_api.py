@@ -189,7 +189,7 @@ def test_secrets_are_listed_without_themselves(admin: RegistryClient) -> None:
     secret = made.pop("client_secret")
     assert made.pop("api_key") == secret
     items = admin.shown(f"/{client_id}/secrets")["items"]
-    assert items[1] == made
+    assert made in items
     assert made["expires_at"] == "2030-01-01T00:00:00.000Z"
     assert secret not in str(items)
 
@@ -204,10 +204,8 @@ def test_a_rotation_has_two_secrets_until_it_is_complete(admin: RegistryClient) 
     new = rotated.json()
     assert client_secret.is_well_formed(new["client_secret"])
     assert new["replaces"] == old["id"]
-    assert [each["id"] for each in admin.shown(f"/{client_id}/secrets")["items"]] == [
-        old["id"],
-        new["id"],
-    ]
+    both = {each["id"] for each in admin.shown(f"/{client_id}/secrets")["items"]}
+    assert both == {old["id"], new["id"]}
     again = admin("POST", f"/{client_id}/secrets/rotate", json={"overlap": "24h"})
     assert problem(again, 409)[0] == "CONFLICT"
     completed = admin("POST", f"/{client_id}/secrets/rotate/complete")
