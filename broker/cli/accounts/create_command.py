@@ -88,4 +88,4 @@ def show_made(made: "Made", *, what: str, as_json: bool) -> None:
         typer.echo(made.members["id"])
     else:
         typer.echo(made.secret)
-        typer.echo(f"broker: {what}; its secret is shown this once", err=True)
+        typer.echo(f"broker: {what}; the secret is shown this once", err=True)

@@ -118,7 +118,7 @@ async def _opened(
         stack.push_async_callback(store.close)
         may_create = may_make_store and settings.loopback
         master_key = await bootstrap.load_store_key(settings, store, may_create=may_create)
-        policy_set = await _policy_set(settings, store, master_key)
+        policy_set = await _policy_set(settings, store, master_key, tell=may_make_store)
         state = StoreState(store)
         await state.refresh()
         held = HeldPolicies(IndexedPolicies.of(policy_set))
@@ -127,9 +127,12 @@ async def _opened(
 
 
 async def _policy_set(
-    settings: "Settings", store: "SqliteStore", master_key: "MasterKey"
+    settings: "Settings", store: "SqliteStore", master_key: "MasterKey", *, tell: bool
 ) -> "PolicySet":
-    """Give the policies that brokers of this store go by, or would if one were started now."""
+    """Give the policies that brokers of this store go by, or would if one were started now.
+
+    With `tell` it is said when there are none. Raises `ConfigurationError` and `Unavailable`.
+    """
     from broker.bootstrap import policy_parameters
     from broker.policy_files import load
     from broker.reload.kept_sets import KeptSetsReading
@@ -140,15 +143,16 @@ async def _policy_set(
     reader = PolicyReader(settings.policies, policy_parameters(settings), SystemClock())
     kept = KeptSetsReading(store, Seal(master_key.derive(KEY_PURPOSE)), reader)
     version = await kept.last_version()
-    found = None if version is None else await kept.find(version)
+    found = None if version is None else await kept.find(version, at_start=True)
     if found is not None:
         return found
     if not settings.policies.is_dir():
-        typer.echo(
-            f"broker: {settings.policies}: there are no policy files yet, so that accounts can be"
-            " granted scopes of `broker` alone",
-            err=True,
-        )
+        if tell:
+            typer.echo(
+                f"broker: {settings.policies}: there are no policy files yet, so that accounts can"
+                " be granted scopes of `broker` alone",
+                err=True,
+            )
         return _broker_alone(settings)
     return load(
         settings.policies,
