@@ -95,7 +95,7 @@ def _account_routes(endpoints: Endpoints) -> list[BaseRoute]:
         f"{account}/secrets/rotate/cancel": endpoints.rotation_cancel,
         f"{account}/secrets/{{secret_id}}": endpoints.secret,
     }
-    return [Route(path, each, methods=each.methods) for path, each in by_path.items()]
+    return [Route(path, each) for path, each in by_path.items()]
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
@@ -60,19 +61,16 @@ class ApiEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class ByMethod:
-    """An ASGI endpoint that does something else for each method; the route lets no other pass."""
+    """An ASGI endpoint that does something else for each method, and refuses any other."""
 
     endpoints: Mapping[str, ApiEndpoint]
 
-    @property
-    def methods(self) -> list[str]:
-        """Name the methods."""
-        return list(self.endpoints)
-
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer one request."""
-        method = "GET" if scope["method"] == "HEAD" else scope["method"]
-        await self.endpoints[method](scope, receive, send)
+        """Answer one request. Raises `HTTPException` (405)."""
+        endpoint = self.endpoints.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"allow": ", ".join(sorted(self.endpoints))})
+        await endpoint(scope, receive, send)
 
 
 def _refused(refused: ChangeRefused) -> Answer:
