@@ -21,15 +21,19 @@ from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
 from broker.core.registry.members import RegistryRules
 from broker.event_lines import EventLines
+from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.client_credentials import ClientCredentials
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
+from broker.grants.last_uses import LastUses
 from broker.grants.token_exchange import TokenExchange
+from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
-from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
+from broker.http.api.endpoint import ApiEndpoint
 from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
-from broker.http.api.service_accounts import READ, WRITE, ServiceAccountsApi
+from broker.http.api.service_accounts import ServiceAccountsApi
 from broker.http.app import Endpoints, build_app
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
@@ -181,7 +185,9 @@ async def _started(
         fault_changed=followers.fault_changed if followers else keep_to_oneself,
     )
     stack.push_async_callback(reload.close)
-    state = HeldState(store, [swap.follow, keyring.reload])
+    box = SealedBox(master_key)
+    accounts = HeldAccounts(SealedAccounts(store, box))
+    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh])
     reloading: PolicyReload | Following = reload
     if worker.link is not None:
         if worker.has_duties:
@@ -205,18 +211,25 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    registry = await open_registry(settings, store, master_key, state, policies, clock)
-    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep, registry)
+    served = await _for_accounts(settings, exchange, accounts, store, box)
+    endpoints = _endpoints(settings, exchange, served, store, kept, reloading, upkeep)
     counted = CountedRefusals(counts, store, clock)
-    head_key = await open_head_key(store, SealedBox(master_key))
+    head_key = await open_head_key(store, box)
     retention = Retention(store, head_key, clock, settings.audit.retention)
     heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
     if worker.has_duties:
         # After the last events are written, which is done first.
         stack.push_async_callback(heads.at_stop)
     stack.push_async_callback(counted.write_all)
+    stack.push_async_callback(served.credentials.last_uses.write)
     # Each process looks after the keys, of which it must not know from long ago (decision 0010).
-    loops = [issuer_keys.run(), counted.run(), state.run(), upkeep.run()]
+    loops = [
+        issuer_keys.run(),
+        counted.run(),
+        served.credentials.last_uses.run(),
+        state.run(),
+        upkeep.run(),
+    ]
     if worker.has_duties:
         watch = PolicyWatch(reader, reload, settle=settle)
         loops += [watch.run(), heads.run()]
@@ -226,51 +239,66 @@ async def _started(
     return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
+@dataclass(frozen=True, slots=True)
+class _ForAccounts:
+    """What serves accounts that have secrets, and those who look after them."""
+
+    credentials: ClientCredentials
+    registry: AccountRegistry
+
+
+async def _for_accounts(
+    settings: Settings,
+    exchange: TokenExchange,
+    accounts: HeldAccounts,
+    store: SqliteStore,
+    box: SealedBox,
+) -> _ForAccounts:
+    policies, clock = exchange.policies, exchange.clock
+    authentication = ClientAuthentication(accounts, policies, clock, await load_pepper(store, box))
+    credentials = ClientCredentials(
+        state=exchange.state,
+        policies=policies,
+        authentication=authentication,
+        signing_keys=exchange.signing_keys,
+        ledger=exchange.ledger,
+        clock=clock,
+        identifiers=exchange.identifiers,
+        last_uses=LastUses(store),
+        issuer=exchange.issuer,
+    )
+    registry = await open_registry(settings, store, box, exchange.state, policies, clock)
+    return _ForAccounts(credentials, registry)
+
+
 def _endpoints(
     settings: Settings,
     exchange: TokenExchange,
+    served: _ForAccounts,
     store: SqliteStore,
     kept: KeptSets,
     reloading: PolicyReload | Following,
     upkeep: KeyUpkeep,
-    registry: AccountRegistry,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, proxies = exchange.refusal_counts, settings.trusted_proxies
-    tokens = TokenEndpoint(exchange)
+    tokens = TokenEndpoint(exchange, served.credentials)
+    authentication = served.credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
     bearer = Bearer(settings.issuer, keys, policies, store, clock)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
-    accounts = ServiceAccountsApi(registry, bearer, proxies)
-
-    def confined(**serve: tuple[str, Serve]) -> ByMethod:
-        return ByMethod(
-            {
-                method: ApiEndpoint(bearer, scope, each, confined=True)
-                for method, (scope, each) in serve.items()
-            }
-        )
-
     return Endpoints(
-        oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
-        api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
-        oauth_explain=OAuthEndpoint(explanations.serve, counts, clock, proxies),
+        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, clock, proxies),
+        api_token=OAuthEndpoint(
+            tokens.serve, authentication, counts, clock, proxies, json_allowed=True
+        ),
+        oauth_explain=OAuthEndpoint(explanations.serve, authentication, counts, clock, proxies),
         policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
         policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
         keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
-        accounts=confined(GET=(READ, accounts.listed), POST=(WRITE, accounts.create)),
-        account=confined(
-            GET=(READ, accounts.shown),
-            PATCH=(WRITE, accounts.patch),
-            DELETE=(WRITE, accounts.delete),
-        ),
-        secrets=confined(GET=(READ, accounts.secrets), POST=(WRITE, accounts.create_secret)),
-        secret=confined(DELETE=(WRITE, accounts.revoke_secret)),
-        rotation=confined(POST=(WRITE, accounts.rotate_secret)),
-        rotation_complete=confined(POST=(WRITE, accounts.complete_rotation)),
-        rotation_cancel=confined(POST=(WRITE, accounts.cancel_rotation)),
+        accounts=ServiceAccountsApi(served.registry, bearer, proxies).endpoints(),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
     )
@@ -302,15 +330,14 @@ async def open_signing_keys(
 async def open_registry(
     settings: Settings,
     store: SqliteStore,
-    master_key: MasterKey,
+    box: SealedBox,
     state: State,
     policies: PolicySource,
     clock: Clock,
 ) -> AccountRegistry:
-    """Open the registry of service accounts. Raises `ConfigurationError` and `Unavailable`."""
-    box = SealedBox(master_key)
-    pepper = await load_pepper(store, box)
-    drawing = Drawing(UuidV7Identifiers(), settings.secret_prefix, partial(digest, pepper=pepper))
+    """Open the registry of service accounts. Raises `Unavailable`."""
+    digesting = partial(digest, pepper=await load_pepper(store, box))
+    drawing = Drawing(UuidV7Identifiers(), settings.secret_prefix, digesting)
     rules = RegistryRules(settings.max_accounts, settings.jwks_hosts)
     accounts = SealedAccounts(store, box)
     return AccountRegistry(accounts, state, policies, clock, drawing, rules)

@@ -15,7 +15,7 @@ MANAGED_BY_FILE: Final = "file"
 MANAGED_BY_API: Final = "api"
 
 FILE_INCARNATION: Final = "file"
-"""The incarnation of accounts that policy files define: an id has one of these at most."""
+"""That of an account which a policy file defines: there is one for as long as a file has it."""
 
 
 def admits(service: Service, organization: str | None) -> bool:

@@ -141,7 +141,7 @@ class ServiceAccount:
     enabled: bool = True
     instances: tuple[str, ...] = ()
     secrets_allowed: bool = False
-    """Whether it may have client secrets and registered keys."""
+    """Whether client secrets of it count."""
 
     jwks: Mapping[str, Any] | None = None
     jwks_uri: str | None = None

@@ -4,6 +4,7 @@ from typing import Final
 
 # Grant types (RFC 8693 §2.1, RFC 7523 §2.1, RFC 6749 §4.4).
 GRANT_TOKEN_EXCHANGE: Final = "urn:ietf:params:oauth:grant-type:token-exchange"
+GRANT_CLIENT_CREDENTIALS: Final = "client_credentials"
 GRANT_JWT_BEARER: Final = "urn:ietf:params:oauth:grant-type:jwt-bearer"
 
 # Token types (RFC 8693 §3).

@@ -26,11 +26,21 @@ _SCOPE_TOKEN = re.compile(r"[\x21\x23-\x5B\x5D-\x7E]+")
 
 
 @record
+class Credentials:
+    """The client id and secret that a request carries; `with_basic` tells how."""
+
+    client_id: str
+    secret: str = field(repr=False)
+    with_basic: bool = False
+
+
+@record
 class Caller:
-    """Where a request came from, for the audit."""
+    """Where a request came from, for the audit, and the client's credentials if it has any."""
 
     request_id: str
     client_address: str | None = None
+    credentials: Credentials | None = None
 
 
 @record
@@ -43,11 +53,12 @@ class ExchangeRequest:
 
     def requested(self) -> RecordedObject:
         """Describe what was asked for, as the audit records it."""
-        return _requested(self.wanted)
+        return requested(self.wanted)
 
 
 @lru_cache(maxsize=256)
-def _requested(wanted: DecisionRequest) -> RecordedObject:
+def requested(wanted: DecisionRequest) -> RecordedObject:
+    """Describe what is asked for, as the audit records it."""
     # Jobs ask for the same all day long.
     return RecordedObject.of(
         {

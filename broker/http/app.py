@@ -1,6 +1,6 @@
 """The list of endpoints, on one screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -14,7 +14,6 @@ from starlette.types import ASGIApp
 
 from broker.http.answers import problem_answer
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
-from broker.http.api.service_accounts import PATH as ACCOUNTS
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
@@ -32,13 +31,9 @@ class Endpoints:
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
     keys_rotate: ApiEndpoint
-    accounts: ByMethod
-    account: ByMethod
-    secrets: ByMethod
-    secret: ByMethod
-    rotation: ByMethod
-    rotation_complete: ByMethod
-    rotation_cancel: ByMethod
+    accounts: Mapping[str, ByMethod]
+    """What answers below `/api/v1/service-accounts`, by path."""
+
     discovery: Discovery
     health: Health
 
@@ -59,7 +54,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
-        *_account_routes(endpoints),
+        *(Route(path, each) for path, each in endpoints.accounts.items()),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),
@@ -81,21 +76,6 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
     # The one busy endpoint is reached without the router's detours.
     direct = {f"{prefix}/oauth/token": endpoints.oauth_token for prefix in ("", path)}
     return RequestEdge(app, draw_id, direct)
-
-
-def _account_routes(endpoints: Endpoints) -> list[BaseRoute]:
-    account = f"{ACCOUNTS}/{{client_id}}"
-    by_path = {
-        ACCOUNTS: endpoints.accounts,
-        account: endpoints.account,
-        f"{account}/secrets": endpoints.secrets,
-        # Before `{secret_id}`, which would take its name for an id.
-        f"{account}/secrets/rotate": endpoints.rotation,
-        f"{account}/secrets/rotate/complete": endpoints.rotation_complete,
-        f"{account}/secrets/rotate/cancel": endpoints.rotation_cancel,
-        f"{account}/secrets/{{secret_id}}": endpoints.secret,
-    }
-    return [Route(path, each) for path, each in by_path.items()]
 
 
 async def _http_problem(_request: Request, error: Exception) -> Response:

@@ -1,56 +1,61 @@
-"""Client credentials that a token request carries, wherever it carries them.
-
-Credentials that are present are always judged, even where the grant needs none: bad ones fail the
-request. No account of this version has credentials, so none that is presented can be good.
-"""
+"""Client credentials that a request carries, wherever it carries them (RFC 6749 §2.3.1)."""
 
 import base64
 import binascii
 from typing import Final
+from urllib.parse import unquote_plus
 
 from starlette.types import Scope
 
 from broker.core.errors import Reason, RequestRefused
-from broker.grants.request import Parameters, single
+from broker.grants.request import Credentials, Parameters, single
 from broker.http.parameters import header_values
 
-_BODY_CREDENTIALS: Final = ("client_secret", "client_assertion", "client_assertion_type")
+_ASSERTION: Final = ("client_assertion", "client_assertion_type")
 
 
-def refuse_credentials(scope: Scope, parameters: Parameters) -> None:
-    """Refuse a request with client credentials (RFC 6749 §2.3.1, RFC 7521 §4.2.1).
+def read_credentials(scope: Scope, parameters: Parameters) -> Credentials | None:
+    """Read the client credentials of a request; None when it has none.
 
-    An empty Basic pair counts as no credentials: some clients probe with it first. Raises
-    `RequestRefused`: `malformed_request` for several or unreadable ones, else
-    `client_unknown_or_bad_secret`.
+    An empty Basic pair counts as none: some clients probe with it first. Raises `RequestRefused`:
+    `malformed_request` for two ways at once, for two client ids, and for what cannot be read;
+    `client_unknown_or_bad_secret` for a way that is none here.
     """
-    with_basic = _has_basic(header_values(scope, b"authorization"))
-    in_body = [name for name in _BODY_CREDENTIALS if single(parameters, name) is not None]
-    if with_basic and in_body == ["client_secret"]:
+    values = header_values(scope, b"authorization")
+    basic = _basic(values) if values else None
+    secret = single(parameters, "client_secret")
+    if any(single(parameters, name) is not None for name in _ASSERTION):
+        # RFC 7521 §4.2.1: also beside another way.
         raise RequestRefused(
-            Reason.MALFORMED_REQUEST, "use one way of client authentication, not two"
+            Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, "client assertions are not available here"
         )
-    if with_basic or in_body:
-        raise RequestRefused(
-            Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
-            "the client is unknown or its credentials are wrong; a CI job needs none here",
-            with_basic=with_basic and not in_body,
-        )
+    if basic is not None and secret is not None:
+        raise _malformed("use one way of client authentication, not two")
+    client_id = single(parameters, "client_id")
+    if basic is not None:
+        if client_id not in (None, basic.client_id):
+            raise _malformed("'client_id' names another client than the Basic header")
+        return basic
+    return None if secret is None else Credentials(client_id or "", secret)
 
 
-def _has_basic(values: list[str]) -> bool:
-    """Tell whether Basic credentials are there."""
-    if not values:
-        return False
+def _basic(values: list[str]) -> Credentials | None:
+    """Read the Basic header; each half is form-encoded (CA-01), or needs no encoding (CA-02)."""
     if len(values) > 1 or "," in values[0]:
         # A proxy and the broker could read different ones (attacks row 189).
-        raise RequestRefused(Reason.MALFORMED_REQUEST, "send one Authorization header")
-    scheme, _, credentials = values[0].partition(" ")
+        raise _malformed("send one Authorization header")
+    scheme, _, encoded = values[0].partition(" ")
     if scheme.lower() != "basic":
-        raise RequestRefused(
-            Reason.MALFORMED_REQUEST, "the token endpoint knows no Authorization but Basic"
-        )
+        raise _malformed("the token endpoint knows no Authorization but Basic")
     try:
-        return base64.b64decode(credentials.strip(), validate=True) != b":"
+        pair = base64.b64decode(encoded.strip(), validate=True).decode()
+        client_id, colon, secret = pair.partition(":")
+        client_id, secret = (unquote_plus(half, errors="strict") for half in (client_id, secret))
     except (binascii.Error, ValueError):
-        raise RequestRefused(Reason.MALFORMED_REQUEST, "the Basic header is unreadable") from None
+        raise _malformed("the Basic header is unreadable") from None
+    empty = colon and not client_id and not secret
+    return None if empty else Credentials(client_id, secret, with_basic=True)
+
+
+def _malformed(description: str) -> RequestRefused:
+    return RequestRefused(Reason.MALFORMED_REQUEST, description)

@@ -63,7 +63,11 @@ class Discovery:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
             "grant_types_supported": list(GRANT_TYPES),
-            "token_endpoint_auth_methods_supported": ["none"],
+            "token_endpoint_auth_methods_supported": [
+                "none",
+                "client_secret_basic",
+                "client_secret_post",
+            ],
             "claims_supported": _CLAIMS,
             "scopes_supported": sorted(scopes),
             "subject_token_audiences": sorted(audiences),

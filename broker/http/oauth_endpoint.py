@@ -1,20 +1,21 @@
-"""What every OAuth endpoint does around its own work: read, refuse credentials, answer refusals.
+"""What every OAuth endpoint does around its own work: read, authenticate, answer refusals.
 
 The order of checks is fixed, so that the same fault always gets the same answer: method, media
 type and size, query, repeated parameters, client credentials; then the endpoint's own.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
 from broker.core.errors import Refusal
 from broker.core.refusal_counts import RefusalCounts
+from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.request import Caller, Parameters, single
 from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
-from broker.http.client_credentials import refuse_credentials
+from broker.http.client_credentials import read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
 from broker.ports import Clock
 
@@ -26,6 +27,7 @@ class OAuthEndpoint:
     """An ASGI endpoint; `serve` does its work and may raise `Refusal`."""
 
     serve: Serve
+    authentication: ClientAuthentication
     refusal_counts: RefusalCounts
     clock: Clock
     trusted_proxies: Networks
@@ -37,7 +39,11 @@ class OAuthEndpoint:
         parameters: Parameters = {}
         try:
             parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
-            refuse_credentials(scope, parameters)
+            credentials = read_credentials(scope, parameters)
+            if credentials is not None:
+                # Also where the grant needs none: bad ones fail the request (CA-10).
+                await self.authentication.require(credentials, caller)
+                caller = replace(caller, credentials=credentials)
             answer = await self.serve(parameters, caller)
         except Refusal as refusal:
             answer = self._refused(refusal, parameters, caller)

@@ -6,20 +6,22 @@ from typing import Any, Final
 
 from broker.core.errors import Reason, RequestRefused
 from broker.core.vocabulary import (
+    GRANT_CLIENT_CREDENTIALS,
     GRANT_JWT_BEARER,
     GRANT_TOKEN_EXCHANGE,
     TOKEN_TYPE_ACCESS_TOKEN,
 )
-from broker.grants import jwt_bearer, token_exchange
+from broker.grants import client_credentials, jwt_bearer, token_exchange
+from broker.grants.client_credentials import ClientCredentials
 from broker.grants.request import Caller, IssuedToken, Parameters, required
 from broker.grants.token_exchange import TokenExchange
 from broker.http.answers import NO_STORE, Answer, json_text, json_text_answer
 
-_READERS: Final = {
+_EXCHANGES: Final = {
     GRANT_TOKEN_EXCHANGE: token_exchange.read_request,
     GRANT_JWT_BEARER: jwt_bearer.read_request,
 }
-GRANT_TYPES: Final = tuple(_READERS)
+GRANT_TYPES: Final = (*_EXCHANGES, GRANT_CLIENT_CREDENTIALS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,17 +29,23 @@ class TokenEndpoint:
     """Serves every grant."""
 
     exchange: TokenExchange
+    client_credentials: ClientCredentials
 
     async def serve(self, parameters: Parameters, caller: Caller) -> Answer:
         """Find the grant, read its parameters, and answer with a token. Raises `Refusal`."""
         grant_type = required(parameters, "grant_type")
-        if grant_type not in _READERS:
+        read_exchange = _EXCHANGES.get(grant_type)
+        if read_exchange is not None:
+            issued = await self.exchange.exchange(read_exchange(parameters, caller))
+        elif grant_type == GRANT_CLIENT_CREDENTIALS:
+            request = client_credentials.read_request(parameters, caller)
+            issued = await self.client_credentials.issue(request)
+        else:
             known = ", ".join(GRANT_TYPES)
             raise RequestRefused(
                 Reason.GRANT_TYPE_UNSUPPORTED, f"'grant_type' must be one of: {known}"
             )
-        request = _READERS[grant_type](parameters, caller)
-        return _granted(await self.exchange.exchange(request), grant_type)
+        return _granted(issued, grant_type)
 
 
 def _granted(issued: IssuedToken, grant_type: str) -> Answer:

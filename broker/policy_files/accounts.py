@@ -15,9 +15,9 @@ from broker.policy_files.models import ServiceAccountModel
 MAX_METADATA_BYTES: Final = 1024
 MAX_JSON_INTEGER: Final = 2**53
 
-_NO_SECRETS: Final = (
-    "client secrets and registered keys are not available in this version;"
-    " CI jobs exchange their ID tokens, which needs neither"
+_NO_KEYS: Final = (
+    "registered keys are not available in this version; CI jobs exchange their ID tokens, and"
+    " who has none uses a client secret"
 )
 
 
@@ -38,7 +38,7 @@ def _account(
     problems: list[Problem],
 ) -> ServiceAccount:
     model = entry.model
-    _refuse_secrets(entry, problems)
+    _refuse_keys(entry, problems)
     _check_metadata(entry, problems)
     _check_instances(entry, problems)
     if model.organization is not None:
@@ -54,16 +54,15 @@ def _account(
         metadata=dict(model.metadata),
         enabled=model.enabled,
         instances=tuple(model.instances),
+        secrets_allowed=model.secrets == "allowed",
     )
 
 
-def _refuse_secrets(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
+def _refuse_keys(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
     model = entry.model
-    if model.secrets == "allowed":
-        problems.append(entry.problem(("secrets",), _NO_SECRETS))
     for name, stated in (("jwks", model.jwks), ("jwks_uri", model.jwks_uri)):
         if stated is not None:
-            problems.append(entry.problem((name,), _NO_SECRETS, at_key=True))
+            problems.append(entry.problem((name,), _NO_KEYS, at_key=True))
 
 
 def _check_metadata(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:

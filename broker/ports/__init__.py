@@ -8,6 +8,7 @@ from broker.ports.accounts import (
     AccountRowReading,
     AccountRows,
     AccountRowStore,
+    AccountSource,
     AccountStore,
     SecretRow,
 )
@@ -86,6 +87,7 @@ __all__ = [
     "AccountRowReading",
     "AccountRowStore",
     "AccountRows",
+    "AccountSource",
     "AccountStore",
     "AlreadySpent",
     "AuditLog",

@@ -153,6 +153,22 @@ class AccountReading(Protocol):
         ...
 
 
+class AccountSource(Protocol):
+    """Accounts and secrets as this process holds them. All raise `Unavailable`."""
+
+    async def account(self, client_id: str) -> ManagedAccount | None:
+        """Find an account, a deleted one included."""
+        ...
+
+    async def override(self, client_id: str) -> AccountOverride | None:
+        """Find what was said of an account that a policy file defines."""
+        ...
+
+    async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
+        """Find a secret by what is stored of it."""
+        ...
+
+
 class AccountStore(AccountReading, Protocol):
     """The same, for whoever changes them."""
 

@@ -101,6 +101,7 @@ async def _opened(
     from broker.registry.store_state import StoreState
     from broker.reload.held import HeldPolicies
     from broker.settings import load
+    from broker.signing.sealed_rows import SealedBox
     from broker.stores.sqlite import SqliteStore
     from broker.system import SystemClock
 
@@ -122,7 +123,8 @@ async def _opened(
         state = StoreState(store)
         await state.refresh()
         held = HeldPolicies(IndexedPolicies.of(policy_set))
-        registry = await bootstrap.open_registry(settings, store, master_key, state, held, clock)
+        box = SealedBox(master_key)
+        registry = await bootstrap.open_registry(settings, store, box, state, held, clock)
         yield OpenedAccounts(registry, store, policy_set, clock.now())
 
 

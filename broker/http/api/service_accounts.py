@@ -13,6 +13,7 @@ from broker.core.registry.authority import Authority
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller, Bearer
 from broker.http.api.body import NO_STORE, invalid_request, read_members
+from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
 from broker.http.caller import Networks, caller_of
 from broker.ports import AccountOperations, Identify, Made, RegistryCaller
 
@@ -34,6 +35,34 @@ class ServiceAccountsApi:
     registry: AccountOperations
     bearer: Bearer
     trusted_proxies: Networks
+
+    def endpoints(self) -> dict[str, ByMethod]:
+        """Say what answers at which path."""
+        account = f"{PATH}/{{client_id}}"
+        return {
+            PATH: self._confined(GET=(READ, self.listed), POST=(WRITE, self.create)),
+            account: self._confined(
+                GET=(READ, self.shown), PATCH=(WRITE, self.patch), DELETE=(WRITE, self.delete)
+            ),
+            f"{account}/secrets": self._confined(
+                GET=(READ, self.secrets), POST=(WRITE, self.create_secret)
+            ),
+            # Before `{secret_id}`, which would take its name for an id.
+            f"{account}/secrets/rotate": self._confined(POST=(WRITE, self.rotate_secret)),
+            f"{account}/secrets/rotate/complete": self._confined(
+                POST=(WRITE, self.complete_rotation)
+            ),
+            f"{account}/secrets/rotate/cancel": self._confined(POST=(WRITE, self.cancel_rotation)),
+            f"{account}/secrets/{{secret_id}}": self._confined(DELETE=(WRITE, self.revoke_secret)),
+        }
+
+    def _confined(self, **by_method: tuple[str, Serve]) -> ByMethod:
+        return ByMethod(
+            {
+                method: ApiEndpoint(self.bearer, scope, serve, confined=True)
+                for method, (scope, serve) in by_method.items()
+            }
+        )
 
     # --- accounts ---------------------------------------------------------------------------------
 

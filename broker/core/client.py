@@ -1,0 +1,128 @@
+"""A client of the broker: an account that has shown a secret of its own, and what it may get.
+
+Nothing here looks at anything but its arguments: the account and the secret as they were found, the
+policy set for its catalogue, the instant.
+"""
+
+from collections.abc import Iterable, Sequence
+from ipaddress import ip_address, ip_network
+
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit
+from broker.core.errors import Reason
+from broker.core.managed_account import (
+    FILE_INCARNATION,
+    AccountOverride,
+    ClientSecret,
+    ManagedAccount,
+)
+from broker.core.policy import PolicySet, ServiceAccount
+from broker.core.record import record
+
+
+@record
+class Client:
+    """An account that was authenticated, as decisions know it, and the secret that did it."""
+
+    account: ServiceAccount
+    secret_id: str
+
+
+def client_of(
+    secret: ClientSecret | None,
+    client_id: str,
+    managed: ManagedAccount | None,
+    override: AccountOverride | None,
+    policy_set: PolicySet,
+    address: str | None,
+    now: float,
+) -> Client | None:
+    """Give the client that a secret proves, None when it proves none here and now.
+
+    `client_id` is the id that was claimed, `managed` and `override` are what the store has of that
+    id, `address` is where the request came from. An unknown id, a wrong secret, a disabled account
+    and one whose secrets are forbidden are all the same (CA-11): None.
+    """
+    if secret is None or secret.client_id != client_id or not secret.holds(now):
+        return None
+    in_files = policy_set.service_accounts.get(client_id)
+    if in_files is not None:
+        switched_off = override is not None and not override.enabled
+        live = in_files.enabled and in_files.secrets_allowed and not switched_off
+        right = secret.incarnation == FILE_INCARNATION
+        return Client(in_files, secret.secret_id) if live and right else None
+    if managed is None or not managed.live(now) or not managed.secrets_allowed:
+        return None
+    if secret.incarnation != managed.incarnation:
+        return None
+    if managed.allowed_networks and not is_within(address, managed.allowed_networks):
+        return None
+    return Client(managed.resolved(policy_set), secret.secret_id)
+
+
+def is_within(address: str | None, networks: Sequence[str]) -> bool:
+    """Tell whether an address lies in one of some networks; an unknown one lies in none."""
+    try:
+        parsed = ip_address(address or "")
+    except ValueError:
+        return False
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in ip_network(each) for each in networks)
+
+
+def decide(account: ServiceAccount, request: DecisionRequest, policy_set: PolicySet) -> Decision:
+    """Decide what a client gets: a part of what its account is granted, never more.
+
+    Policies say who may act as an account by a CI token; they have no say here.
+    """
+    if account.instances:
+        # One identity for each value of a claim, and a secret has no claims.
+        return _deny(Reason.GRANT_NOT_ALLOWED)
+    # 4 the target
+    if not request.targets:
+        if len(account.grants) != 1:
+            return _deny(Reason.TARGET_REQUIRED)
+        service = policy_set.services[next(iter(account.grants))]
+    else:
+        named = {each.name: each for each in map(policy_set.service, request.targets) if each}
+        if len(named) != 1 or None in map(policy_set.service, request.targets):
+            return _deny(Reason.TARGET_UNKNOWN)
+        [service] = named.values()
+        if service.name not in account.grants:
+            return _deny(Reason.TARGET_UNKNOWN)
+    # 7 the scopes
+    available = account.grants[service.name] & service.scopes.keys()
+    asked = available if request.scopes is None else frozenset(request.scopes)
+    if not asked <= available:
+        return _deny(Reason.SCOPE_NOT_ALLOWED, " ".join(sorted(asked - available)))
+    # 8 the time to live
+    wanted = request.expires_in or account.ttl or service.ttl
+    cap = service.max_ttl if account.max_ttl is None else min(service.max_ttl, account.max_ttl)
+    return Permit(
+        service, account, account.client_id, tuple(sorted(asked)), min(wanted, cap), policies=()
+    )
+
+
+def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> str:
+    """Say why a client is refused; it may know all that its own account is granted."""
+    match deny.reason:
+        case Reason.GRANT_NOT_ALLOWED:
+            claims = ", ".join(account.instances)
+            return f"this account has one identity per {claims}: only CI tokens have these claims"
+        case Reason.TARGET_REQUIRED:
+            return (
+                f"name the service wanted in 'audience'; this account has {_names(account.grants)}"
+            )
+        case Reason.TARGET_UNKNOWN:
+            asked = _names(request.targets)
+            return f"{asked} is not one service of this account, which has {_names(account.grants)}"
+        case _:
+            return f"scope '{deny.detail}' is not granted to this account at this service"
+
+
+def _names(names: Iterable[str]) -> str:
+    listed = ", ".join(f"'{name}'" for name in sorted(names))
+    return listed or "none"
+
+
+def _deny(reason: Reason, detail: str = "") -> Deny:
+    return Deny(reason, reason, (), (), detail)

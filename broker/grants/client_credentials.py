@@ -1,0 +1,157 @@
+"""Client credentials (RFC 6749 §4.4): a client's own secret in, a service token out.
+
+For callers that no OIDC issuer speaks for. `ClientCredentials.issue` is the path, top to bottom;
+where it can be, it is that of a token exchange: the same target, scope and time to live, the same
+commit before anything is signed.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+from broker.core import access_token, client
+from broker.core.audit import AuditEvent
+from broker.core.client import Client
+from broker.core.decision import DecisionRequest, Permit
+from broker.core.errors import DecisionRefused, Reason, RequestRefused
+from broker.core.record import record
+from broker.core.signing_keys import SigningKey
+from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.current_state import by_current_state, commit
+from broker.grants.last_uses import LastUses
+from broker.grants.request import (
+    Caller,
+    Credentials,
+    IssuedToken,
+    Parameters,
+    read_wanted,
+    requested,
+)
+from broker.ports import (
+    Clock,
+    Entry,
+    Identifiers,
+    Ledger,
+    PolicySource,
+    SigningKeySource,
+    State,
+)
+
+
+@record
+class ClientRequest:
+    """A client's credentials and what is wanted for them."""
+
+    credentials: Credentials
+    wanted: DecisionRequest
+    caller: Caller
+
+
+def read_request(parameters: Parameters, caller: Caller) -> ClientRequest:
+    """Read the parameters of RFC 6749 §4.4.2. Raises `RequestRefused`."""
+    if caller.credentials is None:
+        raise RequestRefused(
+            Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
+            "this grant needs client credentials: a 'client_id' and its secret",
+            with_basic=True,
+        )
+    return ClientRequest(caller.credentials, read_wanted(parameters), caller)
+
+
+@dataclass(frozen=True, slots=True)
+class ClientCredentials:
+    """The grant and what it needs. `issuer` is the broker's own URL."""
+
+    state: State
+    policies: PolicySource
+    authentication: ClientAuthentication
+    signing_keys: SigningKeySource
+    ledger: Ledger
+    clock: Clock
+    identifiers: Identifiers
+    last_uses: LastUses
+    issuer: str
+
+    async def issue(self, request: ClientRequest) -> IssuedToken:
+        """Serve one request. Raises `Refusal`, with its `decision_id` once the client is known."""
+        return await by_current_state(self.state, lambda epoch: self._issue(request, epoch))
+
+    async def _issue(self, request: ClientRequest, epoch: int) -> IssuedToken:
+        now = self.clock.now()
+        # 1 authenticate
+        known = await self.authentication.require(request.credentials, request.caller)
+        decision_id = self.identifiers.new(now)
+        # 2 decide
+        permit = await self._decide(known, request, decision_id, now, epoch)
+        # 3 find the key
+        key = self.signing_keys.signing_key(permit.service.signing_alg, now)
+        token_id = self.identifiers.new(now)
+        # 4 commit the record, before a token exists
+        issued = self._event(
+            known,
+            request,
+            id=decision_id,
+            time=now,
+            type="token.issued",
+            outcome="success",
+            sub=permit.sub,
+            audience=permit.service.audience,
+            scopes=permit.scopes,
+            ttl=permit.ttl,
+            token_id=token_id,
+        )
+        await commit(self.ledger, Entry(issued, epoch=epoch))
+        self.last_uses.note(permit.service_account.client_id, known.secret_id, now)
+        # 5 sign and 6 answer
+        return self._sign(permit, token_id, key, now)
+
+    async def _decide(
+        self, known: Client, request: ClientRequest, decision_id: str, now: float, epoch: int
+    ) -> Permit:
+        decision = client.decide(known.account, request.wanted, self.policies.current().policy_set)
+        if isinstance(decision, Permit):
+            return decision
+        refused = self._event(
+            known,
+            request,
+            id=decision_id,
+            time=now,
+            type="token.refused",
+            outcome="refused",
+            reason=decision.reason,
+        )
+        await commit(self.ledger, Entry(refused, epoch=epoch))
+        refusal = DecisionRefused(
+            decision.reason, client.describe(decision, request.wanted, known.account)
+        )
+        refusal.decision_id = decision_id
+        raise refusal
+
+    def _event(
+        self,
+        known: Client,
+        request: ClientRequest,
+        *,
+        time: float,
+        **members: Any,  # noqa: ANN401 - of the event
+    ) -> AuditEvent:
+        return AuditEvent(
+            time=time,
+            request_id=request.caller.request_id,
+            client_address=request.caller.client_address,
+            service_account=known.account.client_id,
+            requested=requested(request.wanted),
+            policy_set=self.policies.current().policy_set.version,
+            duration_ms=round(max(self.clock.now() - time, 0.0) * 1000, 3),
+            actor=f"secret {known.secret_id}",
+            **members,
+        )
+
+    def _sign(self, permit: Permit, token_id: str, key: SigningKey, now: float) -> IssuedToken:
+        members = access_token.claims_for(permit, issuer=self.issuer, now=now, token_id=token_id)
+        return IssuedToken(
+            access_token=access_token.sign(members, key, permit.service.token_typ),
+            expires_in=permit.ttl,
+            scope=" ".join(permit.scopes) or None,
+            service_account=permit.service_account.client_id,
+            token_id=token_id,
+        )
