@@ -29,6 +29,7 @@ from broker.signing.rewrap import Rewrap
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.audited_broker import AuditedStore
+from tests.client_secrets import an_account, ask, give
 from tests.docs.markdown import Page, code, rows
 from tests.registry.opened import nobody_else, opened_registry
 from tests.running_broker import RunningBroker
@@ -63,6 +64,8 @@ def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
     live_broker.exchange("no token")
     explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}
     live_broker.request("POST", "/oauth/explain", data=explained)
+    account = an_account()
+    ask(live_broker, account.client_id, give(live_broker, account))
     for text in ("organizations: {more: {description: One more}}", "no: [policy"):
         (live_broker.folder / "policies" / "more.yaml").write_text(text)
         live_broker.reload(forced=False)

@@ -18,7 +18,7 @@ def test_an_account_that_sets_nothing_is_enabled_and_plain() -> None:
 def test_every_field_of_an_account_is_read() -> None:
     found = account(
         "description: Deploys, owner: team-web, organization: acme, ttl: 5m, max_ttl: 24h,"
-        " metadata: {team: web, tier: 1, gold: true}, secrets: forbidden, enabled: false,"
+        " metadata: {team: web, tier: 1, gold: true}, secrets: allowed, enabled: false,"
         " instances: [repository_id, environment]"
     )
 
@@ -33,13 +33,13 @@ def test_every_field_of_an_account_is_read() -> None:
         metadata={"team": "web", "tier": 1, "gold": True},
         enabled=False,
         instances=("repository_id", "environment"),
+        secrets_allowed=True,
     )
 
 
 @pytest.mark.parametrize(
     ("marked", "word"),
     [
-        ("secrets: ►allowed", "not available in this version"),
         ("►jwks: {keys: [a]}", "not available in this version"),
         ("►jwks_uri: 'https://k.example'", "not available in this version"),
         ("secrets: ►maybe", "forbidden or allowed"),
