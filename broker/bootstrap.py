@@ -43,6 +43,7 @@ from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.ports import Clock, Identifiers, PolicySource, State
 from broker.registry.accounts import AccountRegistry
+from broker.registry.deciding_accounts import PoliciesWithAccounts
 from broker.registry.drawing import Drawing
 from broker.reload.collector import setting_aside
 from broker.reload.following import Following
@@ -187,7 +188,8 @@ async def _started(
     stack.push_async_callback(reload.close)
     box = SealedBox(master_key)
     accounts = HeldAccounts(SealedAccounts(store, box))
-    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh])
+    deciding = PoliciesWithAccounts(policies, SealedAccounts(store, box), clock)
+    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh, deciding.refresh])
     reloading: PolicyReload | Following = reload
     if worker.link is not None:
         if worker.has_duties:
@@ -201,7 +203,7 @@ async def _started(
     counts = RefusalCounts(identifiers.new)
     exchange = TokenExchange(
         state=state,
-        policies=policies,
+        policies=deciding,
         issuer_keys=issuer_keys,
         signing_keys=keyring,
         ledger=store,
@@ -211,12 +213,17 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    served = await _for_accounts(settings, exchange, accounts, store, box)
+    served = await _for_accounts(settings, exchange, policies, accounts, store, box)
     endpoints = _endpoints(settings, exchange, served, store, kept, reloading, upkeep)
     counted = CountedRefusals(counts, store, clock)
     head_key = await open_head_key(store, box)
-    retention = Retention(store, head_key, clock, settings.audit.retention)
-    heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+    heads = AuditHeads(
+        store,
+        head_key,
+        clock,
+        Retention(store, head_key, clock, settings.audit.retention),
+        on_signed=sink,
+    )
     if worker.has_duties:
         # After the last events are written, which is done first.
         stack.push_async_callback(heads.at_stop)
@@ -250,11 +257,12 @@ class _ForAccounts:
 async def _for_accounts(
     settings: Settings,
     exchange: TokenExchange,
+    policies: HeldPolicies,
     accounts: HeldAccounts,
     store: SqliteStore,
     box: SealedBox,
 ) -> _ForAccounts:
-    policies, clock = exchange.policies, exchange.clock
+    clock = exchange.clock
     authentication = ClientAuthentication(accounts, policies, clock, await load_pepper(store, box))
     credentials = ClientCredentials(
         state=exchange.state,

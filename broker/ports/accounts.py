@@ -137,6 +137,10 @@ class AccountReading(Protocol):
         """Find what was said of an account that a policy file defines."""
         ...
 
+    async def account_overrides(self) -> tuple[AccountOverride, ...]:
+        """List what was said of accounts that policy files define, by id."""
+        ...
+
     async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
         """Find a secret by what is stored of it."""
         ...

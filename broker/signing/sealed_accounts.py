@@ -26,6 +26,9 @@ from broker.signing.sealed_rows import SealedBox
 ACCOUNT: Final = "account"
 OVERRIDE: Final = "override"
 
+PAGE: Final = 1000
+"""Rows that are read at once."""
+
 logger = logging.getLogger(__name__)
 
 Kept = TypeVar("Kept")
@@ -66,6 +69,20 @@ class SealedAccounts:
         """Find what was said of an account that a policy file defines. Raises `Unavailable`."""
         row = await self._rows.account_row(client_id, OVERRIDE)
         return None if row is None else self._override(row)
+
+    async def account_overrides(self) -> tuple[AccountOverride, ...]:
+        """List what was said of accounts that policy files define. Raises `Unavailable`."""
+        overrides: list[AccountOverride] = []
+        after = ""
+        while True:
+            rows = await self._rows.account_rows(
+                OVERRIDE, organization=None, after=after, limit=PAGE
+            )
+            opened = map(self._override, rows)
+            overrides += [each for each in opened if each is not None]
+            if len(rows) < PAGE:
+                return tuple(overrides)
+            after = rows[-1].client_id
 
     async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
         """Find a secret by what is stored of it. Raises `Unavailable`."""
