@@ -184,6 +184,7 @@ async def _started(
         identifiers=identifiers,
         taking_in=taking_in,
         fault_changed=followers.fault_changed if followers else keep_to_oneself,
+        given=store,
     )
     stack.push_async_callback(reload.close)
     box = SealedBox(master_key)

@@ -10,6 +10,7 @@ from broker.ports.accounts import (
     AccountRowStore,
     AccountSource,
     AccountStore,
+    GivenIds,
     SecretRow,
 )
 from broker.ports.audit import (
@@ -98,6 +99,7 @@ __all__ = [
     "Committed",
     "Entry",
     "EventFilter",
+    "GivenIds",
     "Identifiers",
     "Identify",
     "IssuerKeySource",

@@ -4,7 +4,6 @@ Every change is planned by rows of one epoch and by what its caller may do at th
 state has changed since, nothing is written, and it is planned anew.
 """
 
-import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 
 from broker.core.audit import AuditEvent
 from broker.core.errors import Unavailable
-from broker.core.managed_account import ClientSecret
+from broker.core.managed_account import AccountOverride, ClientSecret
 from broker.core.policy import PolicySet
 from broker.core.registry.account_planning import (
     Drawn,
@@ -72,13 +71,13 @@ class AccountRegistry:
         in_files = self._file_accounts.page(policy_set, organization, after, limit + 1)
         page = await self.store.accounts(organization=organization, after=after, limit=limit + 1)
         found = {row.client_id: of_row(row, policy_set) for row in page.accounts}
+        overrides = await self._overrides() if in_files else {}
         for account in in_files:
-            override = await self.store.account_override(account.client_id)
-            found[account.client_id] = of_file(account, override)
+            found[account.client_id] = of_file(account, overrides.get(account.client_id))
         ids = sorted(found)
-        shown = [found[client_id] for client_id in ids[:limit]]
-        items = await asyncio.gather(*(self._members(each) for each in shown))
-        return AccountList(list(items), ids[limit - 1] if len(ids) > limit else None)
+        uses = await self.store.last_used(ids[:limit])
+        items = [found[client_id].members(uses.get(client_id)) for client_id in ids[:limit]]
+        return AccountList(items, ids[limit - 1] if len(ids) > limit else None)
 
     async def shown(self, caller: RegistryCaller, client_id: str) -> dict[str, Any]:
         """Show one account."""
@@ -258,8 +257,11 @@ class AccountRegistry:
             secrets=await self.store.secrets_of(client_id),
         )
 
+    async def _overrides(self) -> dict[str, AccountOverride]:
+        return {each.client_id: each for each in await self.store.account_overrides()}
+
     async def _members(self, account: RegisteredAccount) -> dict[str, Any]:
-        uses = await self.store.last_uses(account.client_id)
+        uses = await self.store.last_used([account.client_id])
         return account.members(uses.get(account.client_id))
 
 

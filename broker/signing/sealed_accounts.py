@@ -7,7 +7,7 @@ taken away, no seal can show.
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -93,6 +93,10 @@ class SealedAccounts:
         """List the secrets of an account, the oldest first. Raises `Unavailable`."""
         opened = [self._secret(row) for row in await self._rows.secret_rows(client_id)]
         return tuple(each for each in opened if each is not None)
+
+    async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
+        """Tell when some accounts were last used. Raises `Unavailable`."""
+        return await self._rows.last_used(client_ids)
 
     async def last_uses(self, client_id: str) -> dict[str, float]:
         """Tell when each secret was last used, and the account under its id."""
