@@ -392,10 +392,8 @@ def _number(value: float | None) -> str:
 
 
 def _value(value: object) -> str:
-    """Write a value in the order of the canonical JSON; at once for what nearly all values are."""
+    """Write a value in the order of the canonical JSON; numbers at once."""
     kind = type(value)
-    if kind is str:
-        return _quoted(value)  # type: ignore[arg-type]
     if kind is int:
         return str(value)
     if kind is float and isfinite(value):  # type: ignore[arg-type]

@@ -11,7 +11,7 @@ from typing import Final
 
 from broker.core import access_token, refusal_text, subject_token
 from broker.core.claims import SignedClaims, VerifiedClaims
-from broker.core.decision import IndexedPolicies, Permit, decide
+from broker.core.decision import Deny, IndexedPolicies, Permit, decide
 from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, SubjectTokenRefused
 from broker.core.explain import explain, failing_conditions_for_caller
 from broker.core.platforms import recognise
@@ -90,11 +90,14 @@ class TokenExchange:
         now = self.clock.now()
         policies = self.policies.current()
         issuer, claims, record = await self.verified(request, policies, now, epoch)
-        permit = await self._decide(claims, issuer, request, policies, record, epoch)
-        signing_key = self.signing_keys.signing_key(permit.service.signing_alg, now)
+        # 6 decide by the policies
+        decision = decide(claims, issuer, request.wanted, policies, now)
+        if isinstance(decision, Deny):
+            raise await self._denied(decision, claims, issuer, request, policies, record, epoch)
+        signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
         token_id = self.identifiers.new(now)
-        await self._commit(claims, issuer, permit, token_id, record, epoch)
-        return self._sign(claims, issuer, permit, token_id, signing_key, now)
+        await self._commit(claims, issuer, decision, token_id, record, epoch)
+        return self._sign(claims, issuer, decision, token_id, signing_key, now)
 
     async def verified(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float, epoch: int
@@ -107,7 +110,12 @@ class TokenExchange:
         record = decision_record.begun(
             self.identifiers.new(now), request, policies, issuer, signed_claims, now
         )
-        claims = await self._verify(signed_claims, issuer, record, epoch)
+        # 5 verify that the token counts now and here
+        try:
+            claims = subject_token.verify(signed_claims, issuer, now, self.leeway)
+        except SubjectTokenRefused as refusal:
+            await self._record_refused(refusal, record, epoch)
+            raise
         record.observed = decision_record.observed(policies, issuer, claims, now)
         return issuer, claims, record
 
@@ -129,42 +137,35 @@ class TokenExchange:
             refusal.decision_id = self.refusal_counts.count(refusal.reason, address, now)
             raise
 
-    async def _verify(
-        self, signed: SignedClaims, issuer: Issuer, record: BegunRecord, epoch: int
-    ) -> VerifiedClaims:
-        """5 verify that the token counts now and here."""
-        try:
-            return subject_token.verify(signed, issuer, record.time, self.leeway)
-        except SubjectTokenRefused as refusal:
-            refused = decision_record.refused(record, refusal, self._since(record))
-            await commit(self.ledger, Entry(refused, epoch=epoch))
-            refusal.decision_id = record.id
-            raise
+    async def _record_refused(
+        self, refusal: SubjectTokenRefused, record: BegunRecord, epoch: int
+    ) -> None:
+        refused = decision_record.refused(record, refusal, self._since(record))
+        await commit(self.ledger, Entry(refused, epoch=epoch))
+        refusal.decision_id = record.id
 
-    async def _decide(
+    async def _denied(
         self,
+        deny: Deny,
         claims: VerifiedClaims,
         issuer: Issuer,
         request: ExchangeRequest,
         policies: IndexedPolicies,
         record: BegunRecord,
         epoch: int,
-    ) -> Permit:
-        """6 decide by the policies."""
-        decision = decide(claims, issuer, request.wanted, policies, record.time)
-        if isinstance(decision, Permit):
-            return decision
-        denied = decision_record.denied(record, decision, self._since(record))
+    ) -> DecisionRefused:
+        """Record a decision against the token, and say what its holder may know of it."""
+        denied = decision_record.denied(record, deny, self._since(record))
         await commit(self.ledger, Entry(denied, epoch=epoch))
         explanation = explain(claims, issuer, request.wanted, policies, record.time)
         refusal = DecisionRefused(
-            decision.public_reason,
-            refusal_text.describe(decision, request.wanted, claims, issuer),
-            service_accounts=decision.service_accounts,
+            deny.public_reason,
+            refusal_text.describe(deny, request.wanted, claims, issuer),
+            service_accounts=deny.service_accounts,
             conditions=failing_conditions_for_caller(explanation),
         )
         refusal.decision_id = record.id
-        raise refusal
+        return refusal
 
     async def _commit(
         self,

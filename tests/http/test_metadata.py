@@ -40,7 +40,9 @@ def test_the_document_says_only_what_works(broker: RunningBroker) -> None:
         "subject_types_supported": ["public"],
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "grant_types_supported": [GRANT_TOKEN_EXCHANGE, GRANT_JWT_BEARER, "client_credentials"],
-        "token_endpoint_auth_methods_supported": ["none", "client_secret_basic", "client_secret_post"],
+        "token_endpoint_auth_methods_supported": [
+            "none", "client_secret_basic", "client_secret_post",
+        ],
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act", "policy",
             "workload",
