@@ -294,7 +294,8 @@ def _endpoints(
     tokens = TokenEndpoint(exchange, served.credentials)
     authentication = served.credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
-    bearer = Bearer(settings.issuer, keys, policies, store, clock)
+    last_uses = served.credentials.last_uses
+    bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     return Endpoints(
