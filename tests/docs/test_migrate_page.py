@@ -17,7 +17,7 @@ from tests.docs.markdown import ROOT, Page
 from tests.serving_process import serving_process
 
 PAGE = Page("docs/guides/migrate-from-secrets.md")
-FILES = ("policies/reports.yaml", "policies/dev/nightly.yaml")
+FILES = ("policies/services.yaml", "policies/dev/nightly.yaml")
 
 
 def free_port() -> int:
@@ -88,7 +88,7 @@ def test_the_page_leads_from_a_secret_to_none(tmp_path: Path) -> None:
         follower.run(3)
         first = (tmp_path / "nightly.secret").read_text()
         [token] = objects(follower.run(4))
-        assert (token["service_account"], token["scope"]) == ("nightly", "reports:write")
+        assert (token["service_account"], token["scope"]) == ("nightly", "deploy:write")
         both = objects(follower.run(5))
         assert [each["service_account"] for each in both] == ["nightly", "nightly"]
         assert "replaces" in follower.run(6)
@@ -97,7 +97,7 @@ def test_the_page_leads_from_a_secret_to_none(tmp_path: Path) -> None:
         follower.write(1)
         assert json.loads(follower.run(7))["outcome"] == "reloaded"
         [exchanged] = objects(follower.run(8))
-        assert (exchanged["service_account"], exchanged["scope"]) == ("nightly", "reports:write")
+        assert (exchanged["service_account"], exchanged["scope"]) == ("nightly", "deploy:write")
         assert "is not needed: CI jobs act as the account by policy" in follower.run(9)
         follower.run(10)
         with pytest.raises(AssertionError):
