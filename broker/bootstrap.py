@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from random import SystemRandom
 from typing import Final
 
@@ -14,9 +15,11 @@ from starlette.types import ASGIApp
 from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
+from broker.core.client_secret import digest
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
+from broker.core.registry.members import RegistryRules
 from broker.event_lines import EventLines
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.client_credentials import ClientCredentials
@@ -30,6 +33,7 @@ from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
 from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
+from broker.http.api.service_accounts import ServiceAccountsApi
 from broker.http.app import Endpoints, build_app
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
@@ -37,7 +41,10 @@ from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Clock, Identifiers
+from broker.ports import Clock, Identifiers, PolicySource, State
+from broker.registry.accounts import AccountRegistry
+from broker.registry.deciding_accounts import PoliciesWithAccounts
+from broker.registry.drawing import Drawing
 from broker.reload.collector import setting_aside
 from broker.reload.following import Following
 from broker.reload.held import HeldPolicies
@@ -145,7 +152,7 @@ async def _started(
 ) -> Broker:
     """Start all parts; what ends them in the end is put on the stack. Raises `Unavailable`."""
     identifiers = UuidV7Identifiers()
-    reader = PolicyReader(settings.policies, _parameters(settings, dev_issuers), clock)
+    reader = PolicyReader(settings.policies, policy_parameters(settings, dev_issuers), clock)
     stack.push_async_callback(reader.close)
     reading = await _first_reading(settings, reader) if worker.reads_first else None
     sink = stack.enter_context(_event_lines(settings, worker))
@@ -177,11 +184,13 @@ async def _started(
         identifiers=identifiers,
         taking_in=taking_in,
         fault_changed=followers.fault_changed if followers else keep_to_oneself,
+        given=store,
     )
     stack.push_async_callback(reload.close)
     box = SealedBox(master_key)
     accounts = HeldAccounts(SealedAccounts(store, box))
-    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh])
+    deciding = PoliciesWithAccounts(policies, SealedAccounts(store, box), clock)
+    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh, deciding.refresh])
     reloading: PolicyReload | Following = reload
     if worker.link is not None:
         if worker.has_duties:
@@ -195,7 +204,7 @@ async def _started(
     counts = RefusalCounts(identifiers.new)
     exchange = TokenExchange(
         state=state,
-        policies=policies,
+        policies=deciding,
         issuer_keys=issuer_keys,
         signing_keys=keyring,
         ledger=store,
@@ -205,22 +214,27 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    credentials = _client_credentials(exchange, accounts, await load_pepper(store, box), store)
-    endpoints = _endpoints(settings, exchange, credentials, store, kept, reloading, upkeep)
+    served = await _for_accounts(settings, exchange, policies, accounts, store, box)
+    endpoints = _endpoints(settings, exchange, served, store, kept, reloading, upkeep)
     counted = CountedRefusals(counts, store, clock)
     head_key = await open_head_key(store, box)
-    retention = Retention(store, head_key, clock, settings.audit.retention)
-    heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
+    heads = AuditHeads(
+        store,
+        head_key,
+        clock,
+        Retention(store, head_key, clock, settings.audit.retention),
+        on_signed=sink,
+    )
     if worker.has_duties:
         # After the last events are written, which is done first.
         stack.push_async_callback(heads.at_stop)
     stack.push_async_callback(counted.write_all)
-    stack.push_async_callback(credentials.last_uses.write)
+    stack.push_async_callback(served.credentials.last_uses.write)
     # Each process looks after the keys, of which it must not know from long ago (decision 0010).
     loops = [
         issuer_keys.run(),
         counted.run(),
-        credentials.last_uses.run(),
+        served.credentials.last_uses.run(),
         state.run(),
         upkeep.run(),
     ]
@@ -233,27 +247,43 @@ async def _started(
     return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
-def _client_credentials(
-    exchange: TokenExchange, accounts: HeldAccounts, pepper: bytes, store: SqliteStore
-) -> ClientCredentials:
-    authentication = ClientAuthentication(accounts, exchange.policies, exchange.clock, pepper)
-    return ClientCredentials(
+@dataclass(frozen=True, slots=True)
+class _ForAccounts:
+    """What serves accounts that have secrets, and those who look after them."""
+
+    credentials: ClientCredentials
+    registry: AccountRegistry
+
+
+async def _for_accounts(
+    settings: Settings,
+    exchange: TokenExchange,
+    policies: HeldPolicies,
+    accounts: HeldAccounts,
+    store: SqliteStore,
+    box: SealedBox,
+) -> _ForAccounts:
+    clock = exchange.clock
+    authentication = ClientAuthentication(accounts, policies, clock, await load_pepper(store, box))
+    credentials = ClientCredentials(
         state=exchange.state,
-        policies=exchange.policies,
+        policies=policies,
         authentication=authentication,
         signing_keys=exchange.signing_keys,
         ledger=exchange.ledger,
-        clock=exchange.clock,
+        clock=clock,
         identifiers=exchange.identifiers,
         last_uses=LastUses(store),
         issuer=exchange.issuer,
     )
+    registry = await open_registry(settings, store, box, exchange.state, policies, clock)
+    return _ForAccounts(credentials, registry)
 
 
 def _endpoints(
     settings: Settings,
     exchange: TokenExchange,
-    credentials: ClientCredentials,
+    served: _ForAccounts,
     store: SqliteStore,
     kept: KeptSets,
     reloading: PolicyReload | Following,
@@ -261,10 +291,11 @@ def _endpoints(
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, proxies = exchange.refusal_counts, settings.trusted_proxies
-    tokens = TokenEndpoint(exchange, credentials)
-    authentication = credentials.authentication
+    tokens = TokenEndpoint(exchange, served.credentials)
+    authentication = served.credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
-    bearer = Bearer(settings.issuer, keys, policies, store, clock)
+    last_uses = served.credentials.last_uses
+    bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     return Endpoints(
@@ -277,6 +308,7 @@ def _endpoints(
         policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
         keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
+        accounts=ServiceAccountsApi(served.registry, bearer, proxies).endpoints(),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
     )
@@ -305,7 +337,26 @@ async def open_signing_keys(
     return keyring, KeyUpkeep(store, keyring, rules, clock, identifiers)
 
 
-def _parameters(settings: Settings, dev_issuers: Mapping[str, str] | None) -> DeploymentParameters:
+async def open_registry(
+    settings: Settings,
+    store: SqliteStore,
+    box: SealedBox,
+    state: State,
+    policies: PolicySource,
+    clock: Clock,
+) -> AccountRegistry:
+    """Open the registry of service accounts. Raises `Unavailable`."""
+    digesting = partial(digest, pepper=await load_pepper(store, box))
+    drawing = Drawing(UuidV7Identifiers(), settings.secret_prefix, digesting)
+    rules = RegistryRules(settings.max_accounts, settings.jwks_hosts)
+    accounts = SealedAccounts(store, box)
+    return AccountRegistry(accounts, state, policies, clock, drawing, rules)
+
+
+def policy_parameters(
+    settings: Settings, dev_issuers: Mapping[str, str] | None = None
+) -> DeploymentParameters:
+    """Give what policies depend on beside their files."""
     return DeploymentParameters(
         broker_issuer=settings.issuer,
         ttl=settings.tokens.ttl,

@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 
 from broker import __version__
-from broker.cli import audit, dev, keys, policies, serve
+from broker.cli import accounts, audit, dev, keys, policies, serve
 
 app = typer.Typer(
     help="Exchange the ID token of a CI job for a short-lived service token.",
@@ -21,6 +21,7 @@ app.command("serve")(serve.serve)
 app.add_typer(policies.app, name="policies")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")
+app.add_typer(accounts.app, name="accounts")
 app.add_typer(dev.app, name="dev")
 
 

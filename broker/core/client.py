@@ -59,6 +59,26 @@ def client_of(
     return Client(managed.resolved(policy_set), secret.secret_id)
 
 
+def account_of(
+    client_id: str,
+    managed: ManagedAccount | None,
+    override: AccountOverride | None,
+    policy_set: PolicySet,
+    now: float,
+) -> ServiceAccount | None:
+    """Give the account of an id that may do something now; None when there is none.
+
+    For whoever shows a token of the broker's own; what the arguments are, `client_of` says.
+    """
+    in_files = policy_set.service_accounts.get(client_id)
+    if in_files is not None:
+        switched_off = override is not None and not override.enabled
+        return in_files if in_files.enabled and not switched_off else None
+    if managed is None or not managed.live(now):
+        return None
+    return managed.resolved(policy_set)
+
+
 def is_within(address: str | None, networks: Sequence[str]) -> bool:
     """Tell whether an address lies in one of some networks; an unknown one lies in none."""
     try:

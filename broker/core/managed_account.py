@@ -7,14 +7,28 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from broker.core.broker_service import BROKER_SERVICE
 from broker.core.grant_text import scopes_meant
-from broker.core.policy import PolicySet, ServiceAccount
+from broker.core.policy import PolicySet, Service, ServiceAccount
 
 MANAGED_BY_FILE: Final = "file"
 MANAGED_BY_API: Final = "api"
 
 FILE_INCARNATION: Final = "file"
 """That of an account which a policy file defines: there is one for as long as a file has it."""
+
+
+def admits(service: Service, organization: str | None) -> bool:
+    """Tell whether managed accounts of an organization, or of none, may hold a service's scopes.
+
+    A service that lists no organization is open to accounts without one. Scopes of the broker
+    itself are held by whoever was given them.
+    """
+    if service.name == BROKER_SERVICE:
+        return True
+    if organization is None:
+        return not service.organizations
+    return organization in service.organizations
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +68,14 @@ class ManagedAccount:
         return self.enabled and self.deleted_at is None and not over
 
     def resolved(self, policy_set: PolicySet) -> ServiceAccount:
-        """Give it as decisions know accounts: its grants within the catalogue of a policy set."""
+        """Give it as decisions know accounts: its grants within the catalogue of a policy set.
+
+        A service that is no longer open to its organization grants it nothing.
+        """
         grants = {
-            name: scopes_meant(scopes, policy_set.services[name])
+            name: scopes_meant(scopes, service)
             for name, scopes in self.grants.items()
-            if name in policy_set.services
+            if (service := policy_set.services.get(name)) and admits(service, self.organization)
         }
         return ServiceAccount(
             client_id=self.client_id,
@@ -95,6 +112,9 @@ class ClientSecret:
 
     replaces: str | None = None
     """The secret whose rotation made this one, while the rotation is not complete."""
+
+    replaced_until: float | None = None
+    """Until when the secret that this one replaces would have held; None is without end."""
 
     def holds(self, now: float) -> bool:
         """Tell whether it may be used at an instant."""

@@ -143,6 +143,9 @@ class ServiceAccount:
     secrets_allowed: bool = False
     """Whether client secrets of it count."""
 
+    jwks: Mapping[str, Any] | None = None
+    jwks_uri: str | None = None
+
 
 @dataclass(frozen=True, slots=True)
 class Policy:

@@ -3,8 +3,9 @@
 from dataclasses import dataclass, field
 
 from broker.core import client_secret
-from broker.core.client import Client, client_of
+from broker.core.client import Client, account_of, client_of
 from broker.core.errors import Reason, RequestRefused
+from broker.core.policy import ServiceAccount
 from broker.grants.request import Caller, Credentials
 from broker.ports import AccountSource, Clock, PolicySource
 
@@ -25,7 +26,7 @@ class ClientAuthentication:
         from the store depends on the secret alone, so that the time tells nothing of the id
         (attacks row 122).
         """
-        client = await self._find(credentials, caller)
+        client = await self._find(credentials.secret, credentials.client_id, caller.client_address)
         if client is None:
             raise RequestRefused(
                 Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
@@ -34,20 +35,34 @@ class ClientAuthentication:
             )
         return client
 
-    async def _find(self, credentials: Credentials, caller: Caller) -> Client | None:
-        digest = client_secret.digest(credentials.secret, self.pepper)
-        if not client_secret.is_well_formed(credentials.secret):
+    async def by_key(self, key: str, address: str | None) -> Client | None:
+        """Give the client whose secret is sent alone, as an API key. Raises `Unavailable`."""
+        return await self._find(key, None, address)
+
+    async def account(self, client_id: str) -> ServiceAccount | None:
+        """Give the account of an id that may do something now. Raises `Unavailable`."""
+        return account_of(
+            client_id,
+            await self.accounts.account(client_id),
+            await self.accounts.override(client_id),
+            self.policies.current().policy_set,
+            self.clock.now(),
+        )
+
+    async def _find(self, text: str, client_id: str | None, address: str | None) -> Client | None:
+        digest = client_secret.digest(text, self.pepper)
+        if not client_secret.is_well_formed(text):
             # Mistyped, or cut by whoever copied it: no secret of ours is like that.
             return None
         secret = await self.accounts.secret_of_digest(digest)
-        if secret is None or secret.client_id != credentials.client_id:
+        if secret is None or client_id not in (None, secret.client_id):
             return None
         return client_of(
             secret,
-            credentials.client_id,
+            secret.client_id,
             await self.accounts.account(secret.client_id),
             await self.accounts.override(secret.client_id),
             self.policies.current().policy_set,
-            caller.client_address,
+            address,
             self.clock.now(),
         )

@@ -6,6 +6,7 @@ OAuth ones answer with RFC 9457 problems.
 
 import json
 from collections.abc import Mapping, Sequence
+from http import HTTPStatus
 from typing import Any, Final
 
 from starlette.types import Scope, Send
@@ -57,7 +58,10 @@ class Answer:
         """`body` is sent as it is."""
         self.status = status
         self.body = body
-        self.headers = [*headers, (b"content-length", str(len(body)).encode())]
+        self.headers = list(headers)
+        if status != HTTPStatus.NO_CONTENT:
+            # RFC 9110 §8.6: a 204 has none.
+            self.headers.append((b"content-length", str(len(body)).encode()))
 
     async def __call__(self, scope: Scope, _receive: object, send: Send) -> None:
         """Send it; without the body to a HEAD request."""

@@ -1,6 +1,6 @@
 """The list of endpoints, on one screen."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -13,7 +13,7 @@ from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
 from broker.http.answers import problem_answer
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
@@ -31,6 +31,9 @@ class Endpoints:
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
     keys_rotate: ApiEndpoint
+    accounts: Mapping[str, ByMethod]
+    """What answers below `/api/v1/service-accounts`, by path."""
+
     discovery: Discovery
     health: Health
 
@@ -51,6 +54,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
+        *(Route(path, each) for path, each in endpoints.accounts.items()),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

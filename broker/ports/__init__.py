@@ -10,6 +10,7 @@ from broker.ports.accounts import (
     AccountRowStore,
     AccountSource,
     AccountStore,
+    GivenIds,
     SecretRow,
 )
 from broker.ports.audit import (
@@ -58,6 +59,13 @@ from broker.ports.policies import (
     ReloadOutcome,
     Unchanged,
 )
+from broker.ports.registry import (
+    AccountList,
+    AccountOperations,
+    Identify,
+    Made,
+    RegistryCaller,
+)
 from broker.ports.state import (
     SealedRowReading,
     SealedRows,
@@ -72,6 +80,8 @@ from broker.ports.store import (
 
 __all__ = [
     "AccountChange",
+    "AccountList",
+    "AccountOperations",
     "AccountPage",
     "AccountReading",
     "AccountRow",
@@ -89,11 +99,14 @@ __all__ = [
     "Committed",
     "Entry",
     "EventFilter",
+    "GivenIds",
     "Identifiers",
+    "Identify",
     "IssuerKeySource",
     "KeptPolicySet",
     "Ledger",
     "ListedKey",
+    "Made",
     "PolicyFault",
     "PolicyHistory",
     "PolicyReloading",
@@ -102,6 +115,7 @@ __all__ = [
     "PolicySource",
     "PolicyStatus",
     "Receipt",
+    "RegistryCaller",
     "Rejected",
     "ReloadOutcome",
     "Reloaded",

@@ -1,5 +1,6 @@
 """Service accounts and client secrets that are made while the broker runs."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -63,7 +64,15 @@ class AccountRows:
     events: tuple[AuditEvent, ...]
 
 
-class AccountRowReading(Protocol):
+class GivenIds(Protocol):
+    """Which ids were given to accounts that were made while a broker ran."""
+
+    async def given_ids(self, client_ids: Sequence[str]) -> frozenset[str]:
+        """Say which ids have an account that was made, or had one."""
+        ...
+
+
+class AccountRowReading(GivenIds, Protocol):
     """The rows of accounts and secrets. All raise `Unavailable`."""
 
     async def account_row(self, client_id: str, kind: str) -> AccountRow | None:
@@ -86,6 +95,10 @@ class AccountRowReading(Protocol):
 
     async def secret_rows(self, client_id: str) -> list[SecretRow]:
         """List the secrets of an account, the oldest first."""
+        ...
+
+    async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
+        """Tell when some accounts were last used, in seconds since the epoch, to the minute."""
         ...
 
     async def last_uses(self, client_id: str) -> dict[str, float]:
@@ -137,12 +150,20 @@ class AccountReading(Protocol):
         """Find what was said of an account that a policy file defines."""
         ...
 
+    async def account_overrides(self) -> tuple[AccountOverride, ...]:
+        """List what was said of accounts that policy files define, by id."""
+        ...
+
     async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
         """Find a secret by what is stored of it."""
         ...
 
     async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
         """List the secrets of an account, of every incarnation, the oldest first."""
+        ...
+
+    async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
+        """Tell when some accounts were last used, in seconds since the epoch, to the minute."""
         ...
 
     async def last_uses(self, client_id: str) -> dict[str, float]:

@@ -34,15 +34,15 @@ class KeptSetsReading:
             return None
         return await self._rebuilt(kept.version, kept.content, again=True, at_start=at_start)
 
-    async def find(self, version: str) -> PolicySet | None:
+    async def find(self, version: str, *, at_start: bool = False) -> PolicySet | None:
         """Make a set again as it ran, for whoever explains an old decision.
 
-        Raises `Unavailable`.
+        With `at_start` in this process, which serves nobody yet. Raises `Unavailable`.
         """
         content = await self.store.policy_set(version)
         if content is None:
             return None
-        loaded = await self._rebuilt(version, content)
+        loaded = await self._rebuilt(version, content, at_start=at_start)
         return loaded.policy_set if loaded else None
 
     async def _rebuilt(

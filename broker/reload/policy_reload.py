@@ -7,17 +7,19 @@ that is empty or drops a deny policy is taken only when that is forced.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable
+from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from typing import Final
 
 from broker.core.audit import AuditEvent
-from broker.core.errors import ConfigurationError, Unavailable
+from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.policy import PolicySet
 from broker.core.policy_changes import EMPTIES, PolicyChanges, compare, objection
 from broker.ports import (
     Clock,
     Entry,
+    GivenIds,
     Identifiers,
     Ledger,
     PolicyFault,
@@ -38,6 +40,14 @@ START: Final = "start"
 CLOSE_SECONDS: Final = 5.0
 """How long a reload that is under way may hold up the end of the broker."""
 
+MAX_TOLD: Final = 200
+"""How many ids that are taken are told of."""
+
+GIVEN_ID: Final = (
+    "service account `{}`: the id was given to an account that was made while the broker ran, and"
+    " is never given to another; choose another one"
+)
+
 logger = logging.getLogger(__name__)
 
 
@@ -49,7 +59,8 @@ class PolicyReload:
     """Reloads the policies of a running broker.
 
     Implements the ports `PolicyStatus` and `PolicyReloading`. `taking_in` is entered around the
-    work that makes a set; `fault_changed` is told every fault, and its end.
+    work that makes a set; `fault_changed` is told every fault, and its end; `given` knows the ids
+    that no file may define.
     """
 
     def __init__(  # noqa: PLR0913 - what a reload has to do with
@@ -63,6 +74,7 @@ class PolicyReload:
         identifiers: Identifiers,
         taking_in: Callable[[], AbstractContextManager[None]] = nullcontext,
         fault_changed: Callable[[PolicyFault | None], Awaitable[None]] = keep_to_oneself,
+        given: GivenIds | None = None,
     ) -> None:
         self._reader = reader
         self._kept = kept
@@ -72,6 +84,7 @@ class PolicyReload:
         self._identifiers = identifiers
         self._taking_in = taking_in
         self._fault_changed = fault_changed
+        self._given = given
         self._lock = asyncio.Lock()
         self._under_way: set[asyncio.Task[ReloadOutcome]] = set()
         self._fault: PolicyFault | None = None
@@ -99,7 +112,7 @@ class PolicyReload:
         `Unavailable`.
         """
         self._latest = reading
-        read = reading.outcome
+        read = await self._without_given_ids(reading.outcome, frozenset())
         before = await self._kept.last_version()
         if before is None and isinstance(read, Refused):
             raise ConfigurationError(read.problems)
@@ -162,6 +175,7 @@ class PolicyReload:
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()
+        read = await self._without_given_ids(read, old.service_accounts.keys())
         if isinstance(read, Refused):
             return await self._reject(read, actor)
         changes = await self._compare(old, read.policy_set)
@@ -177,6 +191,24 @@ class PolicyReload:
         await self._mended()
         reload_record.log_reloaded(actor, changes)
         return Reloaded(changes)
+
+    async def _without_given_ids(
+        self, read: LoadedSet | Refused, known: AbstractSet[str]
+    ) -> LoadedSet | Refused:
+        """Refuse a set that gives the id of an account of the store to another (attacks row 144).
+
+        `known` are the ids that the set in force has already. Raises `Unavailable`.
+        """
+        if self._given is None or isinstance(read, Refused):
+            return read
+        new = sorted(read.policy_set.service_accounts.keys() - known)
+        given = await self._given.given_ids(new) if new else frozenset()
+        if not given:
+            return read
+        problems = [
+            Problem(str(self._reader.folder), 0, 0, GIVEN_ID.format(each)) for each in sorted(given)
+        ]
+        return Refused(tuple(problems[:MAX_TOLD]), len(problems))
 
     async def _compare(self, old: PolicySet, new: PolicySet) -> PolicyChanges:
         return await finish_in_slices(compare(old, new, self._clock.now()), self._ledger.busy)

@@ -7,7 +7,7 @@ taken away, no seal can show.
 
 import contextlib
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Final, TypeVar
 
@@ -25,6 +25,9 @@ from broker.signing.sealed_rows import SealedBox
 
 ACCOUNT: Final = "account"
 OVERRIDE: Final = "override"
+
+PAGE: Final = 1000
+"""Rows that are read at once."""
 
 logger = logging.getLogger(__name__)
 
@@ -67,6 +70,20 @@ class SealedAccounts:
         row = await self._rows.account_row(client_id, OVERRIDE)
         return None if row is None else self._override(row)
 
+    async def account_overrides(self) -> tuple[AccountOverride, ...]:
+        """List what was said of accounts that policy files define. Raises `Unavailable`."""
+        overrides: list[AccountOverride] = []
+        after = ""
+        while True:
+            rows = await self._rows.account_rows(
+                OVERRIDE, organization=None, after=after, limit=PAGE
+            )
+            opened = map(self._override, rows)
+            overrides += [each for each in opened if each is not None]
+            if len(rows) < PAGE:
+                return tuple(overrides)
+            after = rows[-1].client_id
+
     async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
         """Find a secret by what is stored of it. Raises `Unavailable`."""
         row = await self._rows.secret_row(digest)
@@ -76,6 +93,10 @@ class SealedAccounts:
         """List the secrets of an account, the oldest first. Raises `Unavailable`."""
         opened = [self._secret(row) for row in await self._rows.secret_rows(client_id)]
         return tuple(each for each in opened if each is not None)
+
+    async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
+        """Tell when some accounts were last used. Raises `Unavailable`."""
+        return await self._rows.last_used(client_ids)
 
     async def last_uses(self, client_id: str) -> dict[str, float]:
         """Tell when each secret was last used, and the account under its id."""

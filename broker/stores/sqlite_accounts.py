@@ -1,5 +1,7 @@
 """The rows of accounts and client secrets, each sealed by whoever writes them."""
 
+import json
+from collections.abc import Sequence
 from typing import Final
 
 import apsw
@@ -9,6 +11,14 @@ from broker.stores.sqlite_state import raise_epoch, read_epoch
 
 _ACCOUNT: Final = "SELECT client_id, kind, organization, deleted, content FROM accounts"
 _SECRET: Final = "SELECT secret_id, client_id, digest, content FROM client_secrets"
+_LAST_USED: Final = """
+SELECT client_id, used_at FROM last_uses
+WHERE used = client_id AND client_id IN (SELECT value FROM json_each(?))
+"""
+_GIVEN: Final = """
+SELECT client_id FROM accounts
+WHERE kind = 'account' AND client_id IN (SELECT value FROM json_each(?))
+"""
 _PUT_ACCOUNT: Final = """
 INSERT INTO accounts VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (client_id, kind) DO UPDATE SET organization = excluded.organization,
@@ -68,6 +78,17 @@ def last_uses(connection: apsw.Connection, client_id: str) -> dict[str, float]:
     """Tell when an account and its secrets were last used."""
     query = "SELECT used, used_at FROM last_uses WHERE client_id = ?"
     return dict(connection.execute(query, (client_id,)))
+
+
+def last_used(connection: apsw.Connection, client_ids: Sequence[str]) -> dict[str, float]:
+    """Tell when some accounts were last used."""
+    return dict(connection.execute(_LAST_USED, (json.dumps(client_ids),)))
+
+
+def given(connection: apsw.Connection, client_ids: Sequence[str]) -> frozenset[str]:
+    """Say which ids have an account, or had one."""
+    rows = connection.execute(_GIVEN, (json.dumps(client_ids),))
+    return frozenset(str(client_id) for (client_id,) in rows)
 
 
 def change(connection: apsw.Connection, planned: AccountRows) -> bool:

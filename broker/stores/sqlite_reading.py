@@ -1,7 +1,7 @@
 """Reading a store in one SQLite file, beside the processes that write to it."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -87,6 +87,16 @@ class SqliteReading:
         return await self._read(
             lambda connection: sqlite_accounts.secrets_of(connection, client_id)
         )
+
+    async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
+        """Tell when some accounts were last used."""
+        return await self._read(
+            lambda connection: sqlite_accounts.last_used(connection, client_ids)
+        )
+
+    async def given_ids(self, client_ids: Sequence[str]) -> frozenset[str]:
+        """Say which ids have an account that was made, or had one."""
+        return await self._read(lambda connection: sqlite_accounts.given(connection, client_ids))
 
     async def last_uses(self, client_id: str) -> dict[str, float]:
         """Tell when each secret of an account was last used, and the account under its id."""

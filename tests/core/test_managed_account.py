@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from broker.core.grant_text import scopes_meant
-from broker.core.managed_account import ClientSecret, ManagedAccount
+from broker.core.managed_account import ClientSecret, ManagedAccount, admits
 from broker.core.policy import PolicySet, Service
 
 NOW = 1_800_000_000.0
@@ -60,3 +60,25 @@ def test_a_secret_holds_until_its_end(expires_at: float | None, holds: bool) -> 
 
     assert secret.holds(NOW) is holds
     assert "digest" not in repr(secret)
+
+
+@pytest.mark.parametrize(
+    ("service", "organization", "open_to"),
+    [
+        (API, None, True),
+        (API, "acme", False),
+        (Service("s", "https://s.example", organizations=("acme",)), "acme", True),
+        (Service("s", "https://s.example", organizations=("acme",)), "umbrella", False),
+        (Service("s", "https://s.example", organizations=("acme",)), None, False),
+        (Service("broker", "https://b.example"), "acme", True),
+        (Service("broker", "https://b.example"), None, True),
+    ],
+)
+def test_a_service_is_open_to_the_organizations_that_it_lists(
+    service: Service, organization: str | None, open_to: bool
+) -> None:
+    assert admits(service, organization) is open_to
+
+
+def test_a_service_that_is_closed_to_its_organization_grants_nothing() -> None:
+    assert replace(ACCOUNT, organization="acme").resolved(POLICIES).grants == {}

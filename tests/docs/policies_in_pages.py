@@ -5,6 +5,7 @@ from collections.abc import Mapping
 
 import yaml
 
+from broker.cli.policies.loading import DEV_ISSUERS
 from broker.policy_files import Attachment, LoadedPolicies, load_texts
 from tests.docs.markdown import Block, Page
 
@@ -37,12 +38,15 @@ def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> Load
         if re.search(f"^{shown}:", text, re.MULTILINE):
             missing = [each for each in others if not re.search(f"^{each}:", text, re.MULTILINE)]
             files |= {f"{each}.yaml": _USUAL[each] for each in missing}
+    # The fake platforms are there under `--dev` alone.
+    dev = "issuer: dev-" in text
     return load_texts(
         files,
-        broker_issuer="https://broker.example.com",
+        broker_issuer="http://127.0.0.1:8080" if dev else "https://broker.example.com",
         token_defaults=(600, 3600),
         signing_algorithms=["RS256", "ES256"],
-        loopback=False,
+        loopback=dev,
+        dev_issuers=DEV_ISSUERS if dev else None,
         attachments=lambda _file, name: Attachment(f"/policies/{name}", (attachments or {})[name]),
     )
 

@@ -31,6 +31,7 @@ from broker.testing import FrozenClock
 from tests.audited_broker import AuditedStore
 from tests.client_secrets import an_account, ask, give
 from tests.docs.markdown import Page, code, rows
+from tests.registry.opened import nobody_else, opened_registry
 from tests.running_broker import RunningBroker
 from tests.signing.conftest import DAY, NOW, opened_keys
 from tests.stores.entries import an_event
@@ -95,6 +96,27 @@ async def _key_events(path: Path) -> list[dict[str, Any]]:
     return events
 
 
+@pytest.fixture(scope="module")
+def account_events(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
+    """What is recorded of an account and its secrets over their life."""
+    return asyncio.run(_account_events(tmp_path_factory.mktemp("accounts") / "broker.db"))
+
+
+async def _account_events(path: Path) -> list[dict[str, Any]]:
+    async with opened_registry(path) as opened:
+        registry = opened.registry
+        await registry.create(nobody_else, {"name": "x", "client_id": "nightly"}, with_secret=True)
+        for patch in ({"ttl": 60}, {"enabled": False}, {"enabled": True}):
+            await registry.patch(nobody_else, "nightly", patch)
+        await registry.rotate_secret(nobody_else, "nightly", {})
+        await registry.cancel_rotation(nobody_else, "nightly")
+        rotated = await registry.rotate_secret(nobody_else, "nightly", {})
+        await registry.complete_rotation(nobody_else, "nightly")
+        await registry.revoke_secret(nobody_else, "nightly", rotated.members["id"])
+        await registry.delete(nobody_else, "nightly")
+        return await opened.store.events()
+
+
 def verify(lines: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     """Run the program of the page."""
     (program,) = PAGE.blocks("python")
@@ -119,24 +141,30 @@ def test_every_member_has_a_row_in_the_order_of_the_event() -> None:
 
 
 def test_every_event_has_every_member(
-    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+    events: list[dict[str, Any]],
+    key_events: list[dict[str, Any]],
+    account_events: list[dict[str, Any]],
 ) -> None:
-    assert all(list(event) == list(MEMBERS) for event in [*events, *key_events])
+    assert all(list(event) == list(MEMBERS) for event in [*events, *key_events, *account_events])
 
 
 def test_every_member_is_of_a_type_that_its_row_names(
-    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+    events: list[dict[str, Any]],
+    key_events: list[dict[str, Any]],
+    account_events: list[dict[str, Any]],
 ) -> None:
-    everything = [*events, *key_events]
+    everything = [*events, *key_events, *account_events]
     seen = {(name, JSON_TYPES[type(value)]) for each in everything for name, value in each.items()}
 
     assert {(name, kind) for name, kind in seen if kind not in MEMBERS[name].split(" or ")} == set()
 
 
 def test_every_type_has_a_row(
-    events: list[dict[str, Any]], key_events: list[dict[str, Any]]
+    events: list[dict[str, Any]],
+    key_events: list[dict[str, Any]],
+    account_events: list[dict[str, Any]],
 ) -> None:
-    assert {event["type"] for event in [*events, *key_events]} == set(TYPES)
+    assert {event["type"] for event in [*events, *key_events, *account_events]} == set(TYPES)
 
 
 def test_the_bounds_are_those_of_the_code() -> None:

@@ -1,18 +1,27 @@
-"""Who calls `/api/v1`: a service token of the broker's own, on record, of a live account.
+"""Who calls `/api/v1`: a service token of the broker's own, on record, or an API key.
+
+Either is of an account that is live, and that is granted what it does here at this moment.
 
 RFC 6750 §3 says how a refusal reads; the body is an RFC 9457 problem with `code`.
 """
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.types import Scope
 
 from broker.core import own_token
 from broker.core.broker_service import BROKER_SERVICE
-from broker.core.own_token import OwnToken, OwnTokenRefused
+from broker.core.own_token import OwnTokenRefused
+from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.last_uses import LastUses
 from broker.http.answers import Answer, Headers, problem_answer
+from broker.http.caller import Networks, caller_of
 from broker.http.parameters import header_values
-from broker.ports import Clock, PolicySource, SigningKeySource, TokenRecord
+from broker.ports import Clock, SigningKeySource, TokenRecord
+
+KEY_BEGINNING: Final = "sa_"
+"""How API keys begin; no token does."""
 
 
 class ApiRefused(Exception):
@@ -38,37 +47,50 @@ class Bearer:
 
     issuer: str
     signing_keys: SigningKeySource
-    policies: PolicySource
     record: TokenRecord
     clock: Clock
+    authentication: ClientAuthentication
+    last_uses: LastUses
+    trusted_proxies: Networks
 
-    async def require(self, scope: Scope, wanted: str) -> ApiCaller:
-        """Find out who calls and whether it holds the scope `wanted`. Raises `ApiRefused`."""
-        token = self._read(_bearer_token(scope))
-        caller = self._caller(token)
-        if not await self.record.token_was_issued(token.token_id):
-            # Signed with a stolen key, or issued after the backup that was restored (row 153).
-            raise _invalid_token()
-        if wanted not in caller.scopes or caller.organization is not None:
+    async def require(self, scope: Scope, wanted: str, *, confined: bool = False) -> ApiCaller:
+        """Find out who calls and whether it holds the scope `wanted`.
+
+        What is not `confined` to the caller's organization is for callers without one. Raises
+        `ApiRefused`.
+        """
+        text = _bearer_token(scope)
+        is_key = text.startswith(KEY_BEGINNING)
+        caller = await (self._by_key(text, scope) if is_key else self._by_token(text))
+        if wanted not in caller.scopes or (caller.organization is not None and not confined):
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
             challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
             raise _refused(403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge)
         return caller
 
-    def _read(self, token: str) -> OwnToken:
+    async def _by_token(self, text: str) -> ApiCaller:
         keys, now = self.signing_keys.current(), self.clock.now()
         try:
-            return own_token.read(token, keys, self.issuer, now)
+            token = own_token.read(text, keys, self.issuer, now)
         except OwnTokenRefused:
             raise _invalid_token() from None
-
-    def _caller(self, token: OwnToken) -> ApiCaller:
-        account = self.policies.current().policy_set.service_accounts.get(token.client_id)
-        if account is None or not account.enabled:
+        account = await self.authentication.account(token.client_id)
+        if account is None or not await self.record.token_was_issued(token.token_id):
+            # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise _invalid_token()
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
-        return ApiCaller(token.client_id, scopes, token.organization)
+        organization = account.organization or token.organization
+        return ApiCaller(token.client_id, scopes, organization)
+
+    async def _by_key(self, text: str, scope: Scope) -> ApiCaller:
+        address = caller_of(scope, self.trusted_proxies).client_address
+        client = await self.authentication.by_key(text, address)
+        if client is None or BROKER_SERVICE not in client.account.grants:
+            raise _invalid_token()
+        account = client.account
+        self.last_uses.note(account.client_id, client.secret_id, self.clock.now())
+        return ApiCaller(account.client_id, account.grants[BROKER_SERVICE], account.organization)
 
 
 def _bearer_token(scope: Scope) -> str:

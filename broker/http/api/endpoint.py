@@ -1,27 +1,45 @@
 """An endpoint of `/api/v1`: it is found out who calls before anything is read or done."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
+from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.types import Receive, Scope, Send
 
 from broker.core.errors import Unavailable
-from broker.http.answers import Answer, problem_answer
+from broker.core.registry.refused import ChangeRefused, Code
+from broker.http.answers import NO_STORE, Answer, problem_answer
 from broker.http.api.bearer import ApiCaller, ApiRefused, Bearer
 
 Serve: TypeAlias = Callable[[Request, ApiCaller], Awaitable[Answer]]
-"""Answers a request of a caller who may make it. Raises `ApiRefused` and `Unavailable`."""
+"""Answers a request of a caller who may make it.
+
+Raises `ApiRefused`, `ChangeRefused` and `Unavailable`.
+"""
+
+_STATUS: Final = {
+    Code.INVALID_REQUEST: 400,
+    Code.INSUFFICIENT_PERMISSIONS: 403,
+    Code.NOT_FOUND: 404,
+    Code.CONFLICT: 409,
+    Code.ACCOUNT_LIMIT: 409,
+}
 
 
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
-    """An ASGI endpoint for callers with one scope of the broker."""
+    """An ASGI endpoint for callers with one scope of the broker.
+
+    `confined` says that what it does stays within the caller's organization; any other endpoint is
+    out of reach of whoever belongs to one (attacks row 142).
+    """
 
     bearer: Bearer
     scope: str
     serve: Serve
+    confined: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -30,10 +48,31 @@ class ApiEndpoint:
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            caller = await self.bearer.require(request.scope, self.scope)
+            caller = await self.bearer.require(request.scope, self.scope, confined=self.confined)
             return await self.serve(request, caller)
         except ApiRefused as refused:
             return refused.answer
+        except ChangeRefused as refused:
+            return _refused(refused)
         except Unavailable as refusal:
             retry_after = (b"retry-after", str(refusal.retry_after).encode())
             return problem_answer(503, "UNAVAILABLE", refusal.description, [retry_after])
+
+
+@dataclass(frozen=True, slots=True)
+class ByMethod:
+    """An ASGI endpoint that does something else for each method, and refuses any other."""
+
+    endpoints: Mapping[str, ApiEndpoint]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer one request. Raises `HTTPException` (405)."""
+        endpoint = self.endpoints.get("GET" if scope["method"] == "HEAD" else scope["method"])
+        if endpoint is None:
+            raise HTTPException(405, headers={"allow": ", ".join(sorted(self.endpoints))})
+        await endpoint(scope, receive, send)
+
+
+def _refused(refused: ChangeRefused) -> Answer:
+    more = {} if refused.field is None else {"field": refused.field}
+    return problem_answer(_STATUS[refused.code], refused.code, str(refused), NO_STORE, more)

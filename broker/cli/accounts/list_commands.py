@@ -1,0 +1,73 @@
+"""`broker accounts list` and `broker accounts show`."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Annotated, Any, Final
+
+import typer
+
+from broker.cli.accounts.opening import AccountId, AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.options import print_members
+
+_PAGE: Final = 500
+
+
+def list_accounts(
+    organization: Annotated[
+        str | None, typer.Option(help="Only accounts of this organization.")
+    ] = None,
+    config: Config = None,
+    data: Data = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """List the service accounts: those of the policy files, and those that were made."""
+
+    async def work(opened: OpenedAccounts) -> list[dict[str, Any]]:
+        return [each async for each in every_account(opened, organization)]
+
+    items = run("list", config, data, work)
+    if as_json:
+        typer.echo(json.dumps({"items": items}))
+        return
+    for each in items:
+        state = "enabled" if each["enabled"] else "disabled"
+        facts = [each["id"], each["managed_by"], state, each["organization"] or "-"]
+        name = "" if each["name"] == each["id"] else f"  {each['name']}"
+        typer.echo("  ".join(facts) + name)
+
+
+def show(
+    client_id: AccountId,
+    config: Config = None,
+    data: Data = Path("data"),
+    as_json: AsJson = False,
+) -> None:
+    """Show one service account."""
+
+    async def work(opened: OpenedAccounts) -> dict[str, Any]:
+        return await opened.registry.shown(opened.caller, client_id)
+
+    print_account(run("show", config, data, work), as_json=as_json)
+
+
+def print_account(members: dict[str, Any], *, as_json: bool) -> None:
+    """Print an account, or a secret without itself."""
+    if as_json:
+        typer.echo(json.dumps(members))
+    else:
+        print_members(members)
+
+
+async def every_account(
+    opened: OpenedAccounts, organization: str | None = None
+) -> AsyncIterator[dict[str, Any]]:
+    """Give all accounts, page by page."""
+    after: str | None = ""
+    while after is not None:
+        page = await opened.registry.listed(
+            opened.caller, organization=organization, after=after, limit=_PAGE
+        )
+        for each in page.items:
+            yield each
+        after = page.next_after

@@ -1,0 +1,85 @@
+"""What a caller may give to others: never more than it has itself (contract §5, attacks §9).
+
+Scopes of `broker` are given only by who holds them. A caller that belongs to an organization stays
+within it: it sees no account of others, and gives only what services open to its organization.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from broker.core.broker_service import BROKER_SCOPES, BROKER_SERVICE
+from broker.core.grant_text import scopes_meant
+from broker.core.managed_account import admits
+from broker.core.policy import Grants, PolicySet, Service
+from broker.core.registry.refused import beyond
+
+
+@dataclass(frozen=True, slots=True)
+class Authority:
+    """What a caller holds: the scopes of `broker`, and the organization that it is confined to."""
+
+    scopes: frozenset[str]
+    organization: str | None = None
+
+    def sees(self, organization: str | None) -> bool:
+        """Tell whether what belongs to an organization, or to none, is there for the caller."""
+        return self.organization in (None, organization)
+
+
+OPERATOR = Authority(frozenset(BROKER_SCOPES))
+"""Who works on the store itself: nothing is beyond it that exists."""
+
+
+def check_grants(
+    authority: Authority,
+    grants: Mapping[str, Iterable[str]],
+    organization: str | None,
+    policy_set: PolicySet,
+) -> None:
+    """Check that a caller may give these grants to an account of an organization.
+
+    A service that is no longer in the catalogue grants nothing, and stands in nobody's way. Raises
+    `ChangeRefused` (`INSUFFICIENT_PERMISSIONS`).
+    """
+    for name, scopes in grants.items():
+        service = policy_set.services.get(name)
+        if service is None:
+            continue
+        if name == BROKER_SERVICE:
+            _check_held(authority, scopes_meant(scopes, service))
+        elif not admits(service, organization):
+            whose = "without organization" if organization is None else f"of {organization}"
+            text = f"service '{name}' is not open to accounts {whose} (its `organizations`)"
+            raise beyond(f"grants.{name}", text)
+
+
+def check_not_stronger(
+    authority: Authority, client_id: str, scopes: Grants, policy_set: PolicySet
+) -> None:
+    """Check that an account can do nothing that the caller could not give (attacks row 141).
+
+    Whoever has a credential of the account, or sets what it may do, could act as it. Raises
+    `ChangeRefused` (`INSUFFICIENT_PERMISSIONS`).
+    """
+    _check_held(authority, scopes.get(BROKER_SERVICE, frozenset()))
+    if authority.organization is None:
+        return
+    for service in _within_reach(client_id, scopes, policy_set):
+        if not admits(service, authority.organization):
+            text = f"the account reaches '{service.name}', which is not open to your organization"
+            raise beyond(None, text)
+
+
+def _check_held(authority: Authority, scopes: frozenset[str]) -> None:
+    lacking = sorted(scopes - authority.scopes)
+    if lacking:
+        raise beyond(f"grants.{BROKER_SERVICE}", f"you do not hold {', '.join(lacking)} yourself")
+
+
+def _within_reach(client_id: str, scopes: Grants, policy_set: PolicySet) -> Iterable[Service]:
+    """Give the services that an account has scopes of, or whose tokens it may introspect."""
+    return (
+        service
+        for service in policy_set.services.values()
+        if service.name in scopes or client_id in service.introspection
+    )
