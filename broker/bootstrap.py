@@ -23,12 +23,15 @@ from broker.grants.client_credentials import ClientCredentials
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.last_uses import LastUses
+from broker.grants.limit_sharing import LimitSharing
+from broker.grants.rate_limits import RateLimits
 from broker.grants.token_exchange import TokenExchange
 from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
 from broker.http.api.keys import KeysApi
+from broker.http.api.limits import ApiLimits
 from broker.http.api.policies import PoliciesApi
 from broker.http.app import Endpoints, build_app
 from broker.http.discovery import Discovery
@@ -59,6 +62,7 @@ from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
 from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
+from broker.stores.sqlite_limits import SqliteLimits
 from broker.system import SystemClock, UuidV7Identifiers
 from broker.workers.link import Link
 from broker.workers.words import LEADER
@@ -193,6 +197,7 @@ async def _started(
         await reload.start(reading)
     await state.read()
     counts = RefusalCounts(identifiers.new)
+    sharing = await _limit_sharing(stack, settings, clock)
     exchange = TokenExchange(
         state=state,
         policies=policies,
@@ -202,6 +207,7 @@ async def _started(
         clock=clock,
         identifiers=identifiers,
         refusal_counts=counts,
+        limits=_rate_limits(settings, sharing, counts),
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
@@ -260,25 +266,50 @@ def _endpoints(
     upkeep: KeyUpkeep,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
-    counts, proxies = exchange.refusal_counts, settings.trusted_proxies
+    counts, limits, proxies = exchange.refusal_counts, exchange.limits, settings.trusted_proxies
     tokens = TokenEndpoint(exchange, credentials)
     authentication = credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
     bearer = Bearer(settings.issuer, keys, policies, store, clock)
+    api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     return Endpoints(
-        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, clock, proxies),
+        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, limits, clock, proxies),
         api_token=OAuthEndpoint(
-            tokens.serve, authentication, counts, clock, proxies, json_allowed=True
+            tokens.serve, authentication, counts, limits, clock, proxies, json_allowed=True
         ),
-        oauth_explain=OAuthEndpoint(explanations.serve, authentication, counts, clock, proxies),
-        policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
-        policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
-        keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
-        keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
+        oauth_explain=OAuthEndpoint(
+            explanations.serve, authentication, counts, limits, clock, proxies
+        ),
+        policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
+        policies_reload=ApiEndpoint(
+            bearer, api_limits, "broker:policies:write", policies_api.reload
+        ),
+        keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
+        keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
+    )
+
+
+async def _limit_sharing(stack: AsyncExitStack, settings: Settings, clock: Clock) -> LimitSharing:
+    """Begin to share counts with the other processes, if anything is limited."""
+    shared_counts = SqliteLimits(settings.store.path)
+    stack.push_async_callback(shared_counts.close)
+    sharing = LimitSharing(shared_counts, clock)
+    if settings.rate_limits.any():
+        # Known before the first request: how many processes there are.
+        await sharing.beat()
+        stack.push_async_callback(sharing.close)
+        stack.push_async_callback(_cancel, asyncio.create_task(sharing.run()))
+    return sharing
+
+
+def _rate_limits(settings: Settings, sharing: LimitSharing, counts: RefusalCounts) -> RateLimits:
+    limits = settings.rate_limits
+    return RateLimits(
+        sharing, counts, client=limits.client, address=limits.address, failed=limits.failed
     )
 
 

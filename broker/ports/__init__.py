@@ -44,6 +44,11 @@ from broker.ports.ledger import (
     Stale,
     TokenRecord,
 )
+from broker.ports.limits import (
+    CountReport,
+    SharedCounts,
+    SharedTotals,
+)
 from broker.ports.policies import (
     KeptPolicySet,
     PolicyFault,
@@ -87,6 +92,7 @@ __all__ = [
     "ClaimsFilter",
     "Clock",
     "Committed",
+    "CountReport",
     "Entry",
     "EventFilter",
     "Identifiers",
@@ -110,6 +116,8 @@ __all__ = [
     "SealedRowReading",
     "SealedRows",
     "SecretRow",
+    "SharedCounts",
+    "SharedTotals",
     "SigningKeyChange",
     "SigningKeyOperations",
     "SigningKeyReading",

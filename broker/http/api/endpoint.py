@@ -10,6 +10,7 @@ from starlette.types import Receive, Scope, Send
 from broker.core.errors import Unavailable
 from broker.http.answers import Answer, problem_answer
 from broker.http.api.bearer import ApiCaller, ApiRefused, Bearer
+from broker.http.api.limits import ApiLimits
 
 Serve: TypeAlias = Callable[[Request, ApiCaller], Awaitable[Answer]]
 """Answers a request of a caller who may make it. Raises `ApiRefused` and `Unavailable`."""
@@ -20,6 +21,7 @@ class ApiEndpoint:
     """An ASGI endpoint for callers with one scope of the broker."""
 
     bearer: Bearer
+    limits: ApiLimits
     scope: str
     serve: Serve
 
@@ -30,10 +32,20 @@ class ApiEndpoint:
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            caller = await self.bearer.require(request.scope, self.scope)
+            caller = await self._authorized(request.scope)
             return await self.serve(request, caller)
         except ApiRefused as refused:
             return refused.answer
         except Unavailable as refusal:
             retry_after = (b"retry-after", str(refusal.retry_after).encode())
             return problem_answer(503, "UNAVAILABLE", refusal.description, [retry_after])
+
+    async def _authorized(self, scope: Scope) -> ApiCaller:
+        """Find out who calls, and whether it calls too often. Raises `ApiRefused`."""
+        caller = await self.limits.admit(scope)
+        try:
+            account = await self.bearer.require(scope, self.scope)
+        except ApiRefused as refused:
+            raise ApiRefused(await self.limits.refused(caller, refused.answer)) from None
+        await self.limits.admit_account(caller, account.client_id)
+        return account
