@@ -69,8 +69,11 @@ def read_rate(text: str) -> Rate:
 
 
 def allowance(rate: Rate, processes: int) -> int:
-    """Tell how many requests each of several processes may count before it shares."""
-    return rate.requests // TOLERANCE // processes
+    """Tell how many requests each of several processes may count before it shares.
+
+    There is one more than is known, as one may have started just now.
+    """
+    return rate.requests // TOLERANCE // (processes + 1)
 
 
 def count(window: Window | None, rate: Rate, now: float, unshared: int) -> tuple[Verdict, Window]:

@@ -21,11 +21,11 @@ HEARTBEAT_SECONDS: Final = 1.0
 
 @dataclass(slots=True)
 class _Asked:
-    """The requests of one key that wait, each with its place among those that are not shared."""
+    """The requests of one key that wait, in the order they came."""
 
     table: LimitTable
     key: str
-    waiting: list[tuple[int, Waiting]] = field(default_factory=list)
+    waiting: list[Waiting] = field(default_factory=list)
 
 
 class LimitSharing:
@@ -43,11 +43,11 @@ class LimitSharing:
         self._answering: asyncio.Task[None] | None = None
         self._reached = True
 
-    def ask(self, table: LimitTable, key: str, place: int) -> Waiting:
-        """Share the count of a key, which the request made the `place`th that is not shared."""
+    def ask(self, table: LimitTable, key: str) -> Waiting:
+        """Share the count of a key, in which the request is counted last."""
         waiting: Waiting = asyncio.get_running_loop().create_future()
         asked = self._asked.setdefault((id(table), key), _Asked(table, key))
-        asked.waiting.append((place, waiting))
+        asked.waiting.append(waiting)
         if self._answering is None or self._answering.done():
             self._answering = asyncio.create_task(self._answer())
         return waiting
@@ -103,7 +103,7 @@ class LimitSharing:
 def _unshared(asked: _Asked) -> int:
     """Tell how much of a key is not shared: what waits at least, when the rest was forgotten."""
     window = asked.table.window(asked.key)
-    return max(window.own if window else 0, asked.waiting[-1][0])
+    return max(window.own if window else 0, len(asked.waiting))
 
 
 def _alone(asked: _Asked, own: int, now: float) -> Total:
@@ -114,7 +114,8 @@ def _alone(asked: _Asked, own: int, now: float) -> Total:
 def _take_in(asked: _Asked, own: int, total: Total, now: float) -> None:
     rate = asked.table.rate
     asked.table.take_in(asked.key, own, total)
-    for place, waiting in asked.waiting:
+    # Those before them in the count were admitted without asking.
+    for place, waiting in enumerate(asked.waiting, own - len(asked.waiting) + 1):
         if not waiting.done():  # whoever waited was cancelled
             admitted = within(total, own, place, rate)
             waiting.set_result(0 if admitted else retry_after(total.started, rate, now))

@@ -24,8 +24,8 @@ class Sharing(Protocol):
         """How many processes share."""
         ...
 
-    def ask(self, table: "LimitTable", key: str, place: int) -> Waiting:
-        """Share the count of a key, which the request made the `place`th that is not shared."""
+    def ask(self, table: "LimitTable", key: str) -> Waiting:
+        """Share the count of a key, in which the request is counted last."""
         ...
 
 
@@ -51,7 +51,7 @@ class LimitTable:
             return 0
         if verdict is Verdict.REFUSED:
             return retry_after(window.started, self.rate, now)
-        return self._sharing.ask(self, key, window.own)
+        return self._sharing.ask(self, key)
 
     def take_in(self, key: str, own: int, total: Total) -> None:
         """Know the total of all processes, in which `own` requests are counted now."""

@@ -93,7 +93,7 @@ def test_a_flood_of_addresses_fills_no_memory() -> None:
     class Nobody:
         processes = 1
 
-        def ask(self, table: LimitTable, key: str, place: int) -> None:
+        def ask(self, table: LimitTable, key: str) -> None:
             raise AssertionError("nobody is asked within the allowance")
 
     table = LimitTable("address", Rate(6000, 60), Nobody())  # type: ignore[arg-type]

@@ -226,15 +226,20 @@ async def test_a_refusal_by_a_limit_is_no_failure_and_neither_is_one_of_the_brok
             await limits.failed_before_signature(refusal, Caller("r", "192.0.2.1"), NOW)
 
 
-async def test_a_token_without_a_tenant_counts_for_its_issuer(limiting: Limiting) -> None:
+async def test_a_tenant_is_named_by_the_first_claim_that_a_token_has(limiting: Limiting) -> None:
     limits, _ = limiting.process(failed=ONE)
-    issuer = Issuer("corp", "https://issuer.example", frozenset({BROKER}))
+    issuer = Issuer("corp", "https://x.example", frozenset({BROKER}), tenant=("unit", "team"))
 
-    async def fails(subject: str) -> bool:
+    async def fails(**claims: object) -> bool:
         caller = Caller("r", "192.0.2.1")
-        return (
-            await told(lambda: limits.failed_token(caller, issuer, {"sub": subject}, NOW))
-            is not None
-        )
+        return await told(lambda: limits.failed_token(caller, issuer, claims, NOW)) is not None
 
-    assert [await fails("a"), await fails("b")] == [False, True]
+    assert [
+        await fails(unit="a", team="1"),
+        await fails(unit="a", team="2"),
+        await fails(team="1"),
+        await fails(team="1"),
+        # Without any, a token counts for its issuer.
+        await fails(sub="a"),
+        await fails(sub="b"),
+    ] == [False, True, False, True, False, True]
