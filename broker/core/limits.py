@@ -78,16 +78,15 @@ def allowance(rate: Rate, processes: int) -> int:
 
 def count(window: Window | None, rate: Rate, now: float, unshared: int) -> tuple[Verdict, Window]:
     """Count one more request, unless there is no room for it; `unshared` is the allowance."""
-    if window is None or not in_force(window.started, rate, now):
+    requests, seconds = rate
+    # As `in_force`, without the call: this is asked on the way of every exchange.
+    if window is None or not -seconds < now - window[0] < seconds:
         window = Window(now, 0, 0)
     started, known, own = window
-    if known + own >= rate.requests:
+    if known + own >= requests:
         return Verdict.REFUSED, window
-    own += 1
-    return (
-        Verdict.ADMITTED if own <= unshared else Verdict.UNSHARED,
-        Window(started, known, own),
-    )
+    verdict = Verdict.ADMITTED if own < unshared else Verdict.UNSHARED
+    return verdict, Window(started, known, own + 1)
 
 
 def in_force(started: float, rate: Rate, now: float) -> bool:

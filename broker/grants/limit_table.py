@@ -38,15 +38,23 @@ class LimitTable:
         self._sharing = sharing
         # Two generations: who asks moves to the younger one, and the older one is forgotten whole.
         self._per_generation = max_keys // 2
+        self._processes = 0
+        self._unshared = 0
         self._young: dict[str, Window] = {}
         self._old: dict[str, Window] = {}
 
     def ask(self, key: str, now: float) -> int | Waiting:
         """Count one request; give the seconds that it has to wait, 0 when it is admitted."""
-        window = self._young.get(key) or self._old.get(key)
-        unshared = allowance(self.rate, self._sharing.processes)
-        verdict, window = count(window, self.rate, now, unshared)
-        self._keep(key, window)
+        window = self._young.get(key)
+        known = window is not None
+        if self._processes != self._sharing.processes:
+            self._processes = self._sharing.processes
+            self._unshared = allowance(self.rate, self._processes)
+        verdict, window = count(window or self._old.get(key), self.rate, now, self._unshared)
+        if known:
+            self._young[key] = window
+        else:
+            self._keep(key, window)
         if verdict is Verdict.ADMITTED:
             return 0
         if verdict is Verdict.REFUSED:
