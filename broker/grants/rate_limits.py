@@ -10,7 +10,7 @@ from collections.abc import Awaitable
 from typing import Final
 
 from broker.core.claims import Claims, text_of
-from broker.core.errors import RateLimited, Refusal, Unavailable
+from broker.core.errors import RateLimited, Reason, Refusal, Unavailable
 from broker.core.limits import Rate
 from broker.core.policy import Issuer
 from broker.core.refusal_counts import RefusalCounts, address_prefix
@@ -127,7 +127,9 @@ class RateLimits:
 
     def _refused(self, description: str, seconds: int, caller: Caller, now: float) -> RateLimited:
         refusal = RateLimited(f"{description}; try again later", retry_after=seconds)
-        refusal.decision_id = self._refusal_counts.count(refusal.reason, caller.client_address, now)
+        refusal.decision_id = self._refusal_counts.count(
+            Reason.RATE_LIMITED, caller.client_address, now
+        )
         return refusal
 
 
