@@ -47,6 +47,7 @@ class RateLimits:
         self._failed_addresses = table("failed address", failed)
         self._failed_tenants = table("failed tenant", failed)
         self._failed_accounts = table("failed account", failed)
+        self._failures = {self._failed_addresses, self._failed_tenants, self._failed_accounts}
 
     def ask_address(self, caller: Caller, now: float) -> Awaitable[None] | None:
         """Count a request of an address, before anything of it is read.
@@ -80,7 +81,8 @@ class RateLimits:
         """Count a request that is refused while nobody knows whose it is.
 
         Raises `RateLimited`, with its `decision_id`, when that is to be answered in the refusal's
-        place; then nothing else is recorded. So do the other two.
+        place; then nothing else is recorded. So do the other two. A request counts once: by the
+        first of them that is asked.
         """
         # That the broker cannot serve is no fault of the caller's.
         if not isinstance(refusal, Unavailable | RateLimited):
@@ -121,7 +123,10 @@ class RateLimits:
             raise self._refused(description, seconds, caller, now)
 
     async def _failed(self, table: LimitTable | None, key: str, caller: Caller, now: float) -> None:
-        waiting = None if table is None else self._ask(table, key, _FAILED, caller, now)
+        # A request fails once, whoever finds that out first.
+        if table is None or not self._failures.isdisjoint(caller.counted):
+            return
+        waiting = self._ask(table, key, _FAILED, caller, now)
         if waiting is not None:
             await waiting
 

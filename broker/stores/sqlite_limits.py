@@ -7,6 +7,7 @@ nothing here waits for the disk, and no exchange waits for a count to be written
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,12 +21,16 @@ from broker.ports import CountReport, SharedTotals
 from broker.stores.sqlite_file import file_identity, require_same_file, transaction
 
 SUFFIX: Final = "-limits"
-BUSY_TIMEOUT_MILLISECONDS: Final = 500
+BUSY_TRIES: Final = 500
+"""So often, a millisecond apart, is tried what another process holds locked."""
+
 ALIVE_SECONDS: Final = 5.0
 """A process counts for so long after it was last heard of."""
 
 PRUNED_EVERY_SECONDS: Final = 60.0
 MAX_ROWS: Final = 200_000
+
+_BUSY_PAUSE_SECONDS: Final = 0.001
 
 _TABLES: Final = """
 CREATE TABLE IF NOT EXISTS windows (
@@ -119,7 +124,7 @@ class SqliteLimits:
         os.close(os.open(self._path, os.O_CREAT | os.O_RDWR, 0o600))
         connection = apsw.Connection(str(self._path.absolute()), flags=apsw.SQLITE_OPEN_READWRITE)
         self._connection, self._file = connection, file_identity(self._path)
-        connection.set_busy_timeout(BUSY_TIMEOUT_MILLISECONDS)
+        connection.set_busy_handler(_wait_for_the_other)
         connection.pragma("journal_mode", "wal")
         connection.pragma("synchronous", "off")
         with transaction(connection):
@@ -140,6 +145,11 @@ class SqliteLimits:
             with contextlib.suppress(apsw.Error):
                 self._connection.execute(_LEFT, (self._id,))
         self._let_go()
+
+
+def _wait_for_the_other(calls: int) -> bool:
+    time.sleep(_BUSY_PAUSE_SECONDS)
+    return calls < BUSY_TRIES
 
 
 def _add(connection: apsw.Connection, report: CountReport, now: float) -> Total:

@@ -214,6 +214,19 @@ async def test_wrong_secrets_count_by_address_and_account(limiting: Limiting) ->
     ] == [False, True, False, False]
 
 
+async def test_a_request_fails_once(limiting: Limiting) -> None:
+    limits, _ = limiting.process(failed=ONE)
+    caller = Caller("r", "192.0.2.1")
+
+    await limits.failed_account(caller, "deploy", NOW)
+    await limits.failed_before_signature(REFUSED, caller, NOW)
+
+    assert (
+        await told(lambda: limits.failed_before_signature(REFUSED, Caller("s", "192.0.2.1"), NOW))
+        is None
+    )
+
+
 async def test_a_refusal_by_a_limit_is_no_failure_and_neither_is_one_of_the_broker(
     limiting: Limiting,
 ) -> None:

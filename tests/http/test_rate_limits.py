@@ -126,6 +126,16 @@ def test_bad_tokens_at_the_api_stop_no_good_one(limited: Limited) -> None:
         assert read_policies(broker, token).status_code == 200
 
 
+def test_what_an_account_may_not_do_counts_for_it_and_its_address(limited: Limited) -> None:
+    with limited(failed=THREE) as broker:
+        headers = {"Authorization": f"Bearer {own_token(broker)}"}
+        told = [broker.request("GET", "/api/v1/keys", headers=headers) for _ in range(4)]
+
+        assert [each.status_code for each in told] == [403, 403, 403, 429]
+        assert read_policies(broker, "nonsense").status_code == 401
+        assert read_policies(broker, headers["Authorization"][7:]).status_code == 200
+
+
 def test_to_explain_counts_for_the_one_who_asks(limited: Limited) -> None:
     with limited(client=THREE) as broker:
         form = {

@@ -142,7 +142,7 @@ async def test_a_file_that_cannot_be_written_is_told(open_limits: OpenLimits, st
 async def test_who_holds_the_file_locked_stops_nobody_for_long(
     open_limits: OpenLimits, store: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(sqlite_limits, "BUSY_TIMEOUT_MILLISECONDS", 5)
+    monkeypatch.setattr(sqlite_limits, "BUSY_TRIES", 5)
     limits = open_limits()
     await limits.share([], NOW)
     with apsw.Connection(str(store.with_name("broker.db-limits"))) as connection:

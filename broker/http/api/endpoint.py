@@ -46,6 +46,6 @@ class ApiEndpoint:
         try:
             account = await self.bearer.require(scope, self.scope)
         except ApiRefused as refused:
-            raise ApiRefused(await self.limits.refused(caller, refused.answer)) from None
+            raise await self.limits.refused(caller, refused) from None
         await self.limits.admit_account(caller, account.client_id)
         return account

@@ -1,16 +1,19 @@
 """Rate limits of `/api/v1`: the same as elsewhere, answered as problems."""
 
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.types import Scope
 
 from broker.core.errors import RateLimited, Reason, RequestRefused
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller
-from broker.http.answers import Answer, rate_limited_problem
+from broker.http.answers import rate_limited_problem
 from broker.http.api.bearer import ApiRefused
 from broker.http.caller import Networks, caller_of
 from broker.ports import Clock
+
+_BAD_CREDENTIALS: Final = RequestRefused(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, "refused")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,14 @@ class ApiLimits:
         except RateLimited as limited:
             raise ApiRefused(rate_limited_problem(limited)) from None
 
-    async def refused(self, caller: Caller, answer: Answer) -> Answer:
-        """Count credentials that were refused, and give what is answered."""
-        refusal = RequestRefused(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, "refused")
+    async def refused(self, caller: Caller, refused: ApiRefused) -> ApiRefused:
+        """Count credentials that were refused, and give what is raised in their place."""
+        now = self.clock.now()
         try:
-            await self.limits.failed_before_signature(refusal, caller, self.clock.now())
+            if refused.client_id is not None:
+                await self.limits.failed_account(caller, refused.client_id, now)
+            else:
+                await self.limits.failed_before_signature(_BAD_CREDENTIALS, caller, now)
         except RateLimited as limited:
-            return rate_limited_problem(limited)
-        return answer
+            return ApiRefused(rate_limited_problem(limited))
+        return refused
