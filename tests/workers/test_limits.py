@@ -9,13 +9,12 @@ import pytest
 
 from tests.workers.several_workers import a_home, a_token, connections, form, several_workers
 
-LIMITS = "rate_limits: {{client: {client}, address: {address}, failed: {failed}}}\n"
+LIMITS = "{{client: {client}, address: {address}, failed: {failed}}}"
 
 
 def a_limited_home(folder: Path, **rates: str) -> Path:
     limits = {"client": "off", "address": "off", "failed": "off"} | rates
-    (folder / "broker.yaml").write_text(LIMITS.format(**limits))
-    return a_home(folder)
+    return a_home(folder, limits=LIMITS.format(**limits))
 
 
 def ask(clients: list[httpx.Client], forms: list[dict[str, str]]) -> list[int]:
