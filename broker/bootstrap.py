@@ -197,7 +197,6 @@ async def _started(
         await reload.start(reading)
     await state.read()
     counts = RefusalCounts(identifiers.new)
-    sharing = await _limit_sharing(stack, settings, clock)
     exchange = TokenExchange(
         state=state,
         policies=policies,
@@ -207,7 +206,7 @@ async def _started(
         clock=clock,
         identifiers=identifiers,
         refusal_counts=counts,
-        limits=_rate_limits(settings, sharing, counts),
+        limits=await _rate_limits(stack, settings, counts, clock),
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
@@ -242,11 +241,14 @@ async def _started(
 def _client_credentials(
     exchange: TokenExchange, accounts: HeldAccounts, pepper: bytes, store: SqliteStore
 ) -> ClientCredentials:
-    authentication = ClientAuthentication(accounts, exchange.policies, exchange.clock, pepper)
+    authentication = ClientAuthentication(
+        accounts, exchange.policies, exchange.limits, exchange.clock, pepper
+    )
     return ClientCredentials(
         state=exchange.state,
         policies=exchange.policies,
         authentication=authentication,
+        limits=exchange.limits,
         signing_keys=exchange.signing_keys,
         ledger=exchange.ledger,
         clock=exchange.clock,
@@ -293,21 +295,19 @@ def _endpoints(
     )
 
 
-async def _limit_sharing(stack: AsyncExitStack, settings: Settings, clock: Clock) -> LimitSharing:
+async def _rate_limits(
+    stack: AsyncExitStack, settings: Settings, counts: RefusalCounts, clock: Clock
+) -> RateLimits:
     """Begin to share counts with the other processes, if anything is limited."""
     shared_counts = SqliteLimits(settings.store.path)
     stack.push_async_callback(shared_counts.close)
     sharing = LimitSharing(shared_counts, clock)
-    if settings.rate_limits.any():
+    limits = settings.rate_limits
+    if limits.any():
         # Known before the first request: how many processes there are.
         await sharing.beat()
         stack.push_async_callback(sharing.close)
         stack.push_async_callback(_cancel, asyncio.create_task(sharing.run()))
-    return sharing
-
-
-def _rate_limits(settings: Settings, sharing: LimitSharing, counts: RefusalCounts) -> RateLimits:
-    limits = settings.rate_limits
     return RateLimits(
         sharing, counts, client=limits.client, address=limits.address, failed=limits.failed
     )

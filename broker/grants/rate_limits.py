@@ -15,7 +15,10 @@ from broker.core.limits import Rate
 from broker.core.policy import Issuer
 from broker.core.refusal_counts import RefusalCounts, address_prefix
 from broker.grants.limit_table import LimitTable, Sharing, Waiting
-from broker.grants.request import Caller
+from broker.grants.request import MAX_CLIENT_ID_LENGTH, Caller
+
+_LONGEST_TENANT: Final = 255
+"""Characters that tell tenants apart: names and ids have fewer, and memory is bounded."""
 
 _ADDRESS: Final = "too many requests from this address"
 _CLIENT: Final = "too many requests of this client"
@@ -99,7 +102,7 @@ class RateLimits:
 
         By address and account, so that nobody locks an account by its name.
         """
-        key = f"{_prefix(caller)}\0{client_id}"
+        key = f"{_prefix(caller)}\0{client_id[:MAX_CLIENT_ID_LENGTH]}"
         await self._failed(self._failed_accounts, key, caller, now)
 
     def _ask(
@@ -147,5 +150,5 @@ def _tenant(issuer: Issuer, claims: Claims) -> str:
     for claim in issuer.tenant_claims:
         value = text_of(claims.get(claim))
         if value is not None:
-            return f"{issuer.name}\0{claim}\0{value}"
+            return f"{issuer.name}\0{claim}\0{value[:_LONGEST_TENANT]}"
     return issuer.name

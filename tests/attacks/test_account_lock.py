@@ -15,6 +15,7 @@ from broker.settings import RateLimitSettings
 from broker.stores.sqlite_limits import SqliteLimits
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
+from tests.client_secrets import an_account, ask, give
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
 
@@ -62,22 +63,73 @@ async def test_an_account_that_is_not_there_is_limited_like_one_that_is(tmp_path
     await counts.close()
 
 
-@pytest.mark.parametrize("forwarded", [False, True])
-def test_guesses_over_http_end_at_the_limit(tmp_path: Path, forwarded: bool) -> None:
-    limits = RateLimitSettings(client=None, address=None, failed=FIVE)
-    with special_broker(tmp_path, rate_limits=limits) as broker:
-        told = [
-            with_secret(broker, str(each), f"192.0.2.{each}" if forwarded else None)
-            for each in range(20)
-        ]
+FIVE_FAILURES = RateLimitSettings(client=None, address=None, failed=FIVE)
+WRONG = "sa_live_" + "x" * 56
 
-        assert {each.status_code for each in told[:5]} <= {400, 401}
+
+def reasons(answers: list[httpx.Response]) -> list[str]:
+    return [each.json()["reason"] for each in answers]
+
+
+@pytest.mark.parametrize("forwarded", [False, True])
+def test_guesses_end_at_the_limit_and_the_right_secret_is_served(
+    tmp_path: Path, forwarded: bool
+) -> None:
+    with special_broker(tmp_path, rate_limits=FIVE_FAILURES) as broker:
+        account, other = an_account(), an_account()
+        secret = give(broker, account)
+        told = [guess_over_http(broker, account.client_id, each, forwarded) for each in range(20)]
+
+        assert reasons(told) == ["client_unknown_or_bad_secret"] * 5 + ["rate_limited"] * 15
         assert {each.status_code for each in told[5:]} == {429}
         assert "www-authenticate" not in told[-1].headers
-        assert broker.exchange(broker.github_token()).status_code == 200
+        assert {ask(broker, account.client_id, secret).status_code for _ in range(10)} == {200}
+        assert reasons([ask(broker, other.client_id, WRONG)]) == ["client_unknown_or_bad_secret"]
 
 
-def with_secret(broker: RunningBroker, secret: str, forwarded: str | None) -> httpx.Response:
-    headers = {} if forwarded is None else {"X-Forwarded-For": forwarded}
-    form = {"grant_type": "client_credentials"}
-    return broker.post(form, auth=("deploy-web", secret), headers=headers)
+def test_nobody_learns_by_the_limit_which_accounts_there_are(tmp_path: Path) -> None:
+    with special_broker(tmp_path, rate_limits=FIVE_FAILURES) as broker:
+        account = an_account()
+        give(broker, account)
+        known = [ask(broker, account.client_id, WRONG) for _ in range(8)]
+        unknown = [ask(broker, "no-such-account", WRONG) for _ in range(8)]
+
+        assert reasons(known) == reasons(unknown)
+
+
+def test_names_of_any_length_fill_no_memory(tmp_path: Path) -> None:
+    with special_broker(tmp_path, rate_limits=FIVE_FAILURES) as broker:
+        told = [ask(broker, "x" * 30_000 + str(each), WRONG) for each in range(6)]
+
+        assert reasons(told)[-1] == "rate_limited"
+
+
+def test_what_an_account_may_not_have_is_limited_and_what_it_may_is_served(tmp_path: Path) -> None:
+    with special_broker(tmp_path, rate_limits=FIVE_FAILURES) as broker:
+        account = an_account()
+        secret = give(broker, account)
+        told = [ask(broker, account.client_id, secret, audience="billing") for _ in range(8)]
+
+        assert reasons(told) == ["target_unknown"] * 5 + ["rate_limited"] * 3
+        assert ask(broker, account.client_id, secret).status_code == 200
+
+
+def test_an_account_that_asks_too_often_stops_no_other(tmp_path: Path) -> None:
+    limits = RateLimitSettings(client=FIVE, address=None, failed=None)
+    with special_broker(tmp_path, rate_limits=limits) as broker:
+        busy, other = an_account(), an_account()
+        secrets = {each.client_id: give(broker, each) for each in (busy, other)}
+        told = [ask(broker, busy.client_id, secrets[busy.client_id]) for _ in range(8)]
+
+        assert [each.status_code for each in told] == [200] * 5 + [429] * 3
+        assert ask(broker, other.client_id, secrets[other.client_id]).status_code == 200
+
+
+def guess_over_http(
+    broker: RunningBroker, client_id: str, number: int, forwarded: bool
+) -> httpx.Response:
+    """Guess wrong by Basic, each time from another address if one believes the header."""
+    headers = {"X-Forwarded-For": f"192.0.2.{number}"} if forwarded else {}
+    return broker.post(
+        {"grant_type": "client_credentials"}, auth=(client_id, WRONG), headers=headers
+    )
