@@ -256,3 +256,11 @@ async def test_a_tenant_is_named_by_the_first_claim_that_a_token_has(limiting: L
         await fails(sub="a"),
         await fails(sub="b"),
     ] == [False, True, False, True, False, True]
+
+
+async def test_within_the_allowance_a_failure_waits_for_nobody(limiting: Limiting) -> None:
+    limits, _ = limiting.process(failed=Rate(600, 60))
+
+    await limits.failed_before_signature(REFUSED, Caller("r", "192.0.2.1"), NOW)
+
+    assert limiting.counts.shared == 0
