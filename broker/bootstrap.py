@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
+from broker.audit.verification import LogVerification
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
 from broker.core.refusal_counts import RefusalCounts
@@ -22,8 +23,11 @@ from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.token_exchange import TokenExchange
 from broker.held_state import HeldState
+from broker.http.api.audit_logs import AuditLogsApi
 from broker.http.api.bearer import Bearer
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.catalogue import CatalogueApi
+from broker.http.api.endpoint import ApiEndpoint, Serve
+from broker.http.api.issuers import IssuersApi
 from broker.http.api.keys import KeysApi
 from broker.http.api.policies import PoliciesApi
 from broker.http.app import Endpoints, build_app
@@ -197,9 +201,12 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    endpoints = _endpoints(settings, exchange, store, kept, reloading, upkeep)
-    counted = CountedRefusals(counts, store, clock)
     head_key = await open_head_key(store, SealedBox(master_key))
+    verification = LogVerification(store, head_key)
+    endpoints = _endpoints(
+        settings, exchange, store, kept, reloading, upkeep, issuer_keys, verification
+    )
+    counted = CountedRefusals(counts, store, clock)
     retention = Retention(store, head_key, clock, settings.audit.retention)
     heads = AuditHeads(store, head_key, clock, retention, on_signed=sink)
     if worker.has_duties:
@@ -224,6 +231,8 @@ def _endpoints(
     kept: KeptSets,
     reloading: PolicyReload | Following,
     upkeep: KeyUpkeep,
+    issuer_keys: HttpIssuerKeys,
+    verification: LogVerification,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, proxies = exchange.refusal_counts, settings.trusted_proxies
@@ -232,6 +241,9 @@ def _endpoints(
     bearer = Bearer(settings.issuer, keys, policies, store, clock)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
+    audit_api = AuditLogsApi(store, verification, policies, clock)
+    catalogue_api = CatalogueApi(policies)
+    issuers_api = IssuersApi(policies, issuer_keys)
     return Endpoints(
         oauth_token=OAuthEndpoint(tokens.serve, counts, clock, proxies),
         api_token=OAuthEndpoint(tokens.serve, counts, clock, proxies, json_allowed=True),
@@ -240,8 +252,20 @@ def _endpoints(
         policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
         keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
+        audit_logs=ApiEndpoint(bearer, "broker:audit:read", audit_api.show, confined=True),
+        audit_verify=ApiEndpoint(bearer, "broker:audit:read", audit_api.verify),
+        services=_catalogue_endpoint(bearer, catalogue_api.services),
+        organizations=_catalogue_endpoint(bearer, catalogue_api.organizations),
+        issuers=ApiEndpoint(bearer, "broker:issuers:read", issuers_api.show),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
+    )
+
+
+def _catalogue_endpoint(bearer: Bearer, serve: Serve) -> ApiEndpoint:
+    # Whoever makes accounts has to know what may be granted.
+    return ApiEndpoint(
+        bearer, "broker:policies:read", serve, or_scope="broker:accounts:read", confined=True
     )
 
 

@@ -31,6 +31,11 @@ class Endpoints:
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
     keys_rotate: ApiEndpoint
+    audit_logs: ApiEndpoint
+    audit_verify: ApiEndpoint
+    services: ApiEndpoint
+    organizations: ApiEndpoint
+    issuers: ApiEndpoint
     discovery: Discovery
     health: Health
 
@@ -51,6 +56,11 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
+        Route("/api/v1/audit-logs", endpoints.audit_logs, methods=["GET"]),
+        Route("/api/v1/audit-logs/verify", endpoints.audit_verify, methods=["POST"]),
+        Route("/api/v1/services", endpoints.services, methods=["GET"]),
+        Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
+        Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

@@ -9,9 +9,11 @@ from broker.ports.accounts import (
 from broker.ports.audit import (
     AuditLog,
     AuditRetention,
+    AuditVerification,
     ChainPage,
     ClaimsFilter,
     EventFilter,
+    EventPage,
 )
 from broker.ports.clock import (
     Clock,
@@ -19,6 +21,8 @@ from broker.ports.clock import (
 )
 from broker.ports.keys import (
     IssuerKeySource,
+    IssuerKeyStatus,
+    IssuerKeyStatuses,
     ListedKey,
     SigningKeyChange,
     SigningKeyOperations,
@@ -72,14 +76,18 @@ __all__ = [
     "AlreadySpent",
     "AuditLog",
     "AuditRetention",
+    "AuditVerification",
     "ChainPage",
     "ClaimsFilter",
     "Clock",
     "Committed",
     "Entry",
     "EventFilter",
+    "EventPage",
     "Identifiers",
     "IssuerKeySource",
+    "IssuerKeyStatus",
+    "IssuerKeyStatuses",
     "KeptPolicySet",
     "Ledger",
     "ListedKey",

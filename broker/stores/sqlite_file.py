@@ -86,8 +86,16 @@ CREATE TABLE audit_beginning (
 # How far in time spends have been forgotten: up to the latest end of those that were pruned.
 _FORGOTTEN: Final = "ALTER TABLE state ADD COLUMN forgotten_until INTEGER NOT NULL DEFAULT 0"
 
+# What most events have is left out, so that an exchange writes to neither.
+_RARE_EVENTS: Final = """
+CREATE INDEX events_by_type ON events (body ->> 'type')
+    WHERE body ->> 'type' <> 'token.exchanged';
+CREATE INDEX events_by_outcome ON events (body ->> 'outcome')
+    WHERE body ->> 'outcome' <> 'success';
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
-_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING, _FORGOTTEN)
+_STEPS: Final = (_FIRST_TABLES, _POLICY_SETS, _STATE, _AUDIT_BEGINNING, _FORGOTTEN, _RARE_EVENTS)
 SCHEMA_VERSION: Final = len(_STEPS)
 
 

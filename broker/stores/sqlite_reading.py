@@ -9,7 +9,14 @@ import apsw
 
 from broker.core.audit_chain import Position, StoredEvent
 from broker.core.errors import Reason, Unavailable
-from broker.ports import ChainPage, ClaimsFilter, EventFilter, KeptPolicySet, SigningKeyRow
+from broker.ports import (
+    ChainPage,
+    ClaimsFilter,
+    EventFilter,
+    EventPage,
+    KeptPolicySet,
+    SigningKeyRow,
+)
 from broker.stores import (
     sqlite_audit,
     sqlite_erasure,
@@ -18,6 +25,7 @@ from broker.stores import (
     sqlite_signing_keys,
     sqlite_state,
 )
+from broker.stores.sqlite_event_pages import EventPageQuery
 from broker.stores.sqlite_file import open_for_reading
 
 Result = TypeVar("Result")
@@ -50,17 +58,16 @@ class SqliteReading:
         return await self._read(sqlite_policy_sets.last)
 
     async def find_events(
-        self,
-        wanted: EventFilter,
-        *,
-        after: int = 0,
-        before: int | None = None,
-        newest_first: bool = False,
-        limit: int = 100,
+        self, wanted: EventFilter, *, after: int = 0, limit: int = 100
     ) -> list[StoredEvent]:
-        """Find events whose number lies between `after` and `before`, both excluded."""
-        query = sqlite_audit.EventQuery(wanted, after, before, newest_first, limit)
-        return await self._read(query.run)
+        """Find events behind the one with the number `after`, oldest first."""
+        return await self._read(sqlite_audit.EventQuery(wanted, after, limit).run)
+
+    async def event_page(
+        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+    ) -> EventPage:
+        """Find the newest events with numbers below `before`."""
+        return await self._read(EventPageQuery(wanted, before, limit).run)
 
     async def chain_page(self, after: int, limit: int) -> ChainPage:
         """Read the chain from behind an event on, whatever is in it."""

@@ -42,14 +42,21 @@ class Bearer:
     record: TokenRecord
     clock: Clock
 
-    async def require(self, scope: Scope, wanted: str) -> ApiCaller:
-        """Find out who calls and whether it holds the scope `wanted`. Raises `ApiRefused`."""
+    async def require(
+        self, scope: Scope, wanted: str, *, or_scope: str | None = None, confined: bool = False
+    ) -> ApiCaller:
+        """Find out who calls and whether it holds the scope `wanted`, or else `or_scope`.
+
+        What is not `confined` to the caller's organization is for callers without one. Raises
+        `ApiRefused`.
+        """
         token = self._read(_bearer_token(scope))
         caller = self._caller(token)
         if not await self.record.token_was_issued(token.token_id):
             # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise _invalid_token()
-        if wanted not in caller.scopes or caller.organization is not None:
+        held = wanted in caller.scopes or or_scope in caller.scopes
+        if not held or (caller.organization is not None and not confined):
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
             challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
             raise _refused(403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge)
@@ -68,7 +75,9 @@ class Bearer:
             raise _invalid_token()
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
-        return ApiCaller(token.client_id, scopes, token.organization)
+        # One that was moved since is where it is now, and where it was no longer.
+        organization = account.organization or token.organization
+        return ApiCaller(token.client_id, scopes, organization)
 
 
 def _bearer_token(scope: Scope) -> str:

@@ -17,11 +17,17 @@ Serve: TypeAlias = Callable[[Request, ApiCaller], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
-    """An ASGI endpoint for callers with one scope of the broker."""
+    """An ASGI endpoint for callers with one scope of the broker, or with `or_scope`.
+
+    `confined` says that what it does stays within the caller's organization; any other endpoint is
+    out of reach of whoever belongs to one (attacks row 142).
+    """
 
     bearer: Bearer
     scope: str
     serve: Serve
+    or_scope: str | None = None
+    confined: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -30,7 +36,9 @@ class ApiEndpoint:
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            caller = await self.bearer.require(request.scope, self.scope)
+            caller = await self.bearer.require(
+                request.scope, self.scope, or_scope=self.or_scope, confined=self.confined
+            )
             return await self.serve(request, caller)
         except ApiRefused as refused:
             return refused.answer
