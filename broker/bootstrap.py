@@ -224,7 +224,7 @@ async def _started(
     return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
 
 
-def _endpoints(
+def _endpoints(  # noqa: PLR0913, PLR0917 — what the endpoints show has as many owners
     settings: Settings,
     exchange: TokenExchange,
     store: SqliteStore,

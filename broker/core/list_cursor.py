@@ -26,7 +26,7 @@ def write_cursor(name: str, filters: Mapping[str, str], position: str) -> str:
 
 
 def read_cursor(name: str, filters: Mapping[str, str], cursor: str) -> str:
-    """Read the position back. Raises `CursorRefused` for one of another list or of other filters."""
+    """Read the position back. Raises `CursorRefused` for one of another list or other filters."""
     if len(cursor) > _MAX_LENGTH:
         raise CursorRefused("it is too long")
     try:

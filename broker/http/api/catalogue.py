@@ -1,4 +1,4 @@
-"""`/api/v1/services` and `/api/v1/organizations`: what scopes mean, and whose accounts hold them."""
+"""`/api/v1/services` and `/api/v1/organizations`: what may be granted, and whose."""
 
 from dataclasses import dataclass
 from typing import Any
