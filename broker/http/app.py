@@ -18,6 +18,7 @@ from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
 from broker.http.oauth_endpoint import OAuthEndpoint
+from broker.http.openapi.document import OpenApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,8 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
     ]
+    description = OpenApi(issuer, routes)
+    routes.append(Route("/openapi.json", description.serve, methods=["GET"]))
     if path:
         routes += [
             Route(f"/.well-known/oauth-authorization-server{path}", discovery.metadata),
