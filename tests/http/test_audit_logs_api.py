@@ -82,6 +82,7 @@ def test_dates_bound_what_is_listed_with_the_first_and_without_the_last(
     assert items(broker, end_date="2026-11-21T22:26:40Z") == []
     assert items(broker, start_date="2026-11-21T22:26:40.001+00:00") == []
     assert items(broker, start_date="1h") == every
+    assert items(broker, start_date="2026-11-22", end_date="2026-11-21") == []
 
 
 def test_a_decision_is_found_by_its_id(broker: RunningBroker) -> None:
@@ -122,7 +123,6 @@ def test_pages_make_up_the_whole_whatever_comes_meanwhile(own: RunningBroker) ->
         ({"outcome": "good"}, "outcome"),
         ({"start_date": "tuesday"}, "start_date"),
         ({"end_date": "2026-13-01"}, "end_date"),
-        ({"start_date": "2026-11-22", "end_date": "2026-11-21"}, "end_date"),
         ({"type": ""}, "type"),
         ({"type": "x\x00"}, "type"),
         ({"issuer": "x" * 513}, "issuer"),

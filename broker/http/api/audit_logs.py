@@ -99,12 +99,8 @@ class AuditLogsApi:
             for name, value in parameters.items()
             if name in FILTERS and name not in _TIMES
         }
-        since, until = (
-            self._instant("start_date", parameters),
-            self._instant("end_date", parameters),
-        )
-        if since is not None and until is not None and since > until:
-            raise invalid_request("'end_date' is before 'start_date'", "end_date")
+        since = self._instant("start_date", parameters)
+        until = self._instant("end_date", parameters)
         return EventFilter(
             **texts, since=since, until=until, service_accounts=self._visible(caller)
         )
