@@ -47,7 +47,7 @@ from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.token_endpoint import TokenEndpoint
-from broker.issuer_keys import HttpIssuerKeys
+from broker.issuer_keys import ClientKeys, HttpIssuerKeys
 from broker.ports import Clock, Identifiers, PolicySource, State
 from broker.registry.accounts import AccountRegistry
 from broker.registry.deciding_accounts import PoliciesWithAccounts
@@ -223,7 +223,7 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    served = await _for_accounts(settings, exchange, policies, accounts, store, box)
+    served = await _for_accounts(stack, settings, exchange, policies, accounts, store, box)
     head_key = await open_head_key(store, box)
     verification = LogVerification(store, head_key)
     endpoints = _endpoints(
@@ -245,6 +245,7 @@ async def _started(
     # Each process looks after the keys, of which it must not know from long ago (decision 0010).
     loops = [
         issuer_keys.run(),
+        served.client_keys.run(),
         counted.run(),
         served.credentials.last_uses.run(),
         state.run(),
@@ -261,13 +262,15 @@ async def _started(
 
 @dataclass(frozen=True, slots=True)
 class _ForAccounts:
-    """What serves accounts that have secrets, and those who look after them."""
+    """What serves accounts that have secrets or keys, and those who look after them."""
 
+    client_keys: ClientKeys
     credentials: ClientCredentials
     registry: AccountRegistry
 
 
 async def _for_accounts(
+    stack: AsyncExitStack,
     settings: Settings,
     exchange: TokenExchange,
     policies: HeldPolicies,
@@ -276,8 +279,16 @@ async def _for_accounts(
     box: SealedBox,
 ) -> _ForAccounts:
     clock = exchange.clock
+    client_keys = ClientKeys(clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random)
+    stack.push_async_callback(client_keys.close)
     authentication = ClientAuthentication(
-        accounts, policies, exchange.limits, clock, await load_pepper(store, box)
+        accounts=accounts,
+        policies=policies,
+        client_keys=client_keys,
+        limits=exchange.limits,
+        clock=clock,
+        issuer=exchange.issuer,
+        pepper=await load_pepper(store, box),
     )
     credentials = ClientCredentials(
         state=exchange.state,
@@ -292,7 +303,7 @@ async def _for_accounts(
         issuer=exchange.issuer,
     )
     registry = await open_registry(settings, store, box, exchange.state, policies, clock)
-    return _ForAccounts(credentials, registry)
+    return _ForAccounts(client_keys, credentials, registry)
 
 
 def _endpoints(  # noqa: PLR0913, PLR0917 — what the endpoints show has as many owners
@@ -320,9 +331,18 @@ def _endpoints(  # noqa: PLR0913, PLR0917 — what the endpoints show has as man
     catalogue_api = CatalogueApi(policies)
     issuers_api = IssuersApi(policies, issuer_keys)
     return Endpoints(
-        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, limits, clock, proxies),
+        oauth_token=OAuthEndpoint(
+            tokens.serve, authentication, counts, limits, clock, proxies, grants=True
+        ),
         api_token=OAuthEndpoint(
-            tokens.serve, authentication, counts, limits, clock, proxies, json_allowed=True
+            tokens.serve,
+            authentication,
+            counts,
+            limits,
+            clock,
+            proxies,
+            grants=True,
+            json_allowed=True,
         ),
         oauth_explain=OAuthEndpoint(
             explanations.serve, authentication, counts, limits, clock, proxies

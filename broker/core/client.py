@@ -1,4 +1,4 @@
-"""A client of the broker: an account that has shown a secret of its own, and what it may get.
+"""A client of the broker: an account that has shown a secret or key of its own, and what it gets.
 
 Nothing here looks at anything but its arguments: the account and the secret as they were found, the
 policy set for its catalogue, the instant.
@@ -7,6 +7,7 @@ policy set for its catalogue, the instant.
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 
+from broker.core.client_assertion import ClientAssertion
 from broker.core.decision import Decision, DecisionRequest, Deny, Permit
 from broker.core.errors import Reason
 from broker.core.managed_account import (
@@ -21,10 +22,27 @@ from broker.core.record import record
 
 @record
 class Client:
-    """An account that was authenticated, as decisions know it, and the secret that did it."""
+    """An account that was authenticated, as decisions know it: by a secret, or by an assertion."""
 
     account: ServiceAccount
-    secret_id: str
+    secret_id: str | None = None
+    key_id: str | None = None
+    """Of the registered key that signed the assertion."""
+
+    assertion: ClientAssertion | None = None
+
+    @property
+    def credential(self) -> str:
+        """Name what it was authenticated with, for the audit."""
+        return f"secret {self.secret_id}" if self.key_id is None else f"key {self.key_id}"
+
+
+@record
+class LiveAccount:
+    """An account that may show credentials of its own here and now, and its incarnation."""
+
+    account: ServiceAccount
+    incarnation: str
 
 
 def client_of(
@@ -44,19 +62,34 @@ def client_of(
     """
     if secret is None or secret.client_id != client_id or not secret.holds(now):
         return None
+    live = live_account(client_id, managed, override, policy_set, address, now)
+    if live is None or live.incarnation != secret.incarnation:
+        return None
+    return Client(live.account, secret.secret_id)
+
+
+def live_account(
+    client_id: str,
+    managed: ManagedAccount | None,
+    override: AccountOverride | None,
+    policy_set: PolicySet,
+    address: str | None,
+    now: float,
+) -> LiveAccount | None:
+    """Give the account of an id if it may show credentials of its own; else None.
+
+    What the arguments are, `client_of` says.
+    """
     in_files = policy_set.service_accounts.get(client_id)
     if in_files is not None:
         switched_off = override is not None and not override.enabled
         live = in_files.enabled and in_files.secrets_allowed and not switched_off
-        right = secret.incarnation == FILE_INCARNATION
-        return Client(in_files, secret.secret_id) if live and right else None
+        return LiveAccount(in_files, FILE_INCARNATION) if live else None
     if managed is None or not managed.live(now) or not managed.secrets_allowed:
-        return None
-    if secret.incarnation != managed.incarnation:
         return None
     if managed.allowed_networks and not is_within(address, managed.allowed_networks):
         return None
-    return Client(managed.resolved(policy_set), secret.secret_id)
+    return LiveAccount(managed.resolved(policy_set), managed.incarnation)
 
 
 def account_of(

@@ -86,6 +86,9 @@ class ManagedAccount:
             max_ttl=self.max_ttl,
             metadata=self.metadata,
             enabled=self.enabled,
+            secrets_allowed=self.secrets_allowed,
+            jwks=self.jwks,
+            jwks_uri=self.jwks_uri,
         )
 
 

@@ -57,6 +57,8 @@ class ParsedToken:
 
     algorithm: str
     key_id: str
+    """Empty when there is none, which only a client's own assertion may do without."""
+
     token_type: object
     claims: UnverifiedClaims
     signed: bytes = field(repr=False)
@@ -76,11 +78,12 @@ class _Header:
     """What is wrong with the rest of it."""
 
 
-def parse(token: str) -> ParsedToken:
+def parse(token: str, *, by_client: bool = False) -> ParsedToken:
     """Take a compact JWS apart, refusing everything ambiguous.
 
-    Raises `SubjectTokenRefused`: `malformed_token`, or `algorithm_not_allowed` for an algorithm
-    that no issuer may use (`none`, HMAC).
+    What a client made itself (`by_client`) may do without `kid` and `iat` (RFC 7523 §3). Raises
+    `SubjectTokenRefused`: `malformed_token`, or `algorithm_not_allowed` for an algorithm that no
+    issuer may use (`none`, HMAC).
     """
     text = _ascii(token)
     parts = text.split(b".")
@@ -98,9 +101,12 @@ def parse(token: str) -> ParsedToken:
         raise _malformed("it has no signature")
     if header.fault is not None:
         raise _malformed(header.fault)
+    if not header.key_id and not by_client:
+        raise _malformed("its header has no usable 'kid'")
     _refuse_lookalikes(claims)
     _numeric_date(claims, "exp")
-    _numeric_date(claims, "iat")
+    if "iat" in claims or not by_client:
+        _numeric_date(claims, "iat")
     if "nbf" in claims:
         _numeric_date(claims, "nbf")
     return ParsedToken(
@@ -205,6 +211,8 @@ def _read_header(part: bytes) -> _Header:
     # Never used, but registered as texts (RFC 7515 §4.1.7, §4.1.8).
     elif not all(isinstance(members.get(name, ""), str) for name in ("x5t", "x5t#S256")):
         fault = "its header has a thumbprint that is no text"
+    elif key_id is None:
+        key_id = ""
     elif not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
         fault = "its header has no usable 'kid'"
     return _Header(algorithm, str(key_id), members.get("typ", "JWT"), fault)

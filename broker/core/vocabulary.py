@@ -12,6 +12,9 @@ TOKEN_TYPE_ACCESS_TOKEN: Final = "urn:ietf:params:oauth:token-type:access_token"
 TOKEN_TYPE_ID_TOKEN: Final = "urn:ietf:params:oauth:token-type:id_token"
 TOKEN_TYPE_JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 
+# How a client assertion says that it is a JWT (RFC 7523 §2.2).
+ASSERTION_TYPE_JWT: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+
 # Error codes (RFC 6749 §5.2, RFC 8693 §2.2.2).
 INVALID_REQUEST: Final = "invalid_request"
 INVALID_CLIENT: Final = "invalid_client"

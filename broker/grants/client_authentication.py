@@ -1,40 +1,47 @@
-"""Finding out which client has sent a secret, alike for whatever is wrong with it (CA-11)."""
+"""Finding out which client sent a secret or an assertion, alike for whatever is wrong (CA-11)."""
 
 from dataclasses import dataclass, field
 
-from broker.core import client_secret
-from broker.core.client import Client, account_of, client_of
+from broker.core import client_assertion, client_secret
+from broker.core.client import Client, LiveAccount, account_of, client_of, live_account
 from broker.core.errors import Reason, RequestRefused
 from broker.core.policy import ServiceAccount
 from broker.grants.rate_limits import RateLimits
-from broker.grants.request import Caller, Credentials
-from broker.ports import AccountSource, Clock, PolicySource
+from broker.grants.request import AssertedCredentials, Caller, Credentials
+from broker.ports import AccountSource, ClientKeySource, Clock, PolicySource
 
 
 @dataclass(frozen=True, slots=True)
 class ClientAuthentication:
-    """Knows clients by their secrets; `pepper` is the key of the secrets' digests."""
+    """Knows clients by their secrets, and by the keys that were registered for them.
+
+    `pepper` is the key of the secrets' digests, `issuer` the broker's own URL.
+    """
 
     accounts: AccountSource
     policies: PolicySource
+    client_keys: ClientKeySource
     limits: RateLimits
     clock: Clock
+    issuer: str
     pepper: bytes = field(repr=False)
 
-    async def require(self, credentials: Credentials, caller: Caller) -> Client:
+    async def require(
+        self, credentials: Credentials | AssertedCredentials, caller: Caller
+    ) -> Client:
         """Give the client that the credentials prove.
 
         Raises `RequestRefused` (`client_unknown_or_bad_secret`), `RateLimited` in its place, and
-        `Unavailable`. What is read from the store depends on the secret alone, so that the time
-        tells nothing of the id (attacks row 122).
+        `Unavailable`. What is read from the store for a secret depends on the secret alone, so that
+        the time tells nothing of the id (attacks row 122). That an assertion is used once, the
+        grant sees to.
         """
+        if isinstance(credentials, AssertedCredentials):
+            return await self._require_assertion(credentials, caller)
         client = await self._find(credentials.secret, credentials.client_id, caller.client_address)
         if client is None:
-            await self.limits.failed_account(caller, credentials.client_id, self.clock.now())
-            raise RequestRefused(
-                Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
-                "the client is unknown or its credentials are wrong; a CI job needs none here",
-                with_basic=credentials.with_basic,
+            raise await self._unknown(
+                caller, credentials.client_id, with_basic=credentials.with_basic
             )
         return client
 
@@ -49,6 +56,44 @@ class ClientAuthentication:
             await self.accounts.account(client_id),
             await self.accounts.override(client_id),
             self.policies.current().policy_set,
+            self.clock.now(),
+        )
+
+    async def _require_assertion(self, credentials: AssertedCredentials, caller: Caller) -> Client:
+        token = credentials.token
+        if token is None:
+            raise RequestRefused(
+                Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
+                "the client assertion is none that a client signed itself, with its id as 'iss' and"
+                " 'sub'; a CI token is one for client_credentials alone, with a 'client_id'",
+            )
+        now = self.clock.now()
+        assertion = client_assertion.read(token, credentials.client_id, self.issuer, now)
+        live = await self._live(assertion.client_id, caller.client_address)
+        keys = () if live is None else await self.client_keys.find(live.account, assertion.key_id)
+        key = assertion.signed_by(keys)
+        if live is None or key is None:
+            raise await self._unknown(caller, assertion.client_id)
+        return Client(live.account, key_id=key.key_id, assertion=assertion)
+
+    async def _unknown(
+        self, caller: Caller, client_id: str, *, with_basic: bool = False
+    ) -> RequestRefused:
+        """Count the failure, and say the same whatever was wrong. Raises `RateLimited`."""
+        await self.limits.failed_account(caller, client_id, self.clock.now())
+        return RequestRefused(
+            Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
+            "the client is unknown or its credentials are wrong; a CI job needs none here",
+            with_basic=with_basic,
+        )
+
+    async def _live(self, client_id: str, address: str | None) -> LiveAccount | None:
+        return live_account(
+            client_id,
+            await self.accounts.account(client_id),
+            await self.accounts.override(client_id),
+            self.policies.current().policy_set,
+            address,
             self.clock.now(),
         )
 

@@ -1,16 +1,18 @@
-"""Client credentials (RFC 6749 §4.4): a client's own secret in, a service token out.
+"""Client credentials (RFC 6749 §4.4): a client's own secret or assertion in, a service token out.
 
 For callers that no OIDC issuer speaks for. `ClientCredentials.issue` is the path, top to bottom;
 where it can be, it is that of a token exchange: the same target, scope and time to live, the same
 commit before anything is signed.
 """
 
+import hashlib
 from dataclasses import dataclass
 from typing import Any
 
 from broker.core import access_token, client
 from broker.core.audit import AuditEvent
 from broker.core.client import Client
+from broker.core.client_assertion import ClientAssertion
 from broker.core.decision import DecisionRequest, Permit
 from broker.core.errors import DecisionRefused, Reason, RequestRefused
 from broker.core.record import record
@@ -20,6 +22,7 @@ from broker.grants.current_state import by_current_state, commit
 from broker.grants.last_uses import LastUses
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import (
+    AssertedCredentials,
     Caller,
     Credentials,
     IssuedToken,
@@ -28,12 +31,14 @@ from broker.grants.request import (
     requested,
 )
 from broker.ports import (
+    AlreadySpent,
     Clock,
     Entry,
     Identifiers,
     Ledger,
     PolicySource,
     SigningKeySource,
+    Spend,
     State,
 )
 
@@ -42,7 +47,7 @@ from broker.ports import (
 class ClientRequest:
     """A client's credentials and what is wanted for them."""
 
-    credentials: Credentials
+    credentials: Credentials | AssertedCredentials
     wanted: DecisionRequest
     caller: Caller
 
@@ -52,7 +57,7 @@ def read_request(parameters: Parameters, caller: Caller) -> ClientRequest:
     if caller.credentials is None:
         raise RequestRefused(
             Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
-            "this grant needs client credentials: a 'client_id' and its secret",
+            "this grant needs client credentials: a 'client_id' and its secret, or an assertion",
             with_basic=True,
         )
     return ClientRequest(caller.credentials, read_wanted(parameters), caller)
@@ -89,7 +94,7 @@ class ClientCredentials:
         # 3 find the key
         key = self.signing_keys.signing_key(permit.service.signing_alg, now)
         token_id = self.identifiers.new(now)
-        # 4 commit the record, before a token exists
+        # 4 commit the record, and the one use of an assertion, before a token exists
         issued = self._event(
             known,
             request,
@@ -103,7 +108,7 @@ class ClientCredentials:
             ttl=permit.ttl,
             token_id=token_id,
         )
-        await commit(self.ledger, Entry(issued, epoch=epoch))
+        await self._commit(known, request, issued, epoch)
         self.last_uses.note(permit.service_account.client_id, known.secret_id, now)
         # 5 sign and 6 answer
         return self._sign(permit, token_id, key, now)
@@ -115,21 +120,42 @@ class ClientCredentials:
         if isinstance(decision, Permit):
             return decision
         await self.limits.failed_account(request.caller, known.account.client_id, now)
-        refused = self._event(
-            known,
-            request,
-            id=decision_id,
-            time=now,
-            type="token.refused",
-            outcome="refused",
-            reason=decision.reason,
-        )
+        refused = self._refused(known, request, decision_id, now, decision.reason)
         await commit(self.ledger, Entry(refused, epoch=epoch))
         refusal = DecisionRefused(
             decision.reason, client.describe(decision, request.wanted, known.account)
         )
         refusal.decision_id = decision_id
         raise refusal
+
+    async def _commit(
+        self, known: Client, request: ClientRequest, issued: AuditEvent, epoch: int
+    ) -> None:
+        assertion = known.assertion
+        if assertion is None:
+            await commit(self.ledger, Entry(issued, epoch=epoch))
+            return
+        spent = self._refused(known, request, issued.id, issued.time, Reason.TOKEN_ALREADY_USED)
+        entry = Entry(issued, _spend(assertion), lambda: spent, epoch)
+        if isinstance(await commit(self.ledger, entry), AlreadySpent):
+            refusal = DecisionRefused(
+                Reason.TOKEN_ALREADY_USED, "this client assertion was used before; sign a new one"
+            )
+            refusal.decision_id = issued.id
+            raise refusal
+
+    def _refused(
+        self, known: Client, request: ClientRequest, decision_id: str, now: float, reason: Reason
+    ) -> AuditEvent:
+        return self._event(
+            known,
+            request,
+            id=decision_id,
+            time=now,
+            type="token.refused",
+            outcome="refused",
+            reason=reason,
+        )
 
     def _event(
         self,
@@ -147,7 +173,7 @@ class ClientCredentials:
             requested=requested(request.wanted),
             policy_set=self.policies.current().policy_set.version,
             duration_ms=round(max(self.clock.now() - time, 0.0) * 1000, 3),
-            actor=f"secret {known.secret_id}",
+            actor=known.credential,
             **members,
         )
 
@@ -160,3 +186,10 @@ class ClientCredentials:
             service_account=permit.service_account.client_id,
             token_id=token_id,
         )
+
+
+def _spend(assertion: ClientAssertion) -> Spend:
+    """Name the one use of an assertion: of this client, whichever of its keys signed it."""
+    # No issuer of CI tokens is named so.
+    named = f"client assertion\0{assertion.client_id}\0{assertion.token_id}"
+    return Spend(hashlib.sha256(named.encode()).digest(), assertion.remembered_until)

@@ -33,10 +33,10 @@ class LastUses:
         default_factory=lambda: defaultdict(dict), repr=False
     )
 
-    def note(self, client_id: str, secret_id: str, now: float) -> None:
-        """Note a use of a secret, and so of its account."""
+    def note(self, client_id: str, secret_id: str | None, now: float) -> None:
+        """Note a use of a secret, and so of its account; None is a key of the account."""
         if client_id in self._noted or len(self._noted) < MAX_NOTED:
-            self._noted[client_id] |= {secret_id: now, client_id: now}
+            self._noted[client_id] |= {secret_id or client_id: now, client_id: now}
 
     async def run(self) -> None:
         """Write for as long as the broker serves."""

@@ -10,6 +10,7 @@ from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, RequestRefused
 from broker.core.record import record
+from broker.core.subject_token import ParsedToken
 
 Parameters = Mapping[str, Sequence[str]]
 """The values of each parameter; only `audience` and `resource` may have several."""
@@ -35,12 +36,24 @@ class Credentials:
 
 
 @record
+class AssertedCredentials:
+    """The client assertion that a request carries, and the `client_id` beside it, if any.
+
+    `token` is None for what no client made itself: a CI token, which only policies can judge.
+    """
+
+    assertion: str = field(repr=False)
+    token: ParsedToken | None = field(repr=False)
+    client_id: str | None
+
+
+@record
 class Caller:
     """Where a request came from, for the audit, and the client's credentials if it has any."""
 
     request_id: str
     client_address: str | None = None
-    credentials: Credentials | None = None
+    credentials: Credentials | AssertedCredentials | None = None
     counted: set[object] = field(default_factory=set, repr=False, compare=False)
     """The limits under which it was counted: a decision made anew counts no second time."""
 

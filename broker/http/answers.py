@@ -20,7 +20,7 @@ from broker.core.errors import (
     RequestRefused,
     Unavailable,
 )
-from broker.core.vocabulary import GRANT_JWT_BEARER
+from broker.core.vocabulary import GRANT_CLIENT_CREDENTIALS, GRANT_JWT_BEARER
 
 Headers = list[tuple[bytes, bytes]]
 
@@ -125,6 +125,9 @@ def error_code(reason: Reason, grant_type: str | None) -> str:
     if reason in _ABOUT_THE_TOKEN:
         if grant_type == GRANT_JWT_BEARER:
             return vocabulary.INVALID_GRANT
+        if grant_type == GRANT_CLIENT_CREDENTIALS:
+            # The token is the client's assertion (RFC 7521 §4.2.1).
+            return vocabulary.INVALID_CLIENT
         return vocabulary.INVALID_REQUEST
     return _ERROR_CODES[reason]
 

@@ -2,33 +2,35 @@
 
 import base64
 import binascii
-from typing import Final
 from urllib.parse import unquote_plus
 
 from starlette.types import Scope
 
+from broker.core.client_assertion import made_by_client
 from broker.core.errors import Reason, RequestRefused
-from broker.grants.request import Credentials, Parameters, single
+from broker.core.vocabulary import ASSERTION_TYPE_JWT, GRANT_CLIENT_CREDENTIALS
+from broker.grants.request import AssertedCredentials, Credentials, Parameters, single
 from broker.http.parameters import header_values
 
-_ASSERTION: Final = ("client_assertion", "client_assertion_type")
 
-
-def read_credentials(scope: Scope, parameters: Parameters) -> Credentials | None:
+def read_credentials(
+    scope: Scope, parameters: Parameters
+) -> Credentials | AssertedCredentials | None:
     """Read the client credentials of a request; None when it has none.
 
     An empty Basic pair counts as none: some clients probe with it first. Raises `RequestRefused`:
     `malformed_request` for two ways at once, for two client ids, and for what cannot be read;
-    `client_unknown_or_bad_secret` for a way that is none here.
+    `client_unknown_or_bad_secret` for an assertion of another type, or beside another way.
     """
     values = header_values(scope, b"authorization")
     basic = _basic(values) if values else None
     secret = single(parameters, "client_secret")
-    if any(single(parameters, name) is not None for name in _ASSERTION):
-        # RFC 7521 §4.2.1: also beside another way.
-        raise RequestRefused(
-            Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, "client assertions are not available here"
-        )
+    asserted = _asserted(parameters)
+    if asserted is not None:
+        if basic is not None or secret is not None:
+            # RFC 7521 §4.2.1 has a code of its own for this.
+            raise _bad("use one way of client authentication, not an assertion and another")
+        return asserted
     if basic is not None and secret is not None:
         raise _malformed("use one way of client authentication, not two")
     client_id = single(parameters, "client_id")
@@ -37,6 +39,29 @@ def read_credentials(scope: Scope, parameters: Parameters) -> Credentials | None
             raise _malformed("'client_id' names another client than the Basic header")
         return basic
     return None if secret is None else Credentials(client_id or "", secret)
+
+
+def is_decided_by_grant(
+    credentials: Credentials | AssertedCredentials, parameters: Parameters
+) -> bool:
+    """Tell whether credentials are a CI token, on which `client_credentials` lets policies decide.
+
+    In every other request it is an assertion that nobody can judge.
+    """
+    if isinstance(credentials, Credentials) or credentials.token is not None:
+        return False
+    return single(parameters, "grant_type") == GRANT_CLIENT_CREDENTIALS
+
+
+def _asserted(parameters: Parameters) -> AssertedCredentials | None:
+    assertion = single(parameters, "client_assertion")
+    assertion_type = single(parameters, "client_assertion_type")
+    if assertion is None and assertion_type is None:
+        return None
+    if assertion is None or assertion_type != ASSERTION_TYPE_JWT:
+        raise _bad(f"a client assertion is a JWT, of 'client_assertion_type' {ASSERTION_TYPE_JWT}")
+    token = made_by_client(assertion)
+    return AssertedCredentials(assertion, token, single(parameters, "client_id"))
 
 
 def _basic(values: list[str]) -> Credentials | None:
@@ -55,6 +80,10 @@ def _basic(values: list[str]) -> Credentials | None:
         raise _malformed("the Basic header is unreadable") from None
     empty = colon and not client_id and not secret
     return None if empty else Credentials(client_id, secret, with_basic=True)
+
+
+def _bad(description: str) -> RequestRefused:
+    return RequestRefused(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, description)
 
 
 def _malformed(description: str) -> RequestRefused:

@@ -7,6 +7,7 @@ from typing import Any, Final
 from starlette.requests import Request
 from starlette.responses import Response
 
+from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS
 from broker.http.token_endpoint import GRANT_TYPES
 from broker.ports import Clock, PolicySource, SigningKeySource
 
@@ -67,7 +68,10 @@ class Discovery:
                 "none",
                 "client_secret_basic",
                 "client_secret_post",
+                "private_key_jwt",
             ],
+            # RFC 8414 §2: required beside private_key_jwt.
+            "token_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
             "claims_supported": _CLAIMS,
             "scopes_supported": sorted(scopes),
             "subject_token_audiences": sorted(audiences),

@@ -17,7 +17,7 @@ from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Parameters, single
 from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
-from broker.http.client_credentials import read_credentials
+from broker.http.client_credentials import is_decided_by_grant, read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
 from broker.ports import Clock
 
@@ -26,7 +26,10 @@ Serve = Callable[[Parameters, Caller], Awaitable[Answer]]
 
 @dataclass(frozen=True, slots=True)
 class OAuthEndpoint:
-    """An ASGI endpoint; `serve` does its work and may raise `Refusal`."""
+    """An ASGI endpoint; `serve` does its work and may raise `Refusal`.
+
+    `grants` says that it is a token endpoint, where a CI token may be a client's assertion.
+    """
 
     serve: Serve
     authentication: ClientAuthentication
@@ -34,6 +37,7 @@ class OAuthEndpoint:
     limits: RateLimits
     clock: Clock
     trusted_proxies: Networks
+    grants: bool = False
     json_allowed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -46,8 +50,9 @@ class OAuthEndpoint:
             parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
             credentials = read_credentials(scope, parameters)
             if credentials is not None:
-                # Also where the grant needs none: bad ones fail the request (CA-10).
-                await self.authentication.require(credentials, caller)
+                if not (self.grants and is_decided_by_grant(credentials, parameters)):
+                    # Also where the grant needs none: bad ones fail the request (CA-10).
+                    await self.authentication.require(credentials, caller)
                 caller = replace(caller, credentials=credentials)
             answer = await self.serve(parameters, caller)
         except Refusal as refusal:

@@ -28,7 +28,7 @@ _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _REPEATABLE: Final = frozenset({"audience", "resource"})
 # Their own readers judge the characters of these, with a more telling reason.
-_JUDGED_LATER: Final = frozenset({"scope", "subject_token", "assertion"})
+_JUDGED_LATER: Final = frozenset({"scope", "subject_token", "assertion", "client_assertion"})
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 

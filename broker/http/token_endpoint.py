@@ -11,9 +11,15 @@ from broker.core.vocabulary import (
     GRANT_TOKEN_EXCHANGE,
     TOKEN_TYPE_ACCESS_TOKEN,
 )
-from broker.grants import client_credentials, jwt_bearer, token_exchange
+from broker.grants import client_credentials, federated_client, jwt_bearer, token_exchange
 from broker.grants.client_credentials import ClientCredentials
-from broker.grants.request import Caller, IssuedToken, Parameters, required
+from broker.grants.request import (
+    AssertedCredentials,
+    Caller,
+    IssuedToken,
+    Parameters,
+    required,
+)
 from broker.grants.token_exchange import TokenExchange
 from broker.http.answers import NO_STORE, Answer, json_text, json_text_answer
 
@@ -38,14 +44,21 @@ class TokenEndpoint:
         if read_exchange is not None:
             issued = await self.exchange.exchange(read_exchange(parameters, caller))
         elif grant_type == GRANT_CLIENT_CREDENTIALS:
-            request = client_credentials.read_request(parameters, caller)
-            issued = await self.client_credentials.issue(request)
+            issued = await self._for_client(parameters, caller)
         else:
             known = ", ".join(GRANT_TYPES)
             raise RequestRefused(
                 Reason.GRANT_TYPE_UNSUPPORTED, f"'grant_type' must be one of: {known}"
             )
         return _granted(issued, grant_type)
+
+    async def _for_client(self, parameters: Parameters, caller: Caller) -> IssuedToken:
+        credentials = caller.credentials
+        if isinstance(credentials, AssertedCredentials) and credentials.token is None:
+            exchange = federated_client.read_request(parameters, credentials, caller)
+            return await self.exchange.exchange(exchange)
+        request = client_credentials.read_request(parameters, caller)
+        return await self.client_credentials.issue(request)
 
 
 def _granted(issued: IssuedToken, grant_type: str) -> Answer:

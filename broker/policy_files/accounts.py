@@ -7,24 +7,26 @@ from typing import Final
 from broker.core.errors import Problem
 from broker.core.policy import Service, ServiceAccount
 from broker.policy_files.catalogue import check_organizations, read_grants
+from broker.policy_files.deployment import Deployment
 from broker.policy_files.document_entries import Entry
 from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import claim_fault
 from broker.policy_files.models import ServiceAccountModel
+from broker.policy_files.registered_keys import check_keys
 
 MAX_METADATA_BYTES: Final = 1024
 MAX_JSON_INTEGER: Final = 2**53
 
-_NO_KEYS: Final = (
-    "registered keys are not available in this version; CI jobs exchange their ID tokens, and"
-    " who has none uses a client secret"
-)
-
 
 def build_accounts(
-    entries: Entries, services: Mapping[str, Service], problems: list[Problem]
+    entries: Entries,
+    services: Mapping[str, Service],
+    deployment: Deployment,
+    problems: list[Problem],
 ) -> dict[str, ServiceAccount]:
     """Make accounts of the entries; what is wrong with them goes to `problems`."""
+    for entry in entries.service_accounts.values():
+        check_keys(entry, problems, http_on_loopback=deployment.loopback)
     return {
         entry.name: _account(entry, entries, services, problems)
         for entry in entries.service_accounts.values()
@@ -38,7 +40,6 @@ def _account(
     problems: list[Problem],
 ) -> ServiceAccount:
     model = entry.model
-    _refuse_keys(entry, problems)
     _check_metadata(entry, problems)
     _check_instances(entry, problems)
     if model.organization is not None:
@@ -55,14 +56,9 @@ def _account(
         enabled=model.enabled,
         instances=tuple(model.instances),
         secrets_allowed=model.secrets == "allowed",
+        jwks=model.jwks,
+        jwks_uri=model.jwks_uri,
     )
-
-
-def _refuse_keys(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
-    model = entry.model
-    for name, stated in (("jwks", model.jwks), ("jwks_uri", model.jwks_uri)):
-        if stated is not None:
-            problems.append(entry.problem((name,), _NO_KEYS, at_key=True))
 
 
 def _check_metadata(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:

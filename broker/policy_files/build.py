@@ -92,7 +92,7 @@ def build(
     entries = collect(map(earlier.entries_of, documents), problems, complete=complete)
     issuers = build_issuers(entries.issuers.values(), deployment, problems)
     services = build_services(entries, deployment, problems)
-    accounts = build_accounts(entries, services, problems)
+    accounts = build_accounts(entries, services, deployment, problems)
     policies = build_policies(References(issuers, services, entries), problems, earlier)
     tests = build_tests(entries, problems)
     problems += delegation_faults(sources.values(), entries, deployment)

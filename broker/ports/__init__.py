@@ -27,6 +27,7 @@ from broker.ports.clock import (
     Identifiers,
 )
 from broker.ports.keys import (
+    ClientKeySource,
     IssuerKeySource,
     IssuerKeyStatus,
     IssuerKeyStatuses,
@@ -105,6 +106,7 @@ __all__ = [
     "AuditVerification",
     "ChainPage",
     "ClaimsFilter",
+    "ClientKeySource",
     "Clock",
     "Committed",
     "CountReport",

@@ -1,11 +1,12 @@
 """Keys: of the issuers, and the broker's own with what operators do to them."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.core.audit import AuditEvent, rfc3339
 from broker.core.issuer_keys import VerificationKey
-from broker.core.policy import Issuer
+from broker.core.policy import Issuer, ServiceAccount
 from broker.core.signing_keys import KeyState, SigningKey, SigningKeySet, SigningSchedule
 
 
@@ -52,6 +53,17 @@ class IssuerKeyStatuses(Protocol):
 
     def status(self) -> tuple[IssuerKeyStatus, ...]:
         """Tell it of every issuer in use, by name."""
+        ...
+
+
+class ClientKeySource(Protocol):
+    """The public keys that service accounts have registered (`private_key_jwt`)."""
+
+    async def find(self, account: ServiceAccount, key_id: str) -> Sequence[VerificationKey]:
+        """Give the keys of an account that have this `kid`; all that it may sign with for none.
+
+        Raises `Unavailable` (`issuer_unavailable`) when they cannot be fetched.
+        """
         ...
 
 
