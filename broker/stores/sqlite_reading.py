@@ -88,6 +88,10 @@ class SqliteReading:
             lambda connection: sqlite_accounts.secrets_of(connection, client_id)
         )
 
+    async def having_secrets(self) -> list[str]:
+        """Name the accounts that have secrets, by id."""
+        return await self._read(sqlite_accounts.having_secrets)
+
     async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
         """Tell when some accounts were last used."""
         return await self._read(
