@@ -33,6 +33,7 @@ CONFIGURATION = """\
 policies: policies
 store: sqlite:data/broker.db
 master_key_file: data/master.key
+rate_limits: off
 audit: {stdout: false}
 """
 FORM = {"grant_type": GRANT_TOKEN_EXCHANGE, "subject_token_type": TOKEN_TYPE_JWT}

@@ -24,6 +24,7 @@ CONFIGURATION = """\
 policies: policies
 store: sqlite:data/broker.db
 master_key_file: data/master.key
+rate_limits: off
 audit: {stdout: false}
 """
 POLICIES = f"""\

@@ -26,12 +26,15 @@ from broker.grants.client_credentials import ClientCredentials
 from broker.grants.counted_refusals import CountedRefusals
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.last_uses import LastUses
+from broker.grants.limit_sharing import LimitSharing
+from broker.grants.rate_limits import RateLimits
 from broker.grants.token_exchange import TokenExchange
 from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
 from broker.http.api.bearer import Bearer
 from broker.http.api.endpoint import ApiEndpoint
 from broker.http.api.keys import KeysApi
+from broker.http.api.limits import ApiLimits
 from broker.http.api.policies import PoliciesApi
 from broker.http.api.service_accounts import ServiceAccountsApi
 from broker.http.app import Endpoints, build_app
@@ -66,6 +69,7 @@ from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
 from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
+from broker.stores.sqlite_limits import SqliteLimits
 from broker.system import SystemClock, UuidV7Identifiers
 from broker.workers.link import Link
 from broker.workers.words import LEADER
@@ -211,6 +215,7 @@ async def _started(
         clock=clock,
         identifiers=identifiers,
         refusal_counts=counts,
+        limits=await _rate_limits(stack, settings, counts, clock),
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
@@ -264,11 +269,14 @@ async def _for_accounts(
     box: SealedBox,
 ) -> _ForAccounts:
     clock = exchange.clock
-    authentication = ClientAuthentication(accounts, policies, clock, await load_pepper(store, box))
+    authentication = ClientAuthentication(
+        accounts, policies, exchange.limits, clock, await load_pepper(store, box)
+    )
     credentials = ClientCredentials(
         state=exchange.state,
         policies=policies,
         authentication=authentication,
+        limits=exchange.limits,
         signing_keys=exchange.signing_keys,
         ledger=exchange.ledger,
         clock=clock,
@@ -290,27 +298,50 @@ def _endpoints(
     upkeep: KeyUpkeep,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
-    counts, proxies = exchange.refusal_counts, settings.trusted_proxies
+    counts, limits, proxies = exchange.refusal_counts, exchange.limits, settings.trusted_proxies
     tokens = TokenEndpoint(exchange, served.credentials)
     authentication = served.credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
     last_uses = served.credentials.last_uses
     bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
+    api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     return Endpoints(
-        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, clock, proxies),
+        oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, limits, clock, proxies),
         api_token=OAuthEndpoint(
-            tokens.serve, authentication, counts, clock, proxies, json_allowed=True
+            tokens.serve, authentication, counts, limits, clock, proxies, json_allowed=True
         ),
-        oauth_explain=OAuthEndpoint(explanations.serve, authentication, counts, clock, proxies),
-        policies=ApiEndpoint(bearer, "broker:policies:read", policies_api.show),
-        policies_reload=ApiEndpoint(bearer, "broker:policies:write", policies_api.reload),
-        keys=ApiEndpoint(bearer, "broker:keys:read", keys_api.show),
-        keys_rotate=ApiEndpoint(bearer, "broker:keys:write", keys_api.rotate),
-        accounts=ServiceAccountsApi(served.registry, bearer, proxies).endpoints(),
+        oauth_explain=OAuthEndpoint(
+            explanations.serve, authentication, counts, limits, clock, proxies
+        ),
+        policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
+        policies_reload=ApiEndpoint(
+            bearer, api_limits, "broker:policies:write", policies_api.reload
+        ),
+        keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
+        keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),
+        accounts=ServiceAccountsApi(served.registry, bearer, api_limits, proxies).endpoints(),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
+    )
+
+
+async def _rate_limits(
+    stack: AsyncExitStack, settings: Settings, counts: RefusalCounts, clock: Clock
+) -> RateLimits:
+    """Begin to share counts with the other processes, if anything is limited."""
+    shared_counts = SqliteLimits(settings.store.path)
+    stack.push_async_callback(shared_counts.close)
+    sharing = LimitSharing(shared_counts, clock)
+    limits = settings.rate_limits
+    if limits.any():
+        # Known before the first request: how many processes there are.
+        await sharing.beat()
+        stack.push_async_callback(sharing.close)
+        stack.push_async_callback(_cancel, asyncio.create_task(sharing.run()))
+    return RateLimits(
+        sharing, counts, client=limits.client, address=limits.address, failed=limits.failed
     )
 
 

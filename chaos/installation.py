@@ -22,6 +22,7 @@ listen: 127.0.0.1:{port}
 policies: policies
 store: sqlite:data/broker.db
 master_key_file: data/master.key
+rate_limits: off
 audit: {{stdout: false}}
 """
 _POLICIES: Final = f"""\

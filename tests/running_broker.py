@@ -254,6 +254,8 @@ class RunningBroker:
             "BROKER_STORE": f"sqlite:{self.folder / 'broker.db'}",
             "BROKER_MASTER_KEY_FILE": str(self.folder / "master.key"),
             "BROKER_AUDIT__STDOUT": "false",
+            # Many tests ask far more in one minute of a clock that is held.
+            "BROKER_RATE_LIMITS": "off",
         }
         return load_settings(None, environment, working_directory=self.folder)
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections import Counter
+from collections.abc import Collection
 
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
 from broker.held_accounts import MAX_HELD, HeldAccounts
@@ -43,6 +44,12 @@ class Reading:
         raise NotImplementedError
 
     async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
+        raise NotImplementedError
+
+    async def account_overrides(self) -> tuple[AccountOverride, ...]:
+        raise NotImplementedError
+
+    async def last_used(self, client_ids: Collection[str]) -> dict[str, float]:
         raise NotImplementedError
 
     async def last_uses(self, client_id: str) -> dict[str, float]:

@@ -1,5 +1,6 @@
 """Identifiers and the clock of the machine."""
 
+import os
 import time
 import uuid
 
@@ -21,7 +22,8 @@ def test_the_text_is_in_the_form_that_uuids_have() -> None:
 
 def test_every_random_bit_counts() -> None:
     def drawn(random: int) -> str:
-        return UuidV7Identifiers(lambda size: random.to_bytes(size, "big")).new(1.0)
+        first = random.to_bytes(10, "big")
+        return UuidV7Identifiers(lambda size: first + bytes(size - len(first))).new(1.0)
 
     one_bit_each = {drawn(1 << bit) for bit in range(80)}
 
@@ -42,6 +44,23 @@ def test_identifiers_of_one_instant_differ() -> None:
     draw = UuidV7Identifiers().new
 
     assert len({draw(1_750_000_000) for _ in range(10_000)}) == 10_000
+
+
+def test_processes_that_were_forked_share_no_identifier() -> None:
+    draw = UuidV7Identifiers().new
+    draw(1.0)
+    reading, writing = os.pipe()
+    for _ in range(2):
+        if os.fork() == 0:
+            os.write(writing, "".join(f"{draw(1.0)}\n" for _ in range(5)).encode())
+            os._exit(0)
+    for _ in range(2):
+        os.wait()
+    os.close(writing)
+    with os.fdopen(reading) as drawn:
+        everywhere = [*drawn.read().splitlines(), *(draw(1.0) for _ in range(5))]
+
+    assert len(set(everywhere)) == len(everywhere) == 15
 
 
 def test_the_clock_gives_seconds_since_the_epoch() -> None:

@@ -5,6 +5,7 @@ BrokerError
 │  ├─ RequestRefused        the form, before any token was looked at
 │  ├─ SubjectTokenRefused   the CI token, up to the policies
 │  ├─ DecisionRefused       the policies, the target, the scope or the account
+│  ├─ RateLimited           too many requests, or too many that failed (429)
 │  └─ Unavailable           an issuer's keys or the store cannot be reached (503)
 └─ ConfigurationError       broker.yaml or the policy files; never on the wire
 """
@@ -101,6 +102,14 @@ class DecisionRefused(Refusal):
         super().__init__(reason, description)
         self.service_accounts = service_accounts
         self.conditions = conditions
+
+
+class RateLimited(Refusal):
+    """There were too many requests of its kind; `retry_after` is in seconds."""
+
+    def __init__(self, description: str, *, retry_after: int) -> None:
+        super().__init__(Reason.RATE_LIMITED, description)
+        self.retry_after = retry_after
 
 
 class Unavailable(Refusal):

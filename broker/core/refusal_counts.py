@@ -8,6 +8,7 @@ disk. Such refusals share one event per minute, address prefix and reason; the e
 import ipaddress
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import Final
 
 from broker.core.audit import AuditEvent
@@ -67,6 +68,7 @@ class RefusalCounts:
         return sorted(events, key=_by_time)
 
 
+@lru_cache(maxsize=4096)
 def address_prefix(address: str | None) -> str | None:
     """Give what counts as one caller: an IPv4 address, an IPv6 /64; None when there is none."""
     if address is None:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
@@ -122,10 +122,10 @@ class SigningKey:
 
     def sign(self, message: bytes) -> bytes:
         """Sign bytes as JWS wants it."""
-        key = self.private_key
-        if not isinstance(key, ec.EllipticCurvePrivateKey):
-            return self.signer.sign(message, key)
+        if self.algorithm != "ES256":
+            return self.signer.sign(message, self.private_key)
         # RFC 7518 §3.4: both numbers at their full length. PyJWT takes longer for it.
+        key = cast("ec.EllipticCurvePrivateKey", self.private_key)
         r, s = decode_dss_signature(key.sign(message, _ES256))
         return r.to_bytes(_P256_BYTES, "big") + s.to_bytes(_P256_BYTES, "big")
 

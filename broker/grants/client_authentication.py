@@ -6,6 +6,7 @@ from broker.core import client_secret
 from broker.core.client import Client, account_of, client_of
 from broker.core.errors import Reason, RequestRefused
 from broker.core.policy import ServiceAccount
+from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Credentials
 from broker.ports import AccountSource, Clock, PolicySource
 
@@ -16,18 +17,20 @@ class ClientAuthentication:
 
     accounts: AccountSource
     policies: PolicySource
+    limits: RateLimits
     clock: Clock
     pepper: bytes = field(repr=False)
 
     async def require(self, credentials: Credentials, caller: Caller) -> Client:
         """Give the client that the credentials prove.
 
-        Raises `RequestRefused` (`client_unknown_or_bad_secret`) and `Unavailable`. What is read
-        from the store depends on the secret alone, so that the time tells nothing of the id
-        (attacks row 122).
+        Raises `RequestRefused` (`client_unknown_or_bad_secret`), `RateLimited` in its place, and
+        `Unavailable`. What is read from the store depends on the secret alone, so that the time
+        tells nothing of the id (attacks row 122).
         """
         client = await self._find(credentials.secret, credentials.client_id, caller.client_address)
         if client is None:
+            await self.limits.failed_account(caller, credentials.client_id, self.clock.now())
             raise RequestRefused(
                 Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
                 "the client is unknown or its credentials are wrong; a CI job needs none here",

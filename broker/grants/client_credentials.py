@@ -18,6 +18,7 @@ from broker.core.signing_keys import SigningKey
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.current_state import by_current_state, commit
 from broker.grants.last_uses import LastUses
+from broker.grants.rate_limits import RateLimits
 from broker.grants.request import (
     Caller,
     Credentials,
@@ -64,6 +65,7 @@ class ClientCredentials:
     state: State
     policies: PolicySource
     authentication: ClientAuthentication
+    limits: RateLimits
     signing_keys: SigningKeySource
     ledger: Ledger
     clock: Clock
@@ -82,6 +84,8 @@ class ClientCredentials:
         decision_id = self.identifiers.new(now)
         # 2 decide
         permit = await self._decide(known, request, decision_id, now, epoch)
+        if (waiting := self.limits.ask_client(request.caller, permit.sub, now)) is not None:
+            await waiting
         # 3 find the key
         key = self.signing_keys.signing_key(permit.service.signing_alg, now)
         token_id = self.identifiers.new(now)
@@ -110,6 +114,7 @@ class ClientCredentials:
         decision = client.decide(known.account, request.wanted, self.policies.current().policy_set)
         if isinstance(decision, Permit):
             return decision
+        await self.limits.failed_account(request.caller, known.account.client_id, now)
         refused = self._event(
             known,
             request,

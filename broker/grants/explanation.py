@@ -30,6 +30,10 @@ class ExchangeExplanation:
         now = self.exchange.clock.now()
         policies = self.exchange.policies.current()
         issuer, claims, record = await self.exchange.verified(request, policies, now, epoch)
+        if (
+            waiting := self.exchange.limits.ask_workload(request.caller, issuer, claims, now)
+        ) is not None:
+            await waiting
         explanation = explain(claims, issuer, request.wanted, policies, now)
         duration = max(self.exchange.clock.now() - now, 0.0)
         explained = decision_record.explained(record, explanation, duration)

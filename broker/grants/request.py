@@ -41,6 +41,8 @@ class Caller:
     request_id: str
     client_address: str | None = None
     credentials: Credentials | None = None
+    counted: set[object] = field(default_factory=set, repr=False, compare=False)
+    """The limits under which it was counted: a decision made anew counts no second time."""
 
 
 @record

@@ -22,6 +22,7 @@ from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN,
 from broker.grants import decision_record
 from broker.grants.current_state import by_current_state, commit
 from broker.grants.decision_record import BegunRecord
+from broker.grants.rate_limits import RateLimits
 from broker.grants.request import (
     Caller,
     ExchangeRequest,
@@ -79,6 +80,7 @@ class TokenExchange:
     clock: Clock
     identifiers: Identifiers
     refusal_counts: RefusalCounts
+    limits: RateLimits
     issuer: str
     leeway: int
 
@@ -94,6 +96,8 @@ class TokenExchange:
         decision = decide(claims, issuer, request.wanted, policies, now)
         if isinstance(decision, Deny):
             raise await self._denied(decision, claims, issuer, request, policies, record, epoch)
+        if (waiting := self.limits.ask_client(request.caller, decision.sub, now)) is not None:
+            await waiting
         signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
         token_id = self.identifiers.new(now)
         await self._commit(claims, issuer, decision, token_id, record, epoch)
@@ -114,6 +118,7 @@ class TokenExchange:
         try:
             claims = subject_token.verify(signed_claims, issuer, now, self.leeway)
         except SubjectTokenRefused as refusal:
+            await self.limits.failed_token(request.caller, issuer, signed_claims, now)
             await self._record_refused(refusal, record, epoch)
             raise
         record.observed = decision_record.observed(policies, issuer, claims, now)
@@ -133,6 +138,7 @@ class TokenExchange:
             # 4 verify the signature
             return issuer, subject_token.verify_signature(token, key)
         except Refusal as refusal:
+            await self.limits.failed_before_signature(refusal, request.caller, now)
             address = request.caller.client_address
             refusal.decision_id = self.refusal_counts.count(refusal.reason, address, now)
             raise
@@ -155,6 +161,7 @@ class TokenExchange:
         epoch: int,
     ) -> DecisionRefused:
         """Record a decision against the token, and say what its holder may know of it."""
+        await self.limits.failed_token(request.caller, issuer, claims, record.time)
         denied = decision_record.denied(record, deny, self._since(record))
         await commit(self.ledger, Entry(denied, epoch=epoch))
         explanation = explain(claims, issuer, request.wanted, policies, record.time)

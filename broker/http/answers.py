@@ -12,7 +12,14 @@ from typing import Any, Final
 from starlette.types import Scope, Send
 
 from broker.core import vocabulary
-from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, Unavailable
+from broker.core.errors import (
+    DecisionRefused,
+    RateLimited,
+    Reason,
+    Refusal,
+    RequestRefused,
+    Unavailable,
+)
 from broker.core.vocabulary import GRANT_JWT_BEARER
 
 Headers = list[tuple[bytes, bytes]]
@@ -140,6 +147,13 @@ def overloaded_answer() -> Answer:
     return json_answer(503, members, [*NO_STORE, (b"retry-after", b"1"), (b"connection", b"close")])
 
 
+def rate_limited_problem(refusal: RateLimited) -> Answer:
+    """Answer on `/api/v1` that there were too many requests."""
+    retry_after = (b"retry-after", str(refusal.retry_after).encode())
+    more = {"detail": refusal.description, "decision_id": refusal.decision_id}
+    return problem_answer(429, "RATE_LIMITED", "too many requests", [*NO_STORE, retry_after], more)
+
+
 def problem_answer(
     status: int,
     code: str,
@@ -157,6 +171,8 @@ def problem_answer(
 def _status(refusal: Refusal) -> tuple[int, Headers]:
     if isinstance(refusal, HttpRefused):
         return refusal.status, refusal.headers
+    if isinstance(refusal, RateLimited):
+        return 429, [(b"retry-after", str(refusal.retry_after).encode())]
     if isinstance(refusal, Unavailable):
         return 503, [(b"retry-after", str(refusal.retry_after).encode())]
     if isinstance(refusal, RequestRefused) and refusal.with_basic:

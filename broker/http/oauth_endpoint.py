@@ -1,7 +1,8 @@
 """What every OAuth endpoint does around its own work: read, authenticate, answer refusals.
 
-The order of checks is fixed, so that the same fault always gets the same answer: method, media
-type and size, query, repeated parameters, client credentials; then the endpoint's own.
+The order of checks is fixed, so that the same fault always gets the same answer: how often the
+address asks, method, media type and size, query, repeated parameters, client credentials; then the
+endpoint's own.
 """
 
 from collections.abc import Awaitable, Callable
@@ -9,9 +10,10 @@ from dataclasses import dataclass, replace
 
 from starlette.types import Receive, Scope, Send
 
-from broker.core.errors import Refusal
+from broker.core.errors import RateLimited, Refusal
 from broker.core.refusal_counts import RefusalCounts
 from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Parameters, single
 from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
@@ -29,6 +31,7 @@ class OAuthEndpoint:
     serve: Serve
     authentication: ClientAuthentication
     refusal_counts: RefusalCounts
+    limits: RateLimits
     clock: Clock
     trusted_proxies: Networks
     json_allowed: bool = False
@@ -38,6 +41,8 @@ class OAuthEndpoint:
         caller = caller_of(scope, self.trusted_proxies)
         parameters: Parameters = {}
         try:
+            if (waiting := self.limits.ask_address(caller, self.clock.now())) is not None:
+                await waiting
             parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
             credentials = read_credentials(scope, parameters)
             if credentials is not None:
@@ -46,14 +51,20 @@ class OAuthEndpoint:
                 caller = replace(caller, credentials=credentials)
             answer = await self.serve(parameters, caller)
         except Refusal as refusal:
-            answer = self._refused(refusal, parameters, caller)
+            answer = await self._refused(refusal, parameters, caller)
         except ClientDisconnected:
             return
         await answer(scope, receive, send)
 
-    def _refused(self, refusal: Refusal, parameters: Parameters, caller: Caller) -> Answer:
+    async def _refused(self, refusal: Refusal, parameters: Parameters, caller: Caller) -> Answer:
         if refusal.decision_id is None:
-            refusal.decision_id = self.refusal_counts.count(
-                refusal.reason, caller.client_address, self.clock.now()
-            )
+            now = self.clock.now()
+            try:
+                await self.limits.failed_before_signature(refusal, caller, now)
+            except RateLimited as limited:
+                refusal = limited
+            else:
+                refusal.decision_id = self.refusal_counts.count(
+                    refusal.reason, caller.client_address, now
+                )
         return refusal_answer(refusal, single(parameters, "grant_type"))

@@ -45,6 +45,11 @@ from broker.ports.ledger import (
     Stale,
     TokenRecord,
 )
+from broker.ports.limits import (
+    CountReport,
+    SharedCounts,
+    SharedTotals,
+)
 from broker.ports.policies import (
     KeptPolicySet,
     PolicyFault,
@@ -97,6 +102,7 @@ __all__ = [
     "ClaimsFilter",
     "Clock",
     "Committed",
+    "CountReport",
     "Entry",
     "EventFilter",
     "GivenIds",
@@ -124,6 +130,8 @@ __all__ = [
     "SealedRowReading",
     "SealedRows",
     "SecretRow",
+    "SharedCounts",
+    "SharedTotals",
     "SigningKeyChange",
     "SigningKeyOperations",
     "SigningKeyReading",

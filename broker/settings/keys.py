@@ -4,6 +4,7 @@ import re
 from typing import Any, Final
 
 from broker.core.delegation import Delegation
+from broker.core.limits import Rate, RateRefused, read_rate
 from broker.core.vocabulary import MAX_LEEWAY
 from broker.settings.addresses import host_name, issuer_url, listen_address, network
 from broker.settings.delegations import delegations, delegations_from_text
@@ -14,6 +15,7 @@ from broker.yaml_document import Tree
 # As in `broker.core.signing_keys`, which costs the import of the cryptography behind it.
 SIGNING_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 LIMITED: Final = ("client", "address", "failed")
+OFF: Final = "off"
 
 # As `broker.signing` reads it: 32 bytes in base64, of either alphabet.
 _MASTER_KEY: Final = re.compile(r"[A-Za-z0-9_+/-]{43}=?")
@@ -79,12 +81,22 @@ def _master_key(given: str) -> Secret:
     return Secret(given)
 
 
-def _off(given: str) -> None:
-    if given != "off":
+def _rate(given: str) -> Rate | None:
+    """Give a rate, None for `off`."""
+    if given == OFF:
+        return None
+    try:
+        return read_rate(given)
+    except RateRefused as refused:
+        raise Unusable(f"{shown(given)} {refused}, or `off` for no limit") from None
+
+
+def _off(given: str) -> bool:
+    if given != OFF:
         raise Unusable(
-            "this version has no rate limits yet: write `rate_limits: off`, and limit in the"
-            " proxy before the broker"
+            f"{shown(given)} is not `off`; a limit is a member, as in `{{client: 600/m}}`"
         )
+    return True
 
 
 ISSUER: Final = text("issuer", issuer_url, None)
@@ -107,7 +119,9 @@ RETENTION: Final = duration("audit.retention", "90d")
 STDOUT: Final = flag("audit.stdout", default=True)
 PUBLIC_METRICS: Final = flag("metrics.public", default=False)
 RATE_LIMITS: Final = text("rate_limits", _off, None)
-RATE_LIMIT_MEMBERS: Final = tuple(text(f"rate_limits.{each}", _off, None) for each in LIMITED)
+CLIENT_LIMIT: Final = text("rate_limits.client", _rate, _rate("600/m"))
+ADDRESS_LIMIT: Final = text("rate_limits.address", _rate, _rate("6000/m"))
+FAILED_LIMIT: Final = text("rate_limits.failed", _rate, _rate("600/m"))
 FOLDERS: Final[Key[tuple[Delegation, ...]]] = Key(
     ("folders",), delegations, (), delegations_from_text
 )
@@ -130,7 +144,9 @@ KEYS: Final[tuple[Key[Any], ...]] = (
     TRUSTED_PROXIES,
     JWKS_HOSTS,
     RATE_LIMITS,
-    *RATE_LIMIT_MEMBERS,
+    CLIENT_LIMIT,
+    ADDRESS_LIMIT,
+    FAILED_LIMIT,
     RETENTION,
     STDOUT,
     PUBLIC_METRICS,

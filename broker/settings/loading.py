@@ -7,12 +7,15 @@ from typing import Final
 
 from broker.core.delegation import Delegation
 from broker.core.errors import ConfigurationError, Problem
+from broker.core.limits import Rate
 from broker.core.loopback import is_loopback
 from broker.settings import keys, rules
 from broker.settings.addresses import default_issuer, host_of
+from broker.settings.kinds import Key
 from broker.settings.model import (
     AuditSettings,
     MetricsSettings,
+    RateLimitSettings,
     Settings,
     SigningSettings,
     SqliteStoreLocation,
@@ -65,7 +68,7 @@ def load(
     if listen is not None:
         overriding[keys.LISTEN.path] = Given(listen, working_directory, "--listen")
     if keys.RATE_LIMITS.path in overriding:
-        for member in keys.RATE_LIMIT_MEMBERS:
+        for member in (keys.CLIENT_LIMIT, keys.ADDRESS_LIMIT, keys.FAILED_LIMIT):
             given.pop(member.path, None)
     reading = Reading(
         given | overriding, problems, file=str(file), working_directory=working_directory
@@ -88,8 +91,6 @@ def load(
 
 
 def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
-    for unbuilt in (keys.RATE_LIMITS, *keys.RATE_LIMIT_MEMBERS):
-        reading.value(unbuilt)
     listen = reading.value(keys.LISTEN)
     issuer = reading.value(keys.ISSUER) or default_issuer(listen)
     max_ttl = reading.value(keys.MAX_TTL)
@@ -115,6 +116,7 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
         leeway=reading.value(keys.LEEWAY),
         trusted_proxies=reading.value(keys.TRUSTED_PROXIES),
         jwks_hosts=reading.value(keys.JWKS_HOSTS),
+        rate_limits=_rate_limits(reading),
         audit=AuditSettings(
             retention=reading.value(keys.RETENTION), stdout=reading.value(keys.STDOUT)
         ),
@@ -122,6 +124,19 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
         folders=_folders(reading),
         loopback=is_loopback(listen[0]) and is_loopback(host_of(issuer)),
         dev=dev,
+    )
+
+
+def _rate_limits(reading: Reading) -> RateLimitSettings:
+    off = reading.value(keys.RATE_LIMITS)
+
+    def limit(key: Key[Rate | None]) -> Rate | None:
+        return None if off and reading.given(key) is None else reading.value(key)
+
+    return RateLimitSettings(
+        client=limit(keys.CLIENT_LIMIT),
+        address=limit(keys.ADDRESS_LIMIT),
+        failed=limit(keys.FAILED_LIMIT),
     )
 
 

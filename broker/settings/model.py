@@ -11,6 +11,7 @@ from typing import Final
 
 from broker.core.delegation import Delegation
 from broker.core.errors import Problem
+from broker.core.limits import Rate
 from broker.settings.addresses import default_issuer
 
 Network = IPv4Network | IPv6Network
@@ -65,6 +66,19 @@ class TokenSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RateLimitSettings:
+    """How many requests are served; None is no limit."""
+
+    client: Rate | None
+    address: Rate | None
+    failed: Rate | None
+
+    def any(self) -> bool:
+        """Tell whether anything is limited."""
+        return (self.client, self.address, self.failed) != (None, None, None)
+
+
+@dataclass(frozen=True, slots=True)
 class AuditSettings:
     """How long audit events stay in the store, and whether they also go to stdout."""
 
@@ -102,6 +116,7 @@ class Settings:
     leeway: int
     trusted_proxies: tuple[Network, ...]
     jwks_hosts: tuple[str, ...]
+    rate_limits: RateLimitSettings
     audit: AuditSettings
     metrics: MetricsSettings
     folders: tuple[Delegation, ...]

@@ -15,7 +15,6 @@ def check(settings: Settings, reading: Reading) -> None:
     _signing(settings, reading)
     _tokens(settings, reading)
     _addresses(settings, reading)
-    _rate_limits(reading)
 
 
 def check_files(settings: Settings, reading: Reading) -> None:
@@ -97,18 +96,4 @@ def _master_key(settings: Settings, reading: Reading) -> None:
             f" file or in {keys.MASTER_KEY.variable}"
             if not settings.loopback
             else f"{fault_of_file}; mend it, or name another file",
-        )
-
-
-def _rate_limits(reading: Reading) -> None:
-    members = keys.RATE_LIMIT_MEMBERS
-    if reading.given(keys.RATE_LIMITS) is not None or not reading.sound(*members):
-        return
-    given = [member for member in members if reading.given(member) is not None]
-    if given and len(given) < len(members):
-        missing = ", ".join(f"`{each.path[-1]}`" for each in members if each not in given)
-        reading.report(
-            given[0],
-            f"{missing} would still be limited, which this version cannot do yet; write"
-            " `rate_limits: off`",
         )

@@ -2,7 +2,14 @@
 
 import pytest
 
-from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, Unavailable
+from broker.core.errors import (
+    DecisionRefused,
+    RateLimited,
+    Reason,
+    Refusal,
+    RequestRefused,
+    Unavailable,
+)
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE
 from broker.http.answers import error_code, refusal_answer
 from tests.docs.markdown import ROOT, Page, code, rows
@@ -22,6 +29,8 @@ def reasons_in_use() -> set[Reason]:
 def refusal_for(reason: Reason) -> Refusal:
     if reason in {Reason.ISSUER_UNAVAILABLE, Reason.STORE_UNAVAILABLE}:
         return Unavailable(reason, "x")
+    if reason is Reason.RATE_LIMITED:
+        return RateLimited("x", retry_after=1)
     if reason is Reason.AMBIGUOUS_ACCOUNT:
         return DecisionRefused(reason, "x", service_accounts=("a", "b"))
     return RequestRefused(reason, "x")

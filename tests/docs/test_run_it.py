@@ -81,7 +81,8 @@ def test_the_broker_starts_answers_tells_and_stops(home: Path) -> None:
     assert (head["type"], head["seq"]) == ("audit.head", event["seq"])
     assert (event["reason"], event["client_address"]) == ("malformed_request", "192.0.2.7")
     assert broker.process.returncode == 0
-    assert [file.name for file in sorted((home / "data").iterdir())] == ["broker.db", "master.key"]
+    left = [file.name for file in sorted((home / "data").iterdir())]
+    assert left == ["broker.db", "broker.db-limits", "master.key"]
 
 
 def test_a_lost_master_key_is_not_made_anew(home: Path) -> None:

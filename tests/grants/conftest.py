@@ -12,6 +12,8 @@ from broker.core.issuer_keys import read_jwks
 from broker.core.platforms import GITHUB
 from broker.core.refusal_counts import RefusalCounts
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
+from broker.grants.limit_sharing import LimitSharing
+from broker.grants.rate_limits import RateLimits
 from broker.grants.token_exchange import TokenExchange
 from broker.testing import FakeIssuer, FrozenClock
 from tests.core.builders import BROKER, LEEWAY, NOW, a_policy, a_policy_set, a_service
@@ -21,6 +23,7 @@ from tests.grants.ports_in_memory import (
     HeldIssuerKeys,
     HeldPolicies,
     HeldSigningKeys,
+    InMemoryCounts,
     InMemoryLedger,
     NumberedIdentifiers,
 )
@@ -58,6 +61,7 @@ def exchange(platform_key: Callable[[FrozenClock], FakeIssuer]) -> Exchange:
         clock=clock,
         identifiers=identifiers,
         refusal_counts=counts,
+        limits=RateLimits(LimitSharing(InMemoryCounts(), clock), counts),
         issuer=BROKER,
         leeway=LEEWAY,
     )

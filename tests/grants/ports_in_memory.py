@@ -1,16 +1,25 @@
 """The ports of the grants in memory, each with trouble on demand."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.audit import AuditEvent
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import IssuerKeySet, VerificationKey
+from broker.core.limits import Total, added
 from broker.core.policy import Issuer
 from broker.core.signing_keys import SigningKey, SigningKeySet
-from broker.ports import AlreadySpent, Committed, Entry, Receipt, Stale
+from broker.ports import (
+    AlreadySpent,
+    Committed,
+    CountReport,
+    Entry,
+    Receipt,
+    SharedTotals,
+    Stale,
+)
 from broker.testing import FrozenClock
 
 
@@ -112,6 +121,28 @@ class HeldSigningKeys:
 
     def can_sign(self, now: float) -> bool:
         return bool(self.held.algorithms(now))
+
+
+@dataclass
+class InMemoryCounts:
+    """Counts of several processes; `in_trouble` refuses whatever comes."""
+
+    totals: dict[bytes, Total] = field(default_factory=dict)
+    processes: int = 1
+    shared: int = 0
+    in_trouble: bool = False
+    turns: int = 1
+    """How many turns of the event loop it takes."""
+
+    async def share(self, reports: Sequence[CountReport], now: float) -> SharedTotals:
+        for _ in range(self.turns):
+            await asyncio.sleep(0)
+        if self.in_trouble:
+            raise Unavailable(Reason.STORE_UNAVAILABLE, "the counts cannot be written")
+        self.shared += len(reports)
+        for each in reports:
+            self.totals[each.key] = added(self.totals.get(each.key), each.own, each.rate, now)
+        return SharedTotals([self.totals[each.key] for each in reports], self.processes)
 
 
 @dataclass

@@ -2,9 +2,11 @@ from ipaddress import ip_network
 from pathlib import Path
 
 from broker.core.delegation import Delegation
+from broker.core.limits import Rate
 from broker.settings import (
     AuditSettings,
     MetricsSettings,
+    RateLimitSettings,
     Settings,
     SigningSettings,
     SqliteStoreLocation,
@@ -25,7 +27,7 @@ max_accounts: 7
 leeway: 5m
 trusted_proxies: [10.0.0.0/8, "::1"]
 jwks_hosts: [keys.example.com]
-rate_limits: off
+rate_limits: {client: 5/s, address: off, failed: 100/h}
 audit: {retention: 1d, stdout: false}
 metrics: {public: true}
 folders: {teams/web/: {maps: [tests]}}
@@ -49,6 +51,7 @@ def test_without_any_configuration_every_default_holds(home: Home) -> None:
         leeway=60,
         trusted_proxies=(),
         jwks_hosts=(),
+        rate_limits=RateLimitSettings(Rate(600, 60), Rate(6000, 60), Rate(600, 60)),
         audit=AuditSettings(90 * 86_400, stdout=True),
         metrics=MetricsSettings(public=False),
         folders=(),
@@ -78,6 +81,7 @@ def test_every_key_of_the_file_is_read(home: Home) -> None:
         leeway=300,
         trusted_proxies=(ip_network("10.0.0.0/8"), ip_network("::1")),
         jwks_hosts=("keys.example.com",),
+        rate_limits=RateLimitSettings(Rate(5, 1), None, Rate(100, 3600)),
         audit=AuditSettings(86_400, stdout=False),
         metrics=MetricsSettings(public=True),
         folders=(Delegation("teams/web", ("tests",)),),
@@ -110,7 +114,9 @@ def test_every_key_can_be_a_variable(home: Home) -> None:
             "BROKER_LEEWAY": "5m",
             "BROKER_TRUSTED_PROXIES": "10.0.0.0/8,::1",
             "BROKER_JWKS_HOSTS": "[keys.example.com]",
-            "BROKER_RATE_LIMITS": "off",
+            "BROKER_RATE_LIMITS__CLIENT": "5/s",
+            "BROKER_RATE_LIMITS__ADDRESS": "off",
+            "BROKER_RATE_LIMITS__FAILED": "100/h",
             "BROKER_AUDIT__RETENTION": "1d",
             "BROKER_AUDIT__STDOUT": "false",
             "BROKER_METRICS__PUBLIC": "true",

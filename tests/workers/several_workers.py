@@ -161,8 +161,9 @@ class SeveralWorkers:
             self._more.notify_all()
 
 
-def a_home(folder: Path, *, minutes: int = 1) -> Path:
+def a_home(folder: Path, *, minutes: int = 1, limits: str = "off") -> Path:
     """Make a working directory with policies and the keys of the issuer."""
+    (folder / "broker.yaml").write_text(f"rate_limits: {limits}\n")
     (folder / "policies").mkdir()
     (folder / "policies" / "jwks.json").write_text(json.dumps(platform().jwks()))
     (folder / "policies" / "main.yaml").write_text(POLICIES.format(minutes=minutes))

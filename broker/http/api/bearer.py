@@ -25,11 +25,15 @@ KEY_BEGINNING: Final = "sa_"
 
 
 class ApiRefused(Exception):
-    """The request is refused; holds the whole answer."""
+    """The request is refused; holds the whole answer.
 
-    def __init__(self, answer: Answer) -> None:
+    `client_id` is the account that the credentials are for, or that they name.
+    """
+
+    def __init__(self, answer: Answer, client_id: str | None = None) -> None:
         super().__init__("refused")
         self.answer = answer
+        self.client_id = client_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +69,11 @@ class Bearer:
         if wanted not in caller.scopes or (caller.organization is not None and not confined):
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
             challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
-            raise _refused(403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge)
+            refused = _refused(
+                403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge
+            )
+            refused.client_id = caller.client_id
+            raise refused
         return caller
 
     async def _by_token(self, text: str) -> ApiCaller:

@@ -12,6 +12,7 @@ from broker.core.errors import Unavailable
 from broker.core.registry.refused import ChangeRefused, Code
 from broker.http.answers import NO_STORE, Answer, problem_answer
 from broker.http.api.bearer import ApiCaller, ApiRefused, Bearer
+from broker.http.api.limits import ApiLimits
 
 Serve: TypeAlias = Callable[[Request, ApiCaller], Awaitable[Answer]]
 """Answers a request of a caller who may make it.
@@ -37,6 +38,7 @@ class ApiEndpoint:
     """
 
     bearer: Bearer
+    limits: ApiLimits
     scope: str
     serve: Serve
     confined: bool = False
@@ -48,7 +50,7 @@ class ApiEndpoint:
 
     async def _answer(self, request: Request) -> Answer:
         try:
-            caller = await self.bearer.require(request.scope, self.scope, confined=self.confined)
+            caller = await self._authorized(request.scope)
             return await self.serve(request, caller)
         except ApiRefused as refused:
             return refused.answer
@@ -57,6 +59,16 @@ class ApiEndpoint:
         except Unavailable as refusal:
             retry_after = (b"retry-after", str(refusal.retry_after).encode())
             return problem_answer(503, "UNAVAILABLE", refusal.description, [retry_after])
+
+    async def _authorized(self, scope: Scope) -> ApiCaller:
+        """Find out who calls, and whether it calls too often. Raises `ApiRefused`."""
+        caller = await self.limits.admit(scope)
+        try:
+            account = await self.bearer.require(scope, self.scope, confined=self.confined)
+        except ApiRefused as refused:
+            raise await self.limits.refused(caller, refused) from None
+        await self.limits.admit_account(caller, account.client_id)
+        return account
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller, Bearer
 from broker.http.api.body import NO_STORE, invalid_request, read_members
 from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
+from broker.http.api.limits import ApiLimits
 from broker.http.caller import Networks, caller_of
 from broker.ports import AccountOperations, Identify, Made, RegistryCaller
 
@@ -34,6 +35,7 @@ class ServiceAccountsApi:
 
     registry: AccountOperations
     bearer: Bearer
+    limits: ApiLimits
     trusted_proxies: Networks
 
     def endpoints(self) -> dict[str, ByMethod]:
@@ -59,7 +61,7 @@ class ServiceAccountsApi:
     def _confined(self, **by_method: tuple[str, Serve]) -> ByMethod:
         return ByMethod(
             {
-                method: ApiEndpoint(self.bearer, scope, serve, confined=True)
+                method: ApiEndpoint(self.bearer, self.limits, scope, serve, confined=True)
                 for method, (scope, serve) in by_method.items()
             }
         )
