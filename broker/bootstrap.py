@@ -15,6 +15,7 @@ from starlette.types import ASGIApp
 from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
+from broker.audit.verification import LogVerification
 from broker.core.client_secret import digest
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.key_line import RotationRules
@@ -31,8 +32,11 @@ from broker.grants.rate_limits import RateLimits
 from broker.grants.token_exchange import TokenExchange
 from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
+from broker.http.api.audit_logs import AuditLogsApi
 from broker.http.api.bearer import Bearer
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.catalogue import CatalogueApi
+from broker.http.api.endpoint import ApiEndpoint, Serve
+from broker.http.api.issuers import IssuersApi
 from broker.http.api.keys import KeysApi
 from broker.http.api.limits import ApiLimits
 from broker.http.api.policies import PoliciesApi
@@ -220,9 +224,12 @@ async def _started(
         leeway=settings.leeway,
     )
     served = await _for_accounts(settings, exchange, policies, accounts, store, box)
-    endpoints = _endpoints(settings, exchange, served, store, kept, reloading, upkeep)
-    counted = CountedRefusals(counts, store, clock)
     head_key = await open_head_key(store, box)
+    verification = LogVerification(store, head_key)
+    endpoints = _endpoints(
+        settings, exchange, served, store, kept, reloading, upkeep, issuer_keys, verification
+    )
+    counted = CountedRefusals(counts, store, clock)
     heads = AuditHeads(
         store,
         head_key,
@@ -248,8 +255,16 @@ async def _started(
         loops += [watch.run(), heads.run()]
     for loop in loops:
         stack.push_async_callback(_cancel, asyncio.create_task(loop))
-    app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-    return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
+    return Broker(
+        build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now())),
+        policies,
+        reload,
+        kept,
+        store,
+        issuer_keys,
+        counted,
+        heads,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +303,7 @@ async def _for_accounts(
     return _ForAccounts(credentials, registry)
 
 
-def _endpoints(
+def _endpoints(  # noqa: PLR0913, PLR0917 — what the endpoints show has as many owners
     settings: Settings,
     exchange: TokenExchange,
     served: _ForAccounts,
@@ -296,6 +311,8 @@ def _endpoints(
     kept: KeptSets,
     reloading: PolicyReload | Following,
     upkeep: KeyUpkeep,
+    issuer_keys: HttpIssuerKeys,
+    verification: LogVerification,
 ) -> Endpoints:
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
     counts, limits, proxies = exchange.refusal_counts, exchange.limits, settings.trusted_proxies
@@ -307,6 +324,9 @@ def _endpoints(
     api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
+    audit_api = AuditLogsApi(store, verification, policies, clock)
+    catalogue_api = CatalogueApi(policies)
+    issuers_api = IssuersApi(policies, issuer_keys)
     return Endpoints(
         oauth_token=OAuthEndpoint(tokens.serve, authentication, counts, limits, clock, proxies),
         api_token=OAuthEndpoint(
@@ -322,6 +342,13 @@ def _endpoints(
         keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),
         accounts=ServiceAccountsApi(served.registry, bearer, api_limits, proxies).endpoints(),
+        audit_logs=ApiEndpoint(
+            bearer, api_limits, "broker:audit:read", audit_api.show, confined=True
+        ),
+        audit_verify=ApiEndpoint(bearer, api_limits, "broker:audit:read", audit_api.verify),
+        services=_catalogue_endpoint(bearer, api_limits, catalogue_api.services),
+        organizations=_catalogue_endpoint(bearer, api_limits, catalogue_api.organizations),
+        issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         health=Health(store, keys, reloading, clock),
     )
@@ -342,6 +369,18 @@ async def _rate_limits(
         stack.push_async_callback(_cancel, asyncio.create_task(sharing.run()))
     return RateLimits(
         sharing, counts, client=limits.client, address=limits.address, failed=limits.failed
+    )
+
+
+def _catalogue_endpoint(bearer: Bearer, limits: ApiLimits, serve: Serve) -> ApiEndpoint:
+    # Whoever makes accounts has to know what may be granted.
+    return ApiEndpoint(
+        bearer,
+        limits,
+        "broker:policies:read",
+        serve,
+        or_scope="broker:accounts:read",
+        confined=True,
     )
 
 

@@ -18,6 +18,7 @@ from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
 from broker.http.oauth_endpoint import OAuthEndpoint
+from broker.http.openapi.document import OpenApi
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +35,11 @@ class Endpoints:
     accounts: Mapping[str, ByMethod]
     """What answers below `/api/v1/service-accounts`, by path."""
 
+    audit_logs: ApiEndpoint
+    audit_verify: ApiEndpoint
+    services: ApiEndpoint
+    organizations: ApiEndpoint
+    issuers: ApiEndpoint
     discovery: Discovery
     health: Health
 
@@ -55,12 +61,19 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
         *(Route(path, each) for path, each in endpoints.accounts.items()),
+        Route("/api/v1/audit-logs", endpoints.audit_logs, methods=["GET"]),
+        Route("/api/v1/audit-logs/verify", endpoints.audit_verify, methods=["POST"]),
+        Route("/api/v1/services", endpoints.services, methods=["GET"]),
+        Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
+        Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
     ]
+    description = OpenApi(issuer, routes)
+    routes.append(Route("/openapi.json", description.serve, methods=["GET"]))
     if path:
         routes += [
             Route(f"/.well-known/oauth-authorization-server{path}", discovery.metadata),

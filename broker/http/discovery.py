@@ -15,7 +15,7 @@ _CLAIMS: Final = [
     "workload",
 ]  # fmt: skip
 
-_Document = tuple[bytes, str]
+Document = tuple[bytes, str]
 """The text of a document and its ETag."""
 
 
@@ -31,21 +31,21 @@ class Discovery:
         self._signing_keys = signing_keys
         self._clock = clock
         # Composed once per policy set: anybody may ask, and a catalogue can be large.
-        self._composed: tuple[tuple[str, list[str]], _Document] | None = None
+        self._composed: tuple[tuple[str, list[str]], Document] | None = None
 
     async def metadata(self, request: Request) -> Response:
         """Serve the metadata document, the same one at both well-known places."""
         version = self._policies.current().policy_set.version
         algorithms = self._signing_keys.current().algorithms(self._clock.now())
         if self._composed is None or self._composed[0] != (version, algorithms):
-            document = _serialized(self.metadata_document(algorithms))
+            document = serialized(self.metadata_document(algorithms))
             self._composed = (version, algorithms), document
-        return _cacheable(request, self._composed[1])
+        return cacheable(request, self._composed[1])
 
     async def jwks(self, request: Request) -> Response:
         """Serve the public keys."""
         document = self._signing_keys.current().jwks(self._clock.now())
-        return _cacheable(request, _serialized(document))
+        return cacheable(request, serialized(document))
 
     def metadata_document(self, algorithms: list[str]) -> dict[str, Any]:
         """Compose the metadata: only what works is advertised, nothing empty."""
@@ -75,12 +75,14 @@ class Discovery:
         return {name: value for name, value in document.items() if value != []}
 
 
-def _serialized(document: dict[str, Any]) -> _Document:
+def serialized(document: dict[str, Any]) -> Document:
+    """Write a document out."""
     body = json.dumps(document, separators=(",", ":")).encode()
     return body, f'"{hashlib.sha256(body).hexdigest()[:32]}"'
 
 
-def _cacheable(request: Request, document: _Document) -> Response:
+def cacheable(request: Request, document: Document) -> Response:
+    """Answer with a document, or that the caller has it already (RFC 9110 §13.1.2)."""
     body, etag = document
     headers = {"etag": etag, "cache-control": "public, max-age=300"}
     known = [each.strip() for each in request.headers.get("if-none-match", "").split(",")]

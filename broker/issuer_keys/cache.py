@@ -11,8 +11,7 @@ from broker.core.errors import Reason, Refusal, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import IssuerKeySet, KeysRefused, VerificationKey, read_jwks
 from broker.core.policy import Issuer
 from broker.issuer_keys.key_fetch import FetchFailed, KeyFetch
-from broker.issuer_keys.status import IssuerKeyStatus
-from broker.ports import Clock
+from broker.ports import Clock, IssuerKeyStatus
 
 MAX_AGE: Final = 24 * 3600
 """Seconds that keys count after the start of the fetch that brought them (contract §7)."""

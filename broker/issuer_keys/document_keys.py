@@ -6,7 +6,7 @@ from typing import Final
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import IssuerKeySet, KeysRefused, VerificationKey, read_jwks
 from broker.core.policy import Issuer
-from broker.issuer_keys.status import IssuerKeyStatus
+from broker.ports import IssuerKeyStatus
 
 _log = logging.getLogger(__name__)
 # Only another configuration mends a broken file.

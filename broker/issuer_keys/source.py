@@ -9,8 +9,7 @@ from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer, KeySource
 from broker.issuer_keys.cache import MAX_AGE, IssuerKeyCache
 from broker.issuer_keys.document_keys import DocumentKeys
-from broker.issuer_keys.status import IssuerKeyStatus
-from broker.ports import Clock
+from broker.ports import Clock, IssuerKeyStatus
 
 if TYPE_CHECKING:
     from broker.issuer_keys.key_fetch import KeyFetch

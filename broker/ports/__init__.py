@@ -16,9 +16,11 @@ from broker.ports.accounts import (
 from broker.ports.audit import (
     AuditLog,
     AuditRetention,
+    AuditVerification,
     ChainPage,
     ClaimsFilter,
     EventFilter,
+    EventPage,
 )
 from broker.ports.clock import (
     Clock,
@@ -26,6 +28,8 @@ from broker.ports.clock import (
 )
 from broker.ports.keys import (
     IssuerKeySource,
+    IssuerKeyStatus,
+    IssuerKeyStatuses,
     ListedKey,
     SigningKeyChange,
     SigningKeyOperations,
@@ -98,6 +102,7 @@ __all__ = [
     "AlreadySpent",
     "AuditLog",
     "AuditRetention",
+    "AuditVerification",
     "ChainPage",
     "ClaimsFilter",
     "Clock",
@@ -105,10 +110,13 @@ __all__ = [
     "CountReport",
     "Entry",
     "EventFilter",
+    "EventPage",
     "GivenIds",
     "Identifiers",
     "Identify",
     "IssuerKeySource",
+    "IssuerKeyStatus",
+    "IssuerKeyStatuses",
     "KeptPolicySet",
     "Ledger",
     "ListedKey",

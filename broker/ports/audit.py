@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from broker.core.audit_chain import Position, StoredEvent
+from broker.core.audit_chain import ChainReport, Position, StoredEvent
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,6 +24,21 @@ class EventFilter:
     until: float | None = None
     """The first instant that is not wanted any more."""
 
+    service_accounts: tuple[str, ...] | None = None
+    """The accounts of which the events have to be, whatever else is asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class EventPage:
+    """Some events, the newest first."""
+
+    events: tuple[StoredEvent, ...]
+    next_before: int | None
+    """The number below which the next page begins; None when nothing is left to look at.
+
+    What is looked at for one page is bounded, so that one with few events or none may have a next.
+    """
+
 
 @dataclass(frozen=True, slots=True)
 class ChainPage:
@@ -40,18 +55,21 @@ class AuditLog(Protocol):
     """The audit events on record, for reading."""
 
     async def find_events(
-        self,
-        wanted: EventFilter,
-        *,
-        after: int = 0,
-        before: int | None = None,
-        newest_first: bool = False,
-        limit: int = 100,
+        self, wanted: EventFilter, *, after: int = 0, limit: int = 100
     ) -> list[StoredEvent]:
-        """Find events whose number lies between `after` and `before`, both excluded.
+        """Find events behind the one with the number `after`, oldest first.
 
         At most `limit`; the number of the last one is where the next page goes on. Raises
         `Unavailable`.
+        """
+        ...
+
+    async def event_page(
+        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+    ) -> EventPage:
+        """Find the newest events with numbers below `before`, at most `limit`.
+
+        Raises `Unavailable`.
         """
         ...
 
@@ -61,6 +79,14 @@ class AuditLog(Protocol):
 
     async def chain_end(self) -> Position | None:
         """Find the last event; None when there is none. Raises `Unavailable`."""
+        ...
+
+
+class AuditVerification(Protocol):
+    """Whether the chain of the events on record is whole."""
+
+    async def verify(self) -> ChainReport:
+        """Follow the whole chain. Raises `Unavailable`."""
         ...
 
 

@@ -20,6 +20,41 @@ class IssuerKeySource(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class IssuerKeyStatus:
+    """The keys held of one issuer, and what went wrong last.
+
+    `failure` and `skipped` are sentences for operators; they never hold a proxy's password.
+    """
+
+    issuer: str
+    """The issuer's configured name."""
+
+    usable: bool
+    """Whether keys are held that may verify a token now."""
+
+    key_ids: tuple[str, ...]
+    age: float | None
+    """Seconds since the last good fetch began; None when there was none, and for a key file."""
+
+    failure: str | None
+    """Why the last fetch failed; None when it was good."""
+
+    failures: int = 0
+    """How many fetches failed in a row."""
+
+    skipped: tuple[str, ...] = ()
+    """Why some published keys are not used."""
+
+
+class IssuerKeyStatuses(Protocol):
+    """How it stands with the keys of the issuers that this process has asked for."""
+
+    def status(self) -> tuple[IssuerKeyStatus, ...]:
+        """Tell it of every issuer in use, by name."""
+        ...
+
+
 class SigningKeySource(Protocol):
     """The broker's own keys."""
 

@@ -1,5 +1,6 @@
-"""Reading the audit events: searches, and the chain as it lies there."""
+"""Reading the audit events in the order of their chain, and the chain as it lies there."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
@@ -11,8 +12,8 @@ from broker.core.audit_chain import Position, StoredEvent
 from broker.ports import ChainPage, EventFilter
 
 # As bytes: a text that was damaged may be no UTF-8 any more, and is to be found, not to fail.
-_COLUMNS: Final = "seq, CAST(body AS BLOB), CAST(claims AS BLOB), CAST(hash AS BLOB)"
-_PAGE: Final = f"SELECT {_COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 — only constants
+COLUMNS: Final = "seq, CAST(body AS BLOB), CAST(claims AS BLOB), CAST(hash AS BLOB)"
+_PAGE: Final = f"SELECT {COLUMNS} FROM events WHERE seq > ? ORDER BY seq LIMIT ?"  # noqa: S608 — only constants
 _BEGINNING: Final = "SELECT jws FROM audit_beginning"
 _END: Final = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 
@@ -26,41 +27,44 @@ _CONDITIONS: Final = {
     "reason": "body ->> 'reason' = ?",
     "policy": "EXISTS (SELECT 1 FROM json_each(body, '$.policies') WHERE value = ?)",
 }
+_OF_ACCOUNTS: Final = "body ->> 'service_account' IN (SELECT value FROM json_each(?))"
 
 
 @dataclass(frozen=True, slots=True)
 class EventQuery:
-    """A search, ready to run."""
+    """A walk over the events behind one, oldest first, ready to run."""
 
     wanted: EventFilter
     after: int
-    before: int | None
-    newest_first: bool
     limit: int
 
     def run(self, connection: apsw.Connection) -> list[StoredEvent]:
         """Find the events."""
-        conditions, values = zip(*self._conditions(), strict=True)
-        order = "DESC" if self.newest_first else "ASC"
+        facts = ["seq > ?"]
+        values: list[Any] = [self.after]
+        for fact, value in conditions(self.wanted):
+            facts.append(fact)
+            values.append(value)
         query = (
-            f"SELECT {_COLUMNS} FROM events WHERE {' AND '.join(conditions)}"  # noqa: S608 — only constants
-            f" ORDER BY seq {order} LIMIT ?"
+            f"SELECT {COLUMNS} FROM events WHERE {' AND '.join(facts)}"  # noqa: S608 — only constants
+            " ORDER BY seq LIMIT ?"
         )
-        return _events(connection.execute(query, (*values, self.limit)))
+        return stored_events(connection.execute(query, (*values, self.limit)))
 
-    def _conditions(self) -> Iterator[tuple[str, Any]]:
-        yield "seq > ?", self.after
-        if self.before is not None:
-            yield "seq < ?", self.before
-        for name, condition in _CONDITIONS.items():
-            value = getattr(self.wanted, name)
-            if value is not None:
-                yield condition, value
-        # Times are texts of one form, so that they sort as what they mean.
-        if self.wanted.since is not None:
-            yield "body ->> 'time' >= ?", rfc3339(self.wanted.since)
-        if self.wanted.until is not None:
-            yield "body ->> 'time' < ?", rfc3339(self.wanted.until)
+
+def conditions(wanted: EventFilter) -> Iterator[tuple[str, Any]]:
+    """Give what has to hold of an event as SQL, each condition with its value."""
+    for name, condition in _CONDITIONS.items():
+        value = getattr(wanted, name)
+        if value is not None:
+            yield condition, value
+    if wanted.service_accounts is not None:
+        yield _OF_ACCOUNTS, json.dumps(wanted.service_accounts)
+    # Times are texts of one form, so that they sort as what they mean.
+    if wanted.since is not None:
+        yield "body ->> 'time' >= ?", rfc3339(wanted.since)
+    if wanted.until is not None:
+        yield "body ->> 'time' < ?", rfc3339(wanted.until)
 
 
 def page(connection: apsw.Connection, after: int, limit: int) -> ChainPage:
@@ -68,7 +72,7 @@ def page(connection: apsw.Connection, after: int, limit: int) -> ChainPage:
     connection.execute("BEGIN")
     try:
         row = connection.execute(_BEGINNING).fetchone()
-        events = _events(connection.execute(_PAGE, (after, limit)))
+        events = stored_events(connection.execute(_PAGE, (after, limit)))
     finally:
         connection.execute("ROLLBACK")
     return ChainPage(None if row is None else row[0], tuple(events))
@@ -80,7 +84,8 @@ def end(connection: apsw.Connection) -> Position | None:
     return None if row is None else Position(*row)
 
 
-def _events(rows: apsw.Cursor) -> list[StoredEvent]:
+def stored_events(rows: apsw.Cursor) -> list[StoredEvent]:
+    """Read rows of `COLUMNS`."""
     return [StoredEvent(row[0], *map(_text, row[1:])) for row in rows]
 
 

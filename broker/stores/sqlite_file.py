@@ -131,6 +131,14 @@ CREATE TABLE last_uses (
 ) STRICT, WITHOUT ROWID;
 """
 
+# What most events have is left out, so that an exchange writes to neither.
+_RARE_EVENTS: Final = """
+CREATE INDEX events_by_type ON events (body ->> 'type')
+    WHERE body ->> 'type' <> 'token.exchanged';
+CREATE INDEX events_by_outcome ON events (body ->> 'outcome')
+    WHERE body ->> 'outcome' <> 'success';
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
 _STEPS: Final = (
     _FIRST_TABLES,
@@ -140,6 +148,7 @@ _STEPS: Final = (
     _FORGOTTEN,
     _SPENDS_IN_ORDER,
     _ACCOUNTS,
+    _RARE_EVENTS,
 )
 SCHEMA_VERSION: Final = len(_STEPS)
 

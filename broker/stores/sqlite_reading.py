@@ -14,6 +14,7 @@ from broker.ports import (
     ChainPage,
     ClaimsFilter,
     EventFilter,
+    EventPage,
     KeptPolicySet,
     SecretRow,
     SigningKeyRow,
@@ -27,6 +28,7 @@ from broker.stores import (
     sqlite_signing_keys,
     sqlite_state,
 )
+from broker.stores.sqlite_event_pages import EventPageQuery
 from broker.stores.sqlite_file import open_for_reading
 
 Result = TypeVar("Result")
@@ -107,17 +109,16 @@ class SqliteReading:
         return await self._read(lambda connection: sqlite_accounts.last_uses(connection, client_id))
 
     async def find_events(
-        self,
-        wanted: EventFilter,
-        *,
-        after: int = 0,
-        before: int | None = None,
-        newest_first: bool = False,
-        limit: int = 100,
+        self, wanted: EventFilter, *, after: int = 0, limit: int = 100
     ) -> list[StoredEvent]:
-        """Find events whose number lies between `after` and `before`, both excluded."""
-        query = sqlite_audit.EventQuery(wanted, after, before, newest_first, limit)
-        return await self._read(query.run)
+        """Find events behind the one with the number `after`, oldest first."""
+        return await self._read(sqlite_audit.EventQuery(wanted, after, limit).run)
+
+    async def event_page(
+        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+    ) -> EventPage:
+        """Find the newest events with numbers below `before`."""
+        return await self._read(EventPageQuery(wanted, before, limit).run)
 
     async def chain_page(self, after: int, limit: int) -> ChainPage:
         """Read the chain from behind an event on, whatever is in it."""

@@ -1,5 +1,7 @@
 """`broker audit` on the store of a running broker, and on files."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -65,7 +67,7 @@ def test_the_newest_events_come_last_one_line_each(store: AuditedStore) -> None:
         ("--type key.created", [], True),
         ("--outcome success", [1, 2, 3], True),
         ("--reason no_policy_matched", [4], False),
-        ("--policy octo-main --limit 2", [2, 3], False),
+        ("--policy octo-main", [1, 2, 3], False),
         ("--since 2026-11-21 --until 2026-11-22", [1, 2, 3, 4, 5], True),
         ("--until 2026-11-21", [], False),
         ("--since 2026-11-21T22:26:41Z", [], False),
@@ -79,6 +81,27 @@ def test_events_are_found_by_what_is_asked(
 
     start = [*range(1, store.start + 1)] if those_of_the_start else []
     assert found == start + [store.start + number for number in decisions]
+
+
+def test_a_list_goes_on_with_older_events_where_it_ended(store: AuditedStore) -> None:
+    options = ["list", "--json", "--policy", "octo-main", "--limit", "2"]
+    first = store.audit(*options)
+    assert first.exit_code == 0
+    note, cursor = first.stderr.strip().rsplit(" ", 1)
+    assert note == "older events: --cursor"
+
+    older = lines(store, *options, "--cursor", cursor)
+    newer = [json.loads(line) for line in first.stdout.splitlines()]
+    assert [event["seq"] - store.start for event in older + newer] == [1, 2, 3]
+
+
+@pytest.mark.parametrize("options", ["--cursor x", "--cursor {} --policy other"])
+def test_a_cursor_of_another_list_is_refused(store: AuditedStore, options: str) -> None:
+    cursor = store.audit("list", "--limit", "1").stderr.rsplit(" ", 1)[1].strip()
+
+    done = store.audit("list", *options.format(cursor).split())
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert done.stderr.startswith("broker: --cursor: it ")
 
 
 def decision(store: AuditedStore, number: int) -> str:
@@ -173,6 +196,24 @@ def test_an_export_goes_on_behind_an_event(store: AuditedStore) -> None:
     exported = lines(store, "export", "--after-seq", str(third))
     assert [event["seq"] for event in exported] == [third + 1, third + 2]
     assert lines(store, "export", "--until", "2026-11-21") == []
+
+
+def test_an_export_for_a_spreadsheet_has_every_event_and_member(store: AuditedStore) -> None:
+    done = store.audit("export", "--format", "csv", "--after-seq", str(store.start))
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(done.stdout_bytes.decode(), newline=""), strict=True))
+    events = store.broker.events()[store.start :]
+    assert [row["id"] for row in rows] == [event["id"] for event in events]
+    assert list(rows[0]) == list(events[0])
+    assert [json.loads(row["policies"]) for row in rows] == [each["policies"] for each in events]
+
+
+def test_json_lines_are_not_csv(store: AuditedStore) -> None:
+    done = store.audit("export", "--format", "csv", "--json")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert store.audit("export", "--format", "jsonl").stdout == store.audit("export").stdout
 
 
 def test_an_edited_export_is_found(store: AuditedStore, tmp_path: Path) -> None:

@@ -363,8 +363,12 @@ async def test_events_are_read_in_pages_oldest_first(store: ReadableStore) -> No
 # --- Searching events -----------------------------------------------------------------------------
 
 
-async def found(store: ReadableStore, *, newest_first: bool = False, **wanted: Any) -> list[int]:
-    events = await store.find_events(EventFilter(**wanted), newest_first=newest_first)
+async def found(store: ReadableStore, **wanted: Any) -> list[int]:
+    """Give the numbers of what is found, which is the same in both directions."""
+    events = await store.find_events(EventFilter(**wanted))
+    page = await store.event_page(EventFilter(**wanted))
+    assert list(page.events) == events[::-1]
+    assert page.next_before is None
     return [event.sequence for event in events]
 
 
@@ -411,12 +415,38 @@ async def test_a_search_goes_on_where_a_page_ended_in_both_directions(store: Rea
     await asyncio.gather(*(store.commit(an_entry(issuer="github")) for _ in range(5)))
     wanted = EventFilter(issuer="github")
 
-    async def page(**bounds: Any) -> list[int]:
-        return [each.sequence for each in await store.find_events(wanted, limit=2, **bounds)]
+    async def oldest(after: int) -> list[int]:
+        found = await store.find_events(wanted, after=after, limit=2)
+        return [each.sequence for each in found]
 
-    assert [await page(), await page(after=2), await page(after=4)] == [[1, 2], [3, 4], [5]]
-    newest = [await page(newest_first=True, before=before) for before in (None, 4, 2)]
-    assert newest == [[5, 4], [3, 2], [1]]
+    async def newest(before: int | None) -> tuple[list[int], int | None]:
+        page = await store.event_page(wanted, before=before, limit=2)
+        return [each.sequence for each in page.events], page.next_before
+
+    assert [await oldest(after) for after in (0, 2, 4)] == [[1, 2], [3, 4], [5]]
+    assert [await newest(before) for before in (None, 4, 2)] == [
+        ([5, 4], 4), ([3, 2], 2), ([1], None),
+    ]  # fmt: skip
+
+
+async def test_what_comes_later_does_not_move_a_page(store: ReadableStore) -> None:
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(4)))
+    first = await store.event_page(EventFilter(), limit=2)
+    await store.commit(an_entry())
+
+    second = await store.event_page(EventFilter(), before=first.next_before, limit=2)
+    assert [each.sequence for each in (*first.events, *second.events)] == [4, 3, 2, 1]
+
+
+async def test_events_of_several_accounts_are_found_in_their_order(store: ReadableStore) -> None:
+    for account in ("a", "b", "c", "a", None, "b"):
+        await store.commit(an_entry(service_account=account, reason="blocked"))
+
+    assert await found(store, service_accounts=("a", "b")) == [1, 2, 4, 6]
+    assert await found(store, service_accounts=("b", "c"), reason="blocked") == [2, 3, 6]
+    assert await found(store, service_accounts=("a", "b"), service_account="b") == [2, 6]
+    assert await found(store, service_accounts=("a",), service_account="b") == []
+    assert await found(store, service_accounts=()) == []
 
 
 async def test_a_found_event_is_the_line_that_was_committed(store: ReadableStore) -> None:

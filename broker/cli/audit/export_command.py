@@ -1,8 +1,8 @@
-"""`broker audit export`: events as JSON Lines, oldest first."""
+"""`broker audit export`: events as JSON Lines or CSV, oldest first."""
 
 import asyncio
 import sys
-from typing import TYPE_CHECKING, Annotated, Final
+from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
@@ -32,25 +32,41 @@ def export(
     after_seq: Annotated[
         int, typer.Option(metavar="N", min=0, help="Go on behind this event.")
     ] = 0,
+    form: Annotated[
+        Literal["jsonl", "csv"],
+        typer.Option("--format", help="JSON Lines, or CSV for a spreadsheet: not to be verified."),
+    ] = "jsonl",
     config: Config = None,
-    _json: Annotated[bool, typer.Option("--json", help="What it does anyway: JSON Lines.")] = False,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="What it does anyway: JSON Lines.")
+    ] = False,
 ) -> None:
-    """Print events as JSON Lines, the oldest first; each line can be verified by itself."""
+    """Print events, the oldest first; each line of JSON can be verified by itself."""
+    if as_json and form != "jsonl":
+        fail("--json and --format csv contradict each other")
     with server_extra("audit export"), told_plainly():
         from broker.ports import EventFilter
 
         wanted = EventFilter(since=instant("--since", since), until=instant("--until", until))
-        damaged = asyncio.run(_export(store_of(settings_of(config)), wanted, after_seq))
+        store = store_of(settings_of(config))
+        damaged = asyncio.run(_export(store, wanted, after_seq, as_csv=form == "csv"))
     if damaged is not None:
         fail(f"event {damaged} is damaged; look with `broker audit verify`", code=_BROKEN)
 
 
-async def _export(store: "SqliteReading", wanted: "EventFilter", after: int) -> int | None:
+async def _export(
+    store: "SqliteReading", wanted: "EventFilter", after: int, *, as_csv: bool
+) -> int | None:
     """Print page by page; name the first event that cannot be printed."""
+    from broker.core import audit_csv
+
+    write = sys.stdout.write
+    if as_csv:
+        write(audit_csv.header())
     while page := await store.find_events(wanted, after=after, limit=_PAGE):
         for event in page:
             try:
-                sys.stdout.write(event.line() + "\n")
+                write(audit_csv.row(event.members()) if as_csv else event.line() + "\n")
             except ValueError:
                 return event.sequence
         after = page[-1].sequence

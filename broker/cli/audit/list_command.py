@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -22,8 +22,11 @@ from broker.cli.terminal import ascii_only, show, sign_coloured, signed
 if TYPE_CHECKING:
     from broker.core.audit_chain import StoredEvent
     from broker.core.recorded_decision import RecordedDecision
+    from broker.ports import EventFilter
     from broker.settings import Settings
     from broker.stores.sqlite_reading import SqliteReading
+
+_LIST: Final = "audit list"
 
 
 def list_events(
@@ -53,6 +56,10 @@ def list_events(
     since: Since = None,
     until: Until = None,
     limit: Annotated[int, typer.Option(min=1, help="At most so many, the newest.")] = 100,
+    cursor: Annotated[
+        str | None,
+        typer.Option(metavar="CURSOR", help="Go on with older ones where a list ended."),
+    ] = None,
     everything: Annotated[
         bool, typer.Option("--all", help="Explain by every policy of the issuer, not 20.")
     ] = False,
@@ -61,6 +68,7 @@ def list_events(
 ) -> None:
     """Show events, the newest last. With --decision, why it was decided so: the operator's view."""
     with server_extra("audit list"), told_plainly():
+        from broker.core.list_cursor import write_cursor
         from broker.ports import EventFilter
 
         wanted = EventFilter(
@@ -74,12 +82,28 @@ def list_events(
             since=instant("--since", since),
             until=instant("--until", until),
         )
+        asked = {
+            "decision": decision,
+            "service-account": service_account,
+            "issuer": issuer,
+            "type": kind,
+            "outcome": outcome,
+            "reason": reason,
+            "policy": policy,
+            "since": since,
+            "until": until,
+        }
+        filters = {name: value for name, value in asked.items() if value is not None}
+        before = _position(cursor, filters)
         settings = settings_of(config)
         store = store_of(settings)
-        found = asyncio.run(store.find_events(wanted, newest_first=True, limit=limit))
+        found, next_before = asyncio.run(_newest(store, wanted, before, limit))
         for each in reversed(found):
             _show(each, as_json=as_json)
         if decision is None:
+            if next_before is not None:
+                following = write_cursor(_LIST, filters, str(next_before))
+                typer.echo(f"older events: --cursor {following}", err=True)
             return
         if not found:
             fail(
@@ -90,6 +114,30 @@ def list_events(
         event = found[0].members()
         explained = asyncio.run(_explained(event, settings, store, everything=everything))
         _show_explanation(explained, event, as_json=as_json)
+
+
+def _position(cursor: str | None, filters: dict[str, str]) -> int | None:
+    from broker.core.list_cursor import CursorRefused, read_cursor
+
+    if cursor is None:
+        return None
+    try:
+        return int(read_cursor(_LIST, filters, cursor))
+    except CursorRefused as error:
+        fail(f"--cursor: {error}; a cursor goes with the same other options")
+
+
+async def _newest(
+    store: "SqliteReading", wanted: "EventFilter", before: int | None, limit: int
+) -> tuple[list["StoredEvent"], int | None]:
+    """Find as many as are wanted, and where the next ones begin; a page may have few or none."""
+    found: list[StoredEvent] = []
+    while True:
+        page = await store.event_page(wanted, before=before, limit=limit - len(found))
+        found += page.events
+        before = page.next_before
+        if before is None or len(found) == limit:
+            return found, before
 
 
 def _show(event: "StoredEvent", *, as_json: bool) -> None:

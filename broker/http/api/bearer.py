@@ -57,8 +57,10 @@ class Bearer:
     last_uses: LastUses
     trusted_proxies: Networks
 
-    async def require(self, scope: Scope, wanted: str, *, confined: bool = False) -> ApiCaller:
-        """Find out who calls and whether it holds the scope `wanted`.
+    async def require(
+        self, scope: Scope, wanted: str, *, or_scope: str | None = None, confined: bool = False
+    ) -> ApiCaller:
+        """Find out who calls and whether it holds the scope `wanted`, or else `or_scope`.
 
         What is not `confined` to the caller's organization is for callers without one. Raises
         `ApiRefused`.
@@ -66,7 +68,8 @@ class Bearer:
         text = _bearer_token(scope)
         is_key = text.startswith(KEY_BEGINNING)
         caller = await (self._by_key(text, scope) if is_key else self._by_token(text))
-        if wanted not in caller.scopes or (caller.organization is not None and not confined):
+        held = wanted in caller.scopes or or_scope in caller.scopes
+        if not held or (caller.organization is not None and not confined):
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
             challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
             refused = _refused(

@@ -31,7 +31,7 @@ _STATUS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class ApiEndpoint:
-    """An ASGI endpoint for callers with one scope of the broker.
+    """An ASGI endpoint for callers with one scope of the broker, or with `or_scope`.
 
     `confined` says that what it does stays within the caller's organization; any other endpoint is
     out of reach of whoever belongs to one (attacks row 142).
@@ -41,6 +41,7 @@ class ApiEndpoint:
     limits: ApiLimits
     scope: str
     serve: Serve
+    or_scope: str | None = None
     confined: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -64,7 +65,9 @@ class ApiEndpoint:
         """Find out who calls, and whether it calls too often. Raises `ApiRefused`."""
         caller = await self.limits.admit(scope)
         try:
-            account = await self.bearer.require(scope, self.scope, confined=self.confined)
+            account = await self.bearer.require(
+                scope, self.scope, or_scope=self.or_scope, confined=self.confined
+            )
         except ApiRefused as refused:
             raise await self.limits.refused(caller, refused) from None
         await self.limits.admit_account(caller, account.client_id)

