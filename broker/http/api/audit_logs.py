@@ -13,11 +13,10 @@ from broker.core.audit_chain import StoredEvent
 from broker.core.instants import InstantRefused, parse_instant
 from broker.http.answers import Answer, json_answer, problem_answer
 from broker.http.api.bearer import ApiCaller
+from broker.http.api.body import NO_STORE, invalid_request
 from broker.http.api.query import (
-    NO_STORE,
     PAGING,
     foreign_cursor,
-    invalid_request,
     next_cursor,
     read_limit,
     read_position,
@@ -93,7 +92,9 @@ class AuditLogsApi:
     def _wanted(self, parameters: Mapping[str, str], caller: ApiCaller) -> EventFilter:
         """Read what is asked for. Raises `ApiRefused`."""
         if parameters.get("outcome", OUTCOMES[0]) not in OUTCOMES:
-            raise invalid_request(f"'outcome' must be one of: {', '.join(OUTCOMES)}", "outcome")
+            raise invalid_request(
+                f"'outcome' must be one of: {', '.join(OUTCOMES)}", field="outcome"
+            )
         texts = {
             FILTERS[name]: value
             for name, value in parameters.items()
@@ -121,7 +122,7 @@ class AuditLogsApi:
         try:
             return parse_instant(text, self.clock.now())
         except InstantRefused as error:
-            raise invalid_request(f"'{name}': {error}", name) from None
+            raise invalid_request(f"'{name}': {error}", field=name) from None
 
 
 def _before(parameters: Mapping[str, str]) -> int | None:

@@ -104,6 +104,7 @@ _ACCOUNT_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "ServiceAccount",
         "Service accounts",
         bodies={JSON: "ServiceAccountPatch", "application/merge-patch+json": "ServiceAccountPatch"},
+        body_required=False,
         more=_CHANGED,
     ),
     ("DELETE", _ACCOUNT): Operation(
