@@ -115,10 +115,10 @@ class SqliteReading:
         return await self._read(sqlite_audit.EventQuery(wanted, after, limit).run)
 
     async def event_page(
-        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+        self, wanted: EventFilter, *, behind: str | None = None, limit: int = 100
     ) -> EventPage:
-        """Find the newest events with numbers below `before`."""
-        return await self._read(EventPageQuery(wanted, before, limit).run)
+        """Find the newest events, or those behind a position. Raises `ValueError`."""
+        return await self._read(EventPageQuery(wanted, behind, limit).run)
 
     async def chain_page(self, after: int, limit: int) -> ChainPage:
         """Read the chain from behind an event on, whatever is in it."""

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -42,7 +41,6 @@ VERIFY_SECONDS: Final = 45.0
 
 _LIST: Final = "audit-logs"
 _TIMES: Final = frozenset({"start_date", "end_date"})
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +58,14 @@ class AuditLogsApi:
         """List events, the newest first; whoever belongs to an organization sees its accounts'."""
         parameters = read_query(request, (*FILTERS, *PAGING))
         wanted = self._wanted(parameters, caller)
-        limit, before = read_limit(parameters), _before(parameters)
-        page = await self.log.event_page(wanted, before=before, limit=limit)
+        limit, behind = read_limit(parameters), read_position(_LIST, parameters)
+        try:
+            page = await self.log.event_page(wanted, behind=behind, limit=limit)
+        except ValueError:
+            raise foreign_cursor("it is not one that the broker gave") from None
         following = None
-        if page.next_before is not None:
-            following = next_cursor(_LIST, parameters, str(page.next_before))
+        if page.next_behind is not None:
+            following = next_cursor(_LIST, parameters, page.next_behind)
         # A thousand events take longer to check than others should wait.
         body = await asyncio.to_thread(_body, page.events, following)
         return Answer(200, body, [(b"content-type", b"application/json"), *NO_STORE])
@@ -123,15 +124,6 @@ class AuditLogsApi:
             return parse_instant(text, self.clock.now())
         except InstantRefused as error:
             raise invalid_request(f"'{name}': {error}", field=name) from None
-
-
-def _before(parameters: Mapping[str, str]) -> int | None:
-    position = read_position(_LIST, parameters)
-    if position is None:
-        return None
-    if not _NUMBER.fullmatch(position):
-        raise foreign_cursor("it is not one that the broker gave")
-    return int(position)
 
 
 def _body(events: Sequence[StoredEvent], following: str | None) -> bytes:
