@@ -54,6 +54,10 @@ bench: dev ## Measurements: CPU per exchange beside a bare POST; policies in gre
 	@$(BIN)/python -m bench.bench_exchange
 	@$(BIN)/python -m bench.bench_policies
 
+.PHONY: bench-lists
+bench-lists: dev ## The first page of the audit among five million events (10 GB of disk)
+	@$(BIN)/python -m bench.bench_lists
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run

@@ -35,7 +35,7 @@ _CLAIMS = {
     "workflow_ref": "octo-org/octo-repo/.github/workflows/deploy.yml@refs/heads/main",
     "workflow_sha": "4b825dc642cb6eb9a060e54bf8d69288fbee4904",
 }
-_PERMIT = AuditEvent(
+PERMIT = AuditEvent(
     id="?id?",
     time=BEGINS,
     type="token.exchanged",
@@ -59,7 +59,7 @@ _PERMIT = AuditEvent(
     duration_ms=0.4,
 )
 _REFUSAL = replace(
-    _PERMIT,
+    PERMIT,
     type="token.refused",
     outcome="refused",
     reason="no_policy_matched",
@@ -76,15 +76,15 @@ _RELOAD = AuditEvent(
     id="?id?", time=BEGINS, type="policy.reloaded", outcome="success", actor="file change"
 )
 _KINDS = (
-    _PERMIT,
-    replace(_PERMIT, policies=("?policy?", "everybody")),
+    PERMIT,
+    replace(PERMIT, policies=("?policy?", "everybody")),
     _REFUSAL,
     replace(_REFUSAL, type="token.explained", outcome="success", reason=None),
     _RELOAD,
 )
 _WEIGHTS = (88, 7, 3.9, 1, 0.1)
 _TIME = rfc3339(BEGINS)
-_SELDOM = (_FAULT, replace(_RELOAD, type="key.rotated"), _PERMIT)
+_SELDOM = (_FAULT, replace(_RELOAD, type="key.rotated"), PERMIT)
 
 
 def fill(path: Path, events: int) -> None:
@@ -115,7 +115,7 @@ def _rows(events: int) -> Iterator[tuple[int, str, str, str]]:
     draw = UuidV7Identifiers(rng.randbytes)
     kinds = [_parts(kind) for kind in _KINDS]
     seldom = [_parts(kind) for kind in _SELDOM]
-    claims = SerializedEvent.of(_PERMIT).claims
+    claims = SerializedEvent.of(PERMIT).claims
     for sequence in range(1, events + 1):
         now = BEGINS + (ENDS - BEGINS) * sequence / events
         # Some accounts have most of the events, as in life.

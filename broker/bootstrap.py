@@ -256,8 +256,16 @@ async def _started(
         loops += [watch.run(), heads.run()]
     for loop in loops:
         stack.push_async_callback(_cancel, asyncio.create_task(loop))
-    app = build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now()))
-    return Broker(app, policies, reload, kept, store, issuer_keys, counted, heads)
+    return Broker(
+        build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now())),
+        policies,
+        reload,
+        kept,
+        store,
+        issuer_keys,
+        counted,
+        heads,
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -49,6 +49,9 @@ class Reading:
     async def account_overrides(self) -> tuple[AccountOverride, ...]:
         raise NotImplementedError
 
+    async def having_secrets(self) -> list[str]:
+        raise NotImplementedError
+
     async def last_used(self, client_ids: Collection[str]) -> dict[str, float]:
         raise NotImplementedError
 

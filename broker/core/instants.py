@@ -25,6 +25,9 @@ def parse_instant(text: str, now: float) -> float:
         return now - seconds_of(text, minimum=0, maximum=_LONGEST)
     try:
         moment = datetime.fromisoformat(text)
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        instant = (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+        # Far from UTC, the first and the last moments of the calendar are outside it.
+        datetime.fromtimestamp(instant, UTC)
+        return instant
     except (ValueError, OverflowError):
         raise InstantRefused(f"'{text}' is no point in time; write {FORMS}") from None

@@ -97,6 +97,10 @@ class AccountRowReading(GivenIds, Protocol):
         """List the secrets of an account, the oldest first."""
         ...
 
+    async def having_secrets(self) -> list[str]:
+        """Name the accounts that have secrets, by id, those of files included."""
+        ...
+
     async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
         """Tell when some accounts were last used, in seconds since the epoch, to the minute."""
         ...
@@ -160,6 +164,10 @@ class AccountReading(Protocol):
 
     async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
         """List the secrets of an account, of every incarnation, the oldest first."""
+        ...
+
+    async def having_secrets(self) -> list[str]:
+        """Name the accounts that have secrets, by id, those of files included."""
         ...
 
     async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:

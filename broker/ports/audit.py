@@ -33,8 +33,8 @@ class EventPage:
     """Some events, the newest first."""
 
     events: tuple[StoredEvent, ...]
-    next_before: int | None
-    """The number below which the next page begins; None when nothing is left to look at.
+    next_behind: str | None
+    """The position behind which the next page begins; None when nothing is left to look at.
 
     What is looked at for one page is bounded, so that one with few events or none may have a next.
     """
@@ -65,11 +65,12 @@ class AuditLog(Protocol):
         ...
 
     async def event_page(
-        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+        self, wanted: EventFilter, *, behind: str | None = None, limit: int = 100
     ) -> EventPage:
-        """Find the newest events with numbers below `before`, at most `limit`.
+        """Find the newest events, or those behind a position of the same search, at most `limit`.
 
-        Raises `Unavailable`.
+        In the order of the chain, or of their times where `wanted` bounds these. Raises
+        `ValueError` for what is no position, and `Unavailable`.
         """
         ...
 

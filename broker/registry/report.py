@@ -22,13 +22,7 @@ async def accounts_with_secrets(
     store: AccountReading, policy_set: PolicySet, now: float
 ) -> AsyncIterator[AccountSecrets]:
     """Give the accounts that have living secrets, by id. Raises `Unavailable`."""
-    made: list[str] = []
-    after: str | None = ""
-    while after is not None:
-        page = await store.accounts(after=after, limit=_PAGE)
-        made += [row.client_id for row in page.accounts]
-        after = page.next_after
-    for client_id in sorted({*made, *policy_set.service_accounts}):
+    for client_id in await store.having_secrets():
         secrets = await store.secrets_of(client_id)
         rows = AccountEntry(
             row=await store.account(client_id),

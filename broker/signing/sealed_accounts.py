@@ -94,6 +94,10 @@ class SealedAccounts:
         opened = [self._secret(row) for row in await self._rows.secret_rows(client_id)]
         return tuple(each for each in opened if each is not None)
 
+    async def having_secrets(self) -> list[str]:
+        """Name the accounts that have secrets, by id. Raises `Unavailable`."""
+        return await self._rows.having_secrets()
+
     async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
         """Tell when some accounts were last used. Raises `Unavailable`."""
         return await self._rows.last_used(client_ids)

@@ -80,6 +80,12 @@ def last_uses(connection: apsw.Connection, client_id: str) -> dict[str, float]:
     return dict(connection.execute(query, (client_id,)))
 
 
+def having_secrets(connection: apsw.Connection) -> list[str]:
+    """Name the accounts that have secrets, by id."""
+    query = "SELECT DISTINCT client_id FROM client_secrets ORDER BY client_id"
+    return [str(client_id) for (client_id,) in connection.execute(query)]
+
+
 def last_used(connection: apsw.Connection, client_ids: Sequence[str]) -> dict[str, float]:
     """Tell when some accounts were last used."""
     return dict(connection.execute(_LAST_USED, (json.dumps(client_ids),)))

@@ -3,12 +3,16 @@
 A search asks the indexes which of its facts is the rarest and looks at the events with that one
 alone, at so many of them at most. Whoever asks for something that hardly any of these events has
 gets a short page and where to go on, and never waits for a walk over millions.
+
+Pages are in the order of the chain. Where times bound them, they are in the order of the events'
+identifiers, which begin with the milliseconds in which they were drawn: that order knows the time,
+and does so for events of a clock that was wrong as well, which the numbers do not.
 """
 
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final, NamedTuple
+from typing import Any, Final
 
 import apsw
 
@@ -19,11 +23,15 @@ from broker.stores.sqlite_audit import COLUMNS, conditions, stored_events
 LOOKED_AT: Final = 2000
 """Events that are looked at for one page."""
 
-SLACK_SECONDS: Final = 120
-"""An event is written so much later than it was decided at most: a counted one waits a minute."""
+SLACK_SECONDS: Final = 60
+"""How far the times of an event and of its identifier may be apart; they are drawn together."""
 
-_NEIGHBOURS: Final = 100
 _LEAST_OF_EACH: Final = 20
+_LAST_ID: Final = "g"
+"""Behind every identifier: they are hexadecimal."""
+
+_INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
+_MAX_DIGITS: Final = 18
 
 # Which index finds a fact, and what its expression leaves out. The most frequent type and outcome
 # are in none of them, since an index costs on every exchange.
@@ -36,95 +44,92 @@ _INDEXES: Final = {
 }
 _UNINDEXED: Final = frozenset({("type", "token.exchanged"), ("outcome", "success")})
 
-# Identifiers begin with the milliseconds of their event, so that their index knows the time.
-_FIRST_SINCE: Final = """
-SELECT count(*), max(seq) FROM
-    (SELECT seq FROM events WHERE body ->> 'id' >= ? ORDER BY body ->> 'id' LIMIT ?)
+_NEWEST: Final = "SELECT max(seq) FROM events"
+_BY_ID: Final = "ORDER BY body ->> 'id' DESC"
+_IN_TIME: Final = """
+SELECT seq, body ->> 'id' FROM events INDEXED BY events_by_id
+WHERE body ->> 'id' >= ? AND body ->> 'id' < ? ORDER BY body ->> 'id' DESC LIMIT ?
 """
-_LAST_BEFORE: Final = """
-SELECT count(*), min(seq) FROM
-    (SELECT seq FROM events WHERE body ->> 'id' < ? ORDER BY body ->> 'id' DESC LIMIT ?)
-"""
-_LAST: Final = "SELECT max(seq) FROM events"
-
-
-class _Span(NamedTuple):
-    """The numbers between which the events lie, both included."""
-
-    first: int
-    last: int
 
 
 @dataclass(frozen=True, slots=True)
 class _Candidates:
-    """The numbers of events to look at; those below `floor` wait for another page."""
+    """The numbers of events to look at; those behind `end` wait for another page."""
 
     sequences: Sequence[int]
-    floor: int | None
+    end: str | None
+    """The position of the last one; None when there are no more."""
 
 
 @dataclass(frozen=True, slots=True)
 class EventPageQuery:
-    """A search for one page, ready to run."""
+    """A search for one page, ready to run. Raises `ValueError` for a position that is none."""
 
     wanted: EventFilter
-    before: int | None
+    behind: str | None
     limit: int
 
     def run(self, connection: apsw.Connection) -> EventPage:
         """Find the page, in one snapshot."""
         connection.execute("BEGIN")
         try:
-            return self._page(connection)
+            if self.wanted.since is None and self.wanted.until is None:
+                return self._by_number(connection)
+            return self._by_time(connection)
         finally:
             connection.execute("ROLLBACK")
 
-    def _page(self, connection: apsw.Connection) -> EventPage:
-        span = self._span(connection)
-        if span is None:
-            return EventPage((), None)
-        candidates = self._candidates(connection, span)
-        found = self._matching(connection, candidates)
-        if len(found) > self.limit:
-            found = found[: self.limit]
-            return EventPage(tuple(found), found[-1].sequence)
-        return EventPage(tuple(found), candidates.floor)
+    def _by_number(self, connection: apsw.Connection) -> EventPage:
+        before = None if self.behind is None else _number(self.behind)
+        newest: int = connection.execute(_NEWEST).get or 0
+        last = newest if before is None else min(newest, before - 1)
+        found = self._rarest(connection, last)
+        if found is None:
+            floor = max(last - LOOKED_AT + 1, 1)
+            found = _Candidates(range(last, floor - 1, -1), str(floor) if floor > 1 else None)
+        events = self._matching(connection, found.sequences, self.limit + 1)
+        if len(events) > self.limit:
+            return EventPage(tuple(events[: self.limit]), str(events[self.limit - 1].sequence))
+        return EventPage(tuple(events), found.end)
 
-    def _span(self, connection: apsw.Connection) -> _Span | None:
-        last: int | None = connection.execute(_LAST).get
-        if last is None:
-            return None
-        if self.before is not None:
-            last = min(last, self.before - 1)
-        first = 1
-        # NOTE: these bounds only save work; each event's own time decides. Where the clock was
-        # ahead for a while, some neighbours in time have numbers that are too low or too high: the
-        # widest of a hundred counts, and nothing is left out near the ends.
-        if self.wanted.until is not None:
-            behind = _instant_of_id(self.wanted.until + SLACK_SECONDS)
-            [(count, widest)] = connection.execute(_FIRST_SINCE, (behind, _NEIGHBOURS))
-            last = min(last, widest) if count == _NEIGHBOURS else last
-        if self.wanted.since is not None:
-            ahead = _instant_of_id(self.wanted.since - SLACK_SECONDS)
-            [(count, widest)] = connection.execute(_LAST_BEFORE, (ahead, _NEIGHBOURS))
-            first = max(first, widest) if count == _NEIGHBOURS else first
-        return _Span(first, last)
+    def _by_time(self, connection: apsw.Connection) -> EventPage:
+        first, end = self._identifiers()
+        found = self._rarest(connection, connection.execute(_NEWEST).get or 0)
+        order = _BY_ID
+        if found is None or found.end is not None:
+            # Only the walk in time goes on where a page ended.
+            rows: list[Any] = connection.execute(_IN_TIME, (first, end, LOOKED_AT)).fetchall()
+            following = str(rows[-1][1]) if len(rows) == LOOKED_AT else None
+            found, order = _Candidates([seq for seq, _ in rows], following), ""
+        matching = self._matching(connection, found.sequences, self.limit + 1, order, end)
+        position = found.end
+        events = [(str(json.loads(event.covered)["id"]), event) for event in matching]
+        if len(events) > self.limit:
+            events = events[: self.limit]
+            position = events[-1][0]
+        # Within a millisecond identifiers are in no order, but events are.
+        events.sort(key=lambda each: (each[0][:_INSTANT_LENGTH], each[1].sequence), reverse=True)
+        return EventPage(tuple(event for _, event in events), position)
 
-    def _candidates(self, connection: apsw.Connection, span: _Span) -> _Candidates:
-        """Choose the fact that the fewest events have, and give those."""
+    def _identifiers(self) -> tuple[str, str]:
+        """Give the first identifier that may be wanted, and the first that is not any more."""
+        since, until = self.wanted.since, self.wanted.until
+        first = "" if since is None else _instant_of_id(since - SLACK_SECONDS)
+        end = _LAST_ID if until is None else _instant_of_id(until + SLACK_SECONDS)
+        return first, end if self.behind is None else min(end, self.behind)
+
+    def _rarest(self, connection: apsw.Connection, last: int) -> _Candidates | None:
+        """Choose the fact that the fewest events have, and give those; None when none is asked."""
         if self.wanted.decision_id is not None:
             rows = connection.execute(
-                "SELECT seq FROM events WHERE body ->> 'id' = ? AND seq BETWEEN ? AND ?",
-                (self.wanted.decision_id, span.first, span.last),
+                "SELECT seq FROM events WHERE body ->> 'id' = ? AND seq <= ?",
+                (self.wanted.decision_id, last),
             )
             return _Candidates([seq for (seq,) in rows], None)
-        searches = list(self._searches())
-        if not searches:
-            floor = span.last - LOOKED_AT + 1
-            sequences = range(span.last, max(floor, span.first) - 1, -1)
-            return _Candidates(sequences, floor if floor > span.first else None)
-        found = [search.run(connection, span) for search in searches]
-        return min(found, key=lambda each: (each.floor is not None, len(each.sequences)))
+        found = [search.run(connection, last) for search in self._searches()]
+        return min(
+            found, key=lambda each: (each.end is not None, len(each.sequences)), default=None
+        )
 
     def _searches(self) -> Iterator["_Search"]:
         for name in _INDEXES:
@@ -134,20 +139,30 @@ class EventPageQuery:
         if self.wanted.service_accounts is not None:
             yield _Search("service_account", self.wanted.service_accounts)
 
-    def _matching(self, connection: apsw.Connection, candidates: _Candidates) -> list[StoredEvent]:
+    def _matching(
+        self,
+        connection: apsw.Connection,
+        sequences: Sequence[int],
+        limit: int,
+        order: str = "",
+        end: str | None = None,
+    ) -> list[StoredEvent]:
         """Give those for which everything holds; one more than wanted tells that there are more."""
         facts = ["TRUE"]
-        values: list[Any] = [json.dumps(list(candidates.sequences))]
+        values: list[Any] = [json.dumps(list(sequences))]
+        if end is not None:
+            facts.append("body ->> 'id' < ?")
+            values.append(end)
         for fact, value in conditions(self.wanted):
             facts.append(fact)
             values.append(value)
-        # The order of the list is that of the answer, and it is left when there are enough.
+        # Without an order it is that of the list, which is left when there are enough.
         query = (
             f"SELECT {COLUMNS} FROM json_each(?) AS candidate"  # noqa: S608 — only constants
             " CROSS JOIN events ON events.seq = candidate.value"
-            f" WHERE {' AND '.join(facts)} LIMIT ?"
+            f" WHERE {' AND '.join(facts)} {order} LIMIT ?"
         )
-        return stored_events(connection.execute(query, (*values, self.limit + 1)))
+        return stored_events(connection.execute(query, (*values, limit)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,25 +172,33 @@ class _Search:
     fact: str
     values: Sequence[str]
 
-    def run(self, connection: apsw.Connection, span: _Span) -> _Candidates:
-        """Give the newest of them, of all values down to the same number."""
+    def run(self, connection: apsw.Connection, last: int) -> _Candidates:
+        """Give the newest of them up to `last`, of all values down to the same number."""
         index, covers = _INDEXES[self.fact]
         query = (
             f"SELECT seq FROM events INDEXED BY {index}"  # noqa: S608 — only constants
-            f" WHERE body ->> '{self.fact}' = ? AND {covers} AND seq BETWEEN ? AND ?"
+            f" WHERE body ->> '{self.fact}' = ? AND {covers} AND seq <= ?"
             " ORDER BY seq DESC LIMIT ?"
         )
         most = max(LOOKED_AT // max(len(self.values), 1), _LEAST_OF_EACH)
         sequences: list[int] = []
         floor: int | None = None
         for value in self.values:
-            found = [seq for (seq,) in connection.execute(query, (value, *span, most))]
+            found = [seq for (seq,) in connection.execute(query, (value, last, most))]
             sequences += found
             if len(found) == most:
                 floor = max(floor or 0, found[-1])
         if floor is not None:
             sequences = [seq for seq in sequences if seq >= floor]
-        return _Candidates(sorted(sequences, reverse=True), floor)
+        end = None if floor is None else str(floor)
+        return _Candidates(sorted(sequences, reverse=True), end)
+
+
+def _number(position: str) -> int:
+    """Read the number of an event. Raises `ValueError`."""
+    if not (position.isascii() and position.isdigit() and len(position) <= _MAX_DIGITS):
+        raise ValueError("no number of an event")
+    return int(position)
 
 
 def _instant_of_id(instant: float) -> str:

@@ -90,6 +90,10 @@ class SqliteReading:
             lambda connection: sqlite_accounts.secrets_of(connection, client_id)
         )
 
+    async def having_secrets(self) -> list[str]:
+        """Name the accounts that have secrets, by id."""
+        return await self._read(sqlite_accounts.having_secrets)
+
     async def last_used(self, client_ids: Sequence[str]) -> dict[str, float]:
         """Tell when some accounts were last used."""
         return await self._read(
@@ -111,10 +115,10 @@ class SqliteReading:
         return await self._read(sqlite_audit.EventQuery(wanted, after, limit).run)
 
     async def event_page(
-        self, wanted: EventFilter, *, before: int | None = None, limit: int = 100
+        self, wanted: EventFilter, *, behind: str | None = None, limit: int = 100
     ) -> EventPage:
-        """Find the newest events with numbers below `before`."""
-        return await self._read(EventPageQuery(wanted, before, limit).run)
+        """Find the newest events, or those behind a position. Raises `ValueError`."""
+        return await self._read(EventPageQuery(wanted, behind, limit).run)
 
     async def chain_page(self, after: int, limit: int) -> ChainPage:
         """Read the chain from behind an event on, whatever is in it."""

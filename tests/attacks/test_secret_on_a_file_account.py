@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from tests.client_secrets import ask
 from tests.registry_api import OPERATORS, calling, problem
 from tests.special_brokers import special_broker
 
@@ -29,3 +30,30 @@ def test_an_account_that_was_made_without_them_gets_none_before_that_is_changed(
 
         assert "client_secret" not in made
         assert problem(admin("POST", f"/{made['id']}/secrets"), 409)[0] == "CONFLICT"
+
+
+def test_a_secret_of_before_is_over_when_the_file_forbids_secrets(tmp_path: Path) -> None:
+    allowed = "service_accounts: {cron: {grants: {plain: []}, secrets: allowed}}\n"
+    with special_broker(tmp_path, OPERATORS) as running:
+        late = tmp_path / "policies" / "late.yaml"
+        late.write_text(allowed)
+        running.reload(forced=True)
+        admin = calling(running, "admin")
+        made = admin("POST", "/cron/secrets").json()
+        assert admin.shown("/cron")["secrets_allowed"] is True
+
+        def asked() -> int:
+            secret = made["client_secret"]
+            return ask(running, "cron", secret, audience="plain").status_code
+
+        assert asked() == 200
+        late.write_text(allowed.replace("allowed", "forbidden"))
+        running.reload(forced=True)
+        assert asked() == 400
+        # What is there can be seen, and ended; nothing is made beside it.
+        assert [each["id"] for each in admin.shown("/cron/secrets")["items"]] == [made["id"]]
+        assert problem(admin("POST", "/cron/secrets/rotate"), 409)[0] == "CONFLICT"
+        assert admin("DELETE", f"/cron/secrets/{made['id']}").status_code == 204
+        late.write_text(allowed)
+        running.reload(forced=True)
+        assert asked() == 400

@@ -249,12 +249,9 @@ async def test_a_pruned_chain_needs_the_key_to_be_verified(
     assert key.verifier().read(beginning, HeadTyp.BEGINNING).position.sequence == 6
 
 
-async def test_a_long_chain_is_verified_page_by_page(
-    store: SqliteStore, key: HeadKey, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("broker.audit.verification.PAGE", 100)
+async def test_a_long_chain_is_verified_page_by_page(store: SqliteStore, key: HeadKey) -> None:
     await commit(store, 250, NOW)
     steps: list[int] = []
 
-    report = await verify_log(store, key.verifier(), on_progress=steps.append)
+    report = await verify_log(store, key.verifier(), on_progress=steps.append, at_a_time=100)
     assert (report.ok, report.events, steps) == (True, 250, [100, 100, 50])

@@ -15,7 +15,7 @@ from broker.core.registry.secret_planning import (
     OLD_AFTER,
     OVERDUE_AFTER,
 )
-from broker.http.api.service_accounts import DEFAULT_PAGE, MAX_PAGE
+from broker.http.api.query import DEFAULT_LIMIT, MAX_LIMIT
 from tests.core.registry.world import NOW, World
 from tests.docs.markdown import Page, code, rows
 
@@ -77,7 +77,7 @@ def test_every_member_of_an_account_has_a_row() -> None:
             HTTP,
             f"(`old` from day {OLD_AFTER // DAY} on, `overdue` from day {OVERDUE_AFTER // DAY})",
         ),
-        (HTTP, f"`limit` (1 to {MAX_PAGE}, else {DEFAULT_PAGE})"),
+        (HTTP, f"`limit` (1 to {MAX_LIMIT}, else {DEFAULT_LIMIT})"),
         (HTTP, f"1 to {members.MAX_NAME} characters"),
         (HTTP, f"up to {members.MAX_DESCRIPTION:,} characters"),
         (HTTP, f"up to {members.MAX_METADATA_BYTES:,} bytes"),

@@ -7,6 +7,7 @@ from typing import Any
 import apsw
 import pytest
 
+from broker.core.list_cursor import write_cursor
 from tests.http.operators import OPERATORS, bearer, get, refused
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
@@ -97,7 +98,7 @@ def test_pages_make_up_the_whole_whatever_comes_meanwhile(own: RunningBroker) ->
     headers = bearer(own, "auditor")
     whole = own.events()[::-1]
     read: list[dict[str, Any]] = []
-    query: dict[str, Any] = {"limit": 2, "end_date": "2026-11-22"}
+    query: dict[str, Any] = {"limit": 2}
     while True:
         page = own.request("GET", LOGS, headers=headers, params=query).json()
         read += page["items"]
@@ -135,6 +136,12 @@ def test_a_parameter_that_means_nothing_is_named(
     broker: RunningBroker, query: dict[str, str], field: str
 ) -> None:
     assert refused(get(broker, "auditor", LOGS, **query), field)
+
+
+def test_a_cursor_that_somebody_made_up_is_refused(broker: RunningBroker) -> None:
+    for position in ("x", "9" * 30):
+        cursor = write_cursor("audit-logs", {}, position)
+        assert refused(get(broker, "auditor", LOGS, cursor=cursor), "cursor")
 
 
 @pytest.mark.parametrize("query", ["type=a&type=b", "limit=1&limit=1"])

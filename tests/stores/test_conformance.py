@@ -368,7 +368,7 @@ async def found(store: ReadableStore, **wanted: Any) -> list[int]:
     events = await store.find_events(EventFilter(**wanted))
     page = await store.event_page(EventFilter(**wanted))
     assert list(page.events) == events[::-1]
-    assert page.next_before is None
+    assert page.next_behind is None
     return [event.sequence for event in events]
 
 
@@ -396,7 +396,8 @@ async def test_events_are_found_by_each_of_their_facts(store: ReadableStore) -> 
 
 async def test_events_are_found_by_their_time(store: ReadableStore) -> None:
     for seconds in range(4):
-        await store.commit(an_entry(time=NOW + seconds))
+        at = NOW + seconds
+        await store.commit(an_entry(id=UuidV7Identifiers().new(at), time=at))
 
     assert await found(store, since=NOW + 1) == [2, 3, 4]
     assert await found(store, until=NOW + 1) == [1]
@@ -419,14 +420,14 @@ async def test_a_search_goes_on_where_a_page_ended_in_both_directions(store: Rea
         found = await store.find_events(wanted, after=after, limit=2)
         return [each.sequence for each in found]
 
-    async def newest(before: int | None) -> tuple[list[int], int | None]:
-        page = await store.event_page(wanted, before=before, limit=2)
-        return [each.sequence for each in page.events], page.next_before
+    async def newest(behind: str | None) -> tuple[list[int], str | None]:
+        page = await store.event_page(wanted, behind=behind, limit=2)
+        return [each.sequence for each in page.events], page.next_behind
 
     assert [await oldest(after) for after in (0, 2, 4)] == [[1, 2], [3, 4], [5]]
-    assert [await newest(before) for before in (None, 4, 2)] == [
-        ([5, 4], 4), ([3, 2], 2), ([1], None),
-    ]  # fmt: skip
+    first, behind = await newest(None)
+    second, behind_that = await newest(behind)
+    assert [first, second, await newest(behind_that)] == [[5, 4], [3, 2], ([1], None)]
 
 
 async def test_what_comes_later_does_not_move_a_page(store: ReadableStore) -> None:
@@ -434,7 +435,7 @@ async def test_what_comes_later_does_not_move_a_page(store: ReadableStore) -> No
     first = await store.event_page(EventFilter(), limit=2)
     await store.commit(an_entry())
 
-    second = await store.event_page(EventFilter(), before=first.next_before, limit=2)
+    second = await store.event_page(EventFilter(), behind=first.next_behind, limit=2)
     assert [each.sequence for each in (*first.events, *second.events)] == [4, 3, 2, 1]
 
 

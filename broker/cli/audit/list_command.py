@@ -94,15 +94,15 @@ def list_events(
             "until": until,
         }
         filters = {name: value for name, value in asked.items() if value is not None}
-        before = _position(cursor, filters)
+        behind = _position(cursor, filters)
         settings = settings_of(config)
         store = store_of(settings)
-        found, next_before = asyncio.run(_newest(store, wanted, before, limit))
+        found, next_behind = asyncio.run(_newest(store, wanted, behind, limit))
         for each in reversed(found):
             _show(each, as_json=as_json)
         if decision is None:
-            if next_before is not None:
-                following = write_cursor(_LIST, filters, str(next_before))
+            if next_behind is not None:
+                following = write_cursor(_LIST, filters, next_behind)
                 typer.echo(f"older events: --cursor {following}", err=True)
             return
         if not found:
@@ -116,28 +116,31 @@ def list_events(
         _show_explanation(explained, event, as_json=as_json)
 
 
-def _position(cursor: str | None, filters: dict[str, str]) -> int | None:
+def _position(cursor: str | None, filters: dict[str, str]) -> str | None:
     from broker.core.list_cursor import CursorRefused, read_cursor
 
     if cursor is None:
         return None
     try:
-        return int(read_cursor(_LIST, filters, cursor))
+        return read_cursor(_LIST, filters, cursor)
     except CursorRefused as error:
         fail(f"--cursor: {error}; a cursor goes with the same other options")
 
 
 async def _newest(
-    store: "SqliteReading", wanted: "EventFilter", before: int | None, limit: int
-) -> tuple[list["StoredEvent"], int | None]:
+    store: "SqliteReading", wanted: "EventFilter", behind: str | None, limit: int
+) -> tuple[list["StoredEvent"], str | None]:
     """Find as many as are wanted, and where the next ones begin; a page may have few or none."""
     found: list[StoredEvent] = []
     while True:
-        page = await store.event_page(wanted, before=before, limit=limit - len(found))
+        try:
+            page = await store.event_page(wanted, behind=behind, limit=limit - len(found))
+        except ValueError:
+            fail("--cursor: it is not one that the broker gave")
         found += page.events
-        before = page.next_before
-        if before is None or len(found) == limit:
-            return found, before
+        behind = page.next_behind
+        if behind is None or len(found) == limit:
+            return found, behind
 
 
 def _show(event: "StoredEvent", *, as_json: bool) -> None:

@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
@@ -13,11 +12,10 @@ from broker.core.audit_chain import StoredEvent
 from broker.core.instants import InstantRefused, parse_instant
 from broker.http.answers import Answer, json_answer, problem_answer
 from broker.http.api.bearer import ApiCaller
+from broker.http.api.body import NO_STORE, invalid_request
 from broker.http.api.query import (
-    NO_STORE,
     PAGING,
     foreign_cursor,
-    invalid_request,
     next_cursor,
     read_limit,
     read_position,
@@ -43,7 +41,6 @@ VERIFY_SECONDS: Final = 45.0
 
 _LIST: Final = "audit-logs"
 _TIMES: Final = frozenset({"start_date", "end_date"})
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,17}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +58,14 @@ class AuditLogsApi:
         """List events, the newest first; whoever belongs to an organization sees its accounts'."""
         parameters = read_query(request, (*FILTERS, *PAGING))
         wanted = self._wanted(parameters, caller)
-        limit, before = read_limit(parameters), _before(parameters)
-        page = await self.log.event_page(wanted, before=before, limit=limit)
+        limit, behind = read_limit(parameters), read_position(_LIST, parameters)
+        try:
+            page = await self.log.event_page(wanted, behind=behind, limit=limit)
+        except ValueError:
+            raise foreign_cursor("it is not one that the broker gave") from None
         following = None
-        if page.next_before is not None:
-            following = next_cursor(_LIST, parameters, str(page.next_before))
+        if page.next_behind is not None:
+            following = next_cursor(_LIST, parameters, page.next_behind)
         # A thousand events take longer to check than others should wait.
         body = await asyncio.to_thread(_body, page.events, following)
         return Answer(200, body, [(b"content-type", b"application/json"), *NO_STORE])
@@ -93,7 +93,9 @@ class AuditLogsApi:
     def _wanted(self, parameters: Mapping[str, str], caller: ApiCaller) -> EventFilter:
         """Read what is asked for. Raises `ApiRefused`."""
         if parameters.get("outcome", OUTCOMES[0]) not in OUTCOMES:
-            raise invalid_request(f"'outcome' must be one of: {', '.join(OUTCOMES)}", "outcome")
+            raise invalid_request(
+                f"'outcome' must be one of: {', '.join(OUTCOMES)}", field="outcome"
+            )
         texts = {
             FILTERS[name]: value
             for name, value in parameters.items()
@@ -121,16 +123,7 @@ class AuditLogsApi:
         try:
             return parse_instant(text, self.clock.now())
         except InstantRefused as error:
-            raise invalid_request(f"'{name}': {error}", name) from None
-
-
-def _before(parameters: Mapping[str, str]) -> int | None:
-    position = read_position(_LIST, parameters)
-    if position is None:
-        return None
-    if not _NUMBER.fullmatch(position):
-        raise foreign_cursor("it is not one that the broker gave")
-    return int(position)
+            raise invalid_request(f"'{name}': {error}", field=name) from None
 
 
 def _body(events: Sequence[StoredEvent], following: str | None) -> bytes:

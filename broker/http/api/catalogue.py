@@ -9,7 +9,8 @@ from broker.core.broker_service import BROKER_SERVICE
 from broker.core.policy import PolicySet, Service
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
-from broker.http.api.query import NO_STORE, page_of
+from broker.http.api.body import NO_STORE
+from broker.http.api.query import page_of
 from broker.ports import PolicySource
 
 

@@ -8,7 +8,8 @@ from starlette.requests import Request
 from broker.core.policy import Issuer, KeySource
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
-from broker.http.api.query import NO_STORE, page_of
+from broker.http.api.body import NO_STORE
+from broker.http.api.query import page_of
 from broker.ports import IssuerKeyStatus, IssuerKeyStatuses, PolicySource
 
 

@@ -8,10 +8,9 @@ from urllib.parse import parse_qsl
 from starlette.requests import Request
 
 from broker.core.list_cursor import CursorRefused, read_cursor, write_cursor
-from broker.http.answers import Headers, problem_answer
 from broker.http.api.bearer import ApiRefused
+from broker.http.api.body import invalid_request
 
-NO_STORE: Final[Headers] = [(b"cache-control", b"no-store")]
 PAGING: Final = ("cursor", "limit")
 DEFAULT_LIMIT: Final = 100
 MAX_LIMIT: Final = 1000
@@ -23,12 +22,6 @@ _LIMIT: Final = re.compile(r"[1-9][0-9]{0,3}")
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f]")
 
 Item = TypeVar("Item")
-
-
-def invalid_request(title: str, field: str | None = None) -> ApiRefused:
-    """Refuse a request for its form; `field` is the parameter or member at fault."""
-    more = {} if field is None else {"field": field}
-    return ApiRefused(problem_answer(400, "INVALID_REQUEST", title, NO_STORE, more))
 
 
 def read_query(request: Request, known: Sequence[str]) -> dict[str, str]:
@@ -49,12 +42,13 @@ def read_query(request: Request, known: Sequence[str]) -> dict[str, str]:
         if name not in known:
             names = ", ".join(known) or "none"
             shown = name[:64]
-            raise invalid_request(f"unknown parameter '{shown}'; there are: {names}", shown)
+            raise invalid_request(f"unknown parameter '{shown}'; there are: {names}", field=shown)
         if name in parameters:
-            raise invalid_request(f"parameter '{name}' is repeated", name)
+            raise invalid_request(f"parameter '{name}' is repeated", field=name)
         if not 0 < len(value) <= MAX_VALUE_LENGTH or _CONTROL.search(value):
             raise invalid_request(
-                f"parameter '{name}' must have 1 to {MAX_VALUE_LENGTH} printable characters", name
+                f"parameter '{name}' must have 1 to {MAX_VALUE_LENGTH} printable characters",
+                field=name,
             )
         parameters[name] = value
     return parameters
@@ -66,7 +60,7 @@ def read_limit(parameters: Mapping[str, str]) -> int:
     if text is None:
         return DEFAULT_LIMIT
     if not _LIMIT.fullmatch(text) or int(text) > MAX_LIMIT:
-        raise invalid_request(f"'limit' must be a number from 1 to {MAX_LIMIT}", "limit")
+        raise invalid_request(f"'limit' must be a number from 1 to {MAX_LIMIT}", field="limit")
     return int(text)
 
 
@@ -83,7 +77,7 @@ def read_position(name: str, parameters: Mapping[str, str]) -> str | None:
 
 def foreign_cursor(why: str) -> ApiRefused:
     """Refuse a cursor."""
-    return invalid_request(f"the cursor is refused: {why}; begin without one", "cursor")
+    return invalid_request(f"the cursor is refused: {why}; begin without one", field="cursor")
 
 
 def next_cursor(name: str, parameters: Mapping[str, str], position: str) -> str:

@@ -15,6 +15,7 @@ from broker.http.api.bearer import ApiCaller, Bearer
 from broker.http.api.body import NO_STORE, invalid_request, read_members
 from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
 from broker.http.api.limits import ApiLimits
+from broker.http.api.query import PAGING, read_limit, read_query
 from broker.http.caller import Networks, caller_of
 from broker.ports import AccountOperations, Identify, Made, RegistryCaller
 
@@ -22,11 +23,7 @@ PATH: Final = "/api/v1/service-accounts"
 READ: Final = "broker:accounts:read"
 WRITE: Final = "broker:accounts:write"
 
-MAX_PAGE: Final = 100
-DEFAULT_PAGE: Final = 50
-
 _ID: Final = re.compile(r"[a-z0-9-]{1,64}")
-_NUMBER: Final = re.compile(r"[1-9][0-9]{0,2}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +67,12 @@ class ServiceAccountsApi:
 
     async def listed(self, request: Request, caller: ApiCaller) -> Answer:
         """List the accounts of files and those that were made, by id."""
-        query = _query(request, {"cursor", "limit", "organization"})
+        query = read_query(request, (*PAGING, "organization"))
         page = await self.registry.listed(
             self._registry_caller(request, caller),
             organization=query.get("organization"),
             after=_id_of_cursor(query.get("cursor")),
-            limit=_limit(query.get("limit")),
+            limit=read_limit(query),
         )
         members: dict[str, Any] = {"items": page.items}
         if page.next_after is not None:
@@ -175,27 +172,6 @@ def _found(members: Mapping[str, Any]) -> Answer:
 
 def _done() -> Answer:
     return Answer(204, b"", NO_STORE)
-
-
-def _query(request: Request, allowed: set[str]) -> dict[str, str]:
-    """Read the parameters, each once. Raises `ApiRefused`."""
-    query: dict[str, str] = {}
-    for name, value in request.query_params.multi_items():
-        if name not in allowed:
-            text = f"there may be the parameters {', '.join(sorted(allowed))}"
-            raise invalid_request(text, field=name[:64])
-        if name in query:
-            raise invalid_request(f"parameter '{name}' is repeated", field=name)
-        query[name] = value
-    return query
-
-
-def _limit(text: str | None) -> int:
-    if text is None:
-        return DEFAULT_PAGE
-    if not _NUMBER.fullmatch(text) or int(text) > MAX_PAGE:
-        raise invalid_request(f"limit must be from 1 to {MAX_PAGE}", field="limit")
-    return int(text)
 
 
 def _cursor(client_id: str) -> str:

@@ -1,5 +1,6 @@
 """The description as a whole, made from the list of endpoints that the broker serves."""
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any, Final
 
@@ -8,15 +9,18 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
 from broker.core.broker_service import BROKER_SCOPES
-from broker.http.api.endpoint import ApiEndpoint
+from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.discovery import Document, cacheable, serialized
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.operations import JSON, OPERATIONS, Operation
 from broker.http.openapi.schemas import SCHEMAS, ref
 
+_IN_PATH: Final = re.compile(r"\{(\w+)\}")
 _PROBLEM: Final = "application/problem+json"
 _MEANINGS: Final = {
     200: "Done.",
+    201: "Made. What is secret in the answer is shown this once.",
+    204: "Done; there is nothing to say.",
     304: "Not modified: `If-None-Match` holds the `ETag`.",
     400: "The request is refused for its form, or by the decision.",
     401: "Credentials are missing or not good here.",
@@ -26,6 +30,7 @@ _MEANINGS: Final = {
     408: "The body did not arrive in time.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
+    429: "There were too many requests; `Retry-After` says when to try again.",
     503: "Not now: the store or an issuer is out of reach.",
 }
 _REQUEST_ID: Final = {
@@ -57,7 +62,11 @@ def operations_of(routes: Iterable[BaseRoute]) -> Iterator[tuple[str, Route]]:
     """List the methods of routes; that GET means HEAD, too, goes without saying."""
     for route in routes:
         if isinstance(route, Route):
-            methods = {"POST"} if isinstance(route.endpoint, OAuthEndpoint) else route.methods
+            methods = route.methods
+            if isinstance(route.endpoint, OAuthEndpoint):
+                methods = {"POST"}
+            elif isinstance(route.endpoint, ByMethod):
+                methods = set(route.endpoint.endpoints)
             for method in sorted((methods or set()) - {"HEAD"}):
                 yield method, route
 
@@ -96,6 +105,8 @@ def _described(issuer: str, routes: Iterable[BaseRoute]) -> dict[str, Any]:
 
 def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any]:
     endpoint: object = route.endpoint
+    if isinstance(endpoint, ByMethod):
+        endpoint = endpoint.endpoints[method]
     is_oauth = isinstance(endpoint, OAuthEndpoint)
     members: dict[str, Any] = {
         "operationId": _identifier(method, route.path),
@@ -107,19 +118,20 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
     if isinstance(endpoint, ApiEndpoint):
         scopes = [each for each in (endpoint.scope, endpoint.or_scope) if each is not None]
         members["security"] = [{"broker": [scope]} for scope in scopes]
-        errors |= dict.fromkeys((400, 401, 403, 503), "Problem")
+        errors |= dict.fromkeys((400, 401, 403, 429, 503), "Problem")
     if is_oauth:
-        errors |= dict.fromkeys((400, 401, 503), "OAuthError")
+        errors |= dict.fromkeys((400, 401, 429, 503), "OAuthError")
     if operation.bodies:
         errors |= dict.fromkeys((408, 413), "OAuthError" if is_oauth else "Problem")
         members["requestBody"] = {
             "required": operation.body_required,
             "content": {media: {"schema": ref(name)} for media, name in operation.bodies.items()},
         }
-    if operation.parameters:
-        members["parameters"] = list(operation.parameters)
+    in_path = [_in_path(name) for name in _IN_PATH.findall(route.path)]
+    if in_path or operation.parameters:
+        members["parameters"] = [*in_path, *operation.parameters]
     errors[405] = "OAuthError" if is_oauth else "Problem"
-    answers = {"200": _answer(200, operation.answer)}
+    answers = {str(operation.status): _answer(operation.status, operation.answer)}
     if operation.tag == "Discovery":
         answers["304"] = {"description": _MEANINGS[304], "headers": _REQUEST_ID}
     answers |= {str(status): _answer(status, errors[status]) for status in sorted(errors)}
@@ -127,14 +139,18 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
 
 
 def _answer(status: int, shape: str) -> dict[str, Any]:
-    media = _PROBLEM if shape == "Problem" else JSON
-    return {
-        "description": _MEANINGS[status],
-        "headers": _REQUEST_ID,
-        "content": {media: {"schema": ref(shape)}},
-    }
+    described: dict[str, Any] = {"description": _MEANINGS[status], "headers": _REQUEST_ID}
+    if shape:
+        media = _PROBLEM if shape == "Problem" else JSON
+        described["content"] = {media: {"schema": ref(shape)}}
+    return described
+
+
+def _in_path(name: str) -> dict[str, Any]:
+    return {"name": name, "in": "path", "required": True, "schema": {"type": "string"}}
 
 
 def _identifier(method: str, path: str) -> str:
     words = path.replace("/api/v1/", "/").replace(".", "-").strip("/").replace("/", "-")
+    words = _IN_PATH.sub(r"\1", words)
     return f"{method.lower()}-{words}"

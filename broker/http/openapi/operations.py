@@ -27,6 +27,9 @@ class Operation:
     more: Mapping[int, str] = field(default_factory=dict)
     """Further answers by status."""
 
+    status: int = 200
+    """Of the answer when all is well; 204 has no body."""
+
 
 def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
@@ -71,6 +74,73 @@ _FILTER_SCHEMAS: Final[Mapping[str, Schema]] = {
 _FILTER_PARAMETERS: Final = tuple(
     _parameter(name, _FILTER_TEXTS[name], _FILTER_SCHEMAS.get(name, _PRINTABLE)) for name in FILTERS
 )
+
+_ACCOUNTS: Final = "/api/v1/service-accounts"
+_ACCOUNT: Final = f"{_ACCOUNTS}/{{client_id}}"
+_SECRETS: Final = f"{_ACCOUNT}/secrets"
+_NOT_FOUND: Final = {404: "Problem"}
+_CHANGED: Final = {404: "Problem", 409: "Problem"}
+
+_ACCOUNT_OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
+    ("GET", _ACCOUNTS): Operation(
+        "List service accounts, of files and made ones",
+        "ServiceAccounts",
+        "Service accounts",
+        parameters=(*_PAGE, _parameter("organization", "Those of one only.", _PRINTABLE)),
+    ),
+    ("POST", _ACCOUNTS): Operation(
+        "Make a service account, with a secret if it may have one",
+        "MadeServiceAccount",
+        "Service accounts",
+        bodies={JSON: "ServiceAccountRequest"},
+        more={409: "Problem"},
+        status=201,
+    ),
+    ("GET", _ACCOUNT): Operation(
+        "Show a service account", "ServiceAccount", "Service accounts", more=_NOT_FOUND
+    ),
+    ("PATCH", _ACCOUNT): Operation(
+        "Change a service account by a merge patch (RFC 7396)",
+        "ServiceAccount",
+        "Service accounts",
+        bodies={JSON: "ServiceAccountPatch", "application/merge-patch+json": "ServiceAccountPatch"},
+        body_required=False,
+        more=_CHANGED,
+    ),
+    ("DELETE", _ACCOUNT): Operation(
+        "End a service account and its secrets", "", "Service accounts", more=_CHANGED, status=204
+    ),
+    ("GET", _SECRETS): Operation(
+        "List the secrets that are alive", "Secrets", "Secrets", more=_NOT_FOUND
+    ),
+    ("POST", _SECRETS): Operation(
+        "Make one more secret",
+        "MadeSecret",
+        "Secrets",
+        bodies={JSON: "SecretRequest"},
+        body_required=False,
+        more=_CHANGED,
+        status=201,
+    ),
+    ("DELETE", f"{_SECRETS}/{{secret_id}}"): Operation(
+        "End a secret", "", "Secrets", more=_CHANGED, status=204
+    ),
+    ("POST", f"{_SECRETS}/rotate"): Operation(
+        "Make a second secret for one that ends with the overlap",
+        "MadeSecret",
+        "Secrets",
+        bodies={JSON: "RotationRequest"},
+        body_required=False,
+        more=_CHANGED,
+        status=201,
+    ),
+    ("POST", f"{_SECRETS}/rotate/complete"): Operation(
+        "End the secret that is replaced", "Secret", "Secrets", more=_CHANGED
+    ),
+    ("POST", f"{_SECRETS}/rotate/cancel"): Operation(
+        "Drop the new secret", "Secret", "Secrets", more=_CHANGED
+    ),
+}
 
 OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("POST", "/oauth/token"): Operation(
@@ -124,6 +194,7 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/api/v1/issuers"): Operation(
         "List the issuers and the state of their keys", "Issuers", "Issuers", parameters=_PAGE
     ),
+    **_ACCOUNT_OPERATIONS,
     ("GET", "/.well-known/openid-configuration"): Operation(
         "Metadata of the broker (OpenID Connect Discovery)", "Metadata", "Discovery"
     ),

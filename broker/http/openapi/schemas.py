@@ -6,6 +6,7 @@ from typing import Any, Final
 from broker.core.audit import AuditEvent
 from broker.core.conditions import Effect
 from broker.core.errors import Reason
+from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
 from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN, TOKEN_TYPE_JWT
@@ -55,6 +56,16 @@ def _object(optional: Sequence[str] = (), /, **members: Schema) -> Schema:
     return {"type": "object", "properties": members, "required": required}
 
 
+def _closed(required: Sequence[str], /, **members: Schema) -> Schema:
+    """Describe an object that may have these members and no others."""
+    return {
+        "type": "object",
+        "properties": members,
+        "required": list(required),
+        "additionalProperties": False,
+    }
+
+
 def _list_of(name: str) -> Schema:
     return _object(("next_cursor",), items={"type": "array", "items": ref(name)}, next_cursor=TEXT)
 
@@ -68,6 +79,41 @@ def _event() -> Schema:
     every |= {"prev": TEXT, "hash": TEXT, "claims_erased": TEXT}
     return _object(("claims_erased",), **every)
 
+
+_CHANGEABLE: Final[dict[str, Schema]] = {
+    "name": TEXT,
+    "description": TEXT,
+    "organization": _or_null(TEXT),
+    "grants": {"type": "object", "additionalProperties": TEXTS},
+    "ttl": _or_null(WHOLE),
+    "max_ttl": _or_null(WHOLE),
+    "metadata": ANYTHING,
+    "secrets_allowed": FLAG,
+    "jwks": _or_null(ANYTHING),
+    "jwks_uri": _or_null(TEXT),
+    "enabled": FLAG,
+    "expires_at": _or_null(TIME),
+    "allowed_networks": TEXTS,
+}
+_SERVICE_ACCOUNT: Final[dict[str, Schema]] = {
+    "id": TEXT,
+    "client_id": TEXT,
+    **_CHANGEABLE,
+    "managed_by": _one_of((MANAGED_BY_FILE, MANAGED_BY_API)),
+    "created_at": _or_null(TIME),
+    "updated_at": _or_null(TIME),
+    "last_used_at": _or_null(TIME),
+}
+_SECRET: Final[dict[str, Schema]] = {
+    "id": TEXT,
+    "client_id": TEXT,
+    "created_at": TIME,
+    "expires_at": _or_null(TIME),
+    "last_used_at": _or_null(TIME),
+    "age_days": WHOLE,
+    "warning": _or_null(_one_of(("old", "overdue"))),
+    "replaces": _or_null(TEXT),
+}
 
 _TOKEN_REQUEST: Final[dict[str, Schema]] = {
     "grant_type": _one_of(GRANT_TYPES),
@@ -251,6 +297,27 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
     ),
     "Issuers": _list_of("Issuer"),
+    "ServiceAccount": _object(**_SERVICE_ACCOUNT),
+    "ServiceAccounts": _list_of("ServiceAccount"),
+    "MadeServiceAccount": _object(
+        ("client_secret", "api_key"), **_SERVICE_ACCOUNT, client_secret=TEXT, api_key=TEXT
+    ),
+    "ServiceAccountRequest": _closed(
+        ("name",),
+        **_CHANGEABLE,
+        client_id=TEXT | {"pattern": "^(?!m-)[a-z0-9][a-z0-9-]{1,62}$"},
+        services=TEXTS,
+        scopes=TEXTS,
+        permissions=TEXTS,
+    ),
+    "ServiceAccountPatch": _closed((), **{name: {} for name in _CHANGEABLE}),
+    "Secret": _object(**_SECRET),
+    "Secrets": _object(items={"type": "array", "items": ref("Secret")}),
+    "MadeSecret": _object(**_SECRET, client_secret=TEXT, api_key=TEXT),
+    "SecretRequest": _closed((), expires_at=_or_null(TIME)),
+    "RotationRequest": _closed(
+        (), overlap={"anyOf": [TEXT, WHOLE]}, secret_id=TEXT, expires_at=_or_null(TIME)
+    ),
     "Metadata": _object(issuer=TEXT, token_endpoint=TEXT, jwks_uri=TEXT),
     "KeySet": _object(keys={"type": "array", "items": ANYTHING}),
     "Health": _object(status=_one_of(("ok",))),
