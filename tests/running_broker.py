@@ -20,7 +20,13 @@ import uvloop
 
 from broker.bootstrap import Broker, running
 from broker.core.policy import PolicySet
-from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.core.vocabulary import (
+    ASSERTION_TYPE_JWT,
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_JWT_BEARER,
+    GRANT_TOKEN_EXCHANGE,
+    TOKEN_TYPE_JWT,
+)
 from broker.http.connections import ConnectionLimits
 from broker.ports import ReloadOutcome
 from broker.reload.watch import SETTLE
@@ -173,6 +179,17 @@ class RunningBroker:
     def jwt_bearer(self, token: str, **parameters: Any) -> httpx.Response:
         """Present a token in the jwt-bearer grant."""
         form = {"grant_type": GRANT_JWT_BEARER, "assertion": token, "audience": "deploy-api"}
+        return self.post(form | parameters)
+
+    def client_assertion(self, token: str, **parameters: Any) -> httpx.Response:
+        """Present a token as the client assertion of deploy-web."""
+        form = {
+            "grant_type": GRANT_CLIENT_CREDENTIALS,
+            "client_assertion_type": ASSERTION_TYPE_JWT,
+            "client_assertion": token,
+            "client_id": "deploy-web",
+            "audience": "deploy-api",
+        }
         return self.post(form | parameters)
 
     # --- policies ---------------------------------------------------------------------------------

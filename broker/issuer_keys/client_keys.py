@@ -21,8 +21,16 @@ class ClientKeys:
     What is published is fetched and held like the keys of an issuer, apart from those.
     """
 
-    def __init__(self, clock: Clock, *, broker_on_loopback: bool, rng: Callable[[], float]) -> None:
+    def __init__(
+        self,
+        clock: Clock,
+        *,
+        broker_on_loopback: bool,
+        rng: Callable[[], float],
+        at_most: int = MAX_FOLLOWED,
+    ) -> None:
         self._published = HttpIssuerKeys(clock, broker_on_loopback=broker_on_loopback, rng=rng)
+        self._at_most = at_most
         self._followed: dict[str, Issuer] = {}
 
     async def find(self, account: ServiceAccount, key_id: str) -> Sequence[VerificationKey]:
@@ -59,8 +67,8 @@ class ClientKeys:
         )
         before = self._followed.pop(client_id, publisher)
         self._followed[client_id] = publisher
-        if len(self._followed) > MAX_FOLLOWED:
-            self._followed = dict(list(self._followed.items())[-MAX_FOLLOWED // 2 :])
+        if len(self._followed) > self._at_most:
+            self._followed = dict(list(self._followed.items())[-(self._at_most // 2) :])
         elif before == publisher:
             return publisher
         # Where the keys were published before, nobody asks any more.

@@ -9,7 +9,7 @@ from urllib.parse import parse_qs
 
 import httpx
 
-from broker.core.vocabulary import GRANT_JWT_BEARER
+from broker.core.vocabulary import GRANT_CLIENT_CREDENTIALS, GRANT_JWT_BEARER
 from tests.running_broker import RunningBroker
 
 RECENT: Final = 300
@@ -130,9 +130,10 @@ def presented_tokens(request: httpx.Request) -> list[str]:
 
 
 def _error_about_the_token(request: httpx.Request) -> str:
-    if GRANT_JWT_BEARER in _parameters(request).get("grant_type", []):
+    grant_type = _parameters(request).get("grant_type", [])
+    if GRANT_JWT_BEARER in grant_type:
         return "invalid_grant"
-    return "invalid_request"
+    return "invalid_client" if GRANT_CLIENT_CREDENTIALS in grant_type else "invalid_request"
 
 
 def _parameters(request: httpx.Request) -> dict[str, list[str]]:

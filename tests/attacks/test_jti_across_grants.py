@@ -6,7 +6,13 @@ from itertools import permutations
 import httpx
 import pytest
 
-from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.core.vocabulary import (
+    ASSERTION_TYPE_JWT,
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_JWT_BEARER,
+    GRANT_TOKEN_EXCHANGE,
+    TOKEN_TYPE_JWT,
+)
 from tests.attacks.refusals import assert_refused
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified
@@ -29,11 +35,24 @@ def jwt_bearer_as_form(broker: RunningBroker, token: str) -> httpx.Response:
     return broker.request("POST", "/api/v1/auth/token", data=request)
 
 
+def client_assertion_as_json(broker: RunningBroker, token: str) -> httpx.Response:
+    request = {
+        "grant_type": GRANT_CLIENT_CREDENTIALS,
+        "client_assertion_type": ASSERTION_TYPE_JWT,
+        "client_assertion": token,
+        "client_id": "deploy-web",
+        "audience": "deploy-api",
+    }
+    return broker.request("POST", "/api/v1/auth/token", json=request)
+
+
 DOORS: dict[str, Door] = {
     "exchange": RunningBroker.exchange,
     "assertion": RunningBroker.jwt_bearer,
     "exchange as JSON": exchange_as_json,
     "assertion at the API": jwt_bearer_as_form,
+    "client assertion": RunningBroker.client_assertion,
+    "client assertion as JSON": client_assertion_as_json,
 }
 
 

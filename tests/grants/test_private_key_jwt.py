@@ -1,11 +1,13 @@
 """`private_key_jwt`: a client shows by a signature that it holds a registered key (CA-20 to 24)."""
 
+import json
 from typing import Any
 
 import httpx
 import pytest
 
 from broker.core.managed_account import ManagedAccount
+from broker.testing import FakeIssuer
 from broker.testing.jws import compact_jws
 from tests.client_keys import KeyPair, asserting
 from tests.client_secrets import an_account, change, give
@@ -173,16 +175,15 @@ def test_an_assertion_authenticates_once(
     live_broker: RunningBroker, client: ManagedAccount
 ) -> None:
     assertion = ES256.assertion(live_broker, client.client_id)
-    for ask in (
-        lambda: asserting(live_broker, assertion, scope="billing:read"),
-        lambda: asserting(live_broker, assertion, audience="no-such"),
-    ):
-        assert ask().json()["error"] in ("invalid_scope", "invalid_target")
+    refusals = [
+        asserting(live_broker, assertion, scope="billing:read"),
+        asserting(live_broker, assertion, audience="no-such"),
+    ]
+    assert [each.json()["error"] for each in refusals] == ["invalid_scope", "invalid_target"]
 
     verified(live_broker, asserting(live_broker, assertion))
-    for _ in range(2):
-        answer = asserting(live_broker, assertion)
-        refused(answer, "token_already_used")
+    answer = asserting(live_broker, assertion)
+    refused(answer, "token_already_used")
     [event] = [e for e in live_broker.events() if e["id"] == answer.json()["decision_id"]]
     assert (event["type"], event["service_account"]) == ("token.refused", client.client_id)
 
@@ -256,12 +257,40 @@ def test_with_another_grant_an_assertion_is_judged_and_not_used_up(
 
 def test_a_file_may_register_keys(tmp_path_factory: pytest.TempPathFactory) -> None:
     pair = KeyPair.made("RS256")
-    [key] = pair.jwks()["keys"]
-    stated = ", ".join(f"{name}: '{value}'" for name, value in key.items())
-    fields = f"    secrets: allowed\n    jwks: {{{{keys: [{{{{{stated}}}}}]}}}}"
+    stated = json.dumps(pair.jwks()).replace("{", "{{").replace("}", "}}")
+    fields = f"    secrets: allowed\n    jwks: {stated}"
     policies = POLICIES.replace("    metadata: {{team: web}}", fields)
     with RunningBroker(tmp_path_factory.mktemp("broker"), policies).serving() as broker:
         answer = asserting(broker, pair.assertion(broker, "deploy-web"))
 
         assert verified(broker, answer)["client_id"] == "deploy-web"
         refused(asserting(broker, OTHER.assertion(broker, "deploy-web")))
+
+
+def test_keys_may_be_published_and_are_followed(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    publisher = FakeIssuer("http://127.0.0.1:0")
+    with publisher.serve() as published:
+        fields = f"    secrets: allowed\n    jwks_uri: {published.jwks_uri}"
+        policies = POLICIES.replace("    metadata: {{team: web}}", fields)
+        with RunningBroker(tmp_path_factory.mktemp("broker"), policies).serving() as broker:
+            pair = KeyPair(publisher.key, "RS256", publisher.key_id)
+
+            for _ in range(2):
+                verified(broker, asserting(broker, pair.assertion(broker, "deploy-web")))
+            assert len(published.requests) == 1
+            unnamed = pair.assertion(broker, "deploy-web", header={"kid": None})
+            refused(asserting(broker, unnamed))
+            refused(asserting(broker, OTHER.assertion(broker, "deploy-web")))
+
+
+def test_keys_that_cannot_be_fetched_are_the_brokers_trouble(
+    live_broker: RunningBroker,
+) -> None:
+    account = an_account(jwks_uri="https://127.0.0.1:1/jwks")
+    give(live_broker, account)
+    answer = asserting(live_broker, ES256.assertion(live_broker, account.client_id))
+
+    assert (answer.status_code, answer.json()["reason"]) == (503, "issuer_unavailable")
+    assert "retry-after" in answer.headers

@@ -5,7 +5,11 @@ from typing import Any
 
 import pytest
 
-from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE
+from broker.core.vocabulary import (
+    ASYMMETRIC_ALGORITHMS,
+    GRANT_JWT_BEARER,
+    GRANT_TOKEN_EXCHANGE,
+)
 from tests.running_broker import AUDIENCE, RunningBroker
 from tests.special_brokers import special_broker
 
@@ -41,8 +45,9 @@ def test_the_document_says_only_what_works(broker: RunningBroker) -> None:
         "id_token_signing_alg_values_supported": ["ES256", "RS256"],
         "grant_types_supported": [GRANT_TOKEN_EXCHANGE, GRANT_JWT_BEARER, "client_credentials"],
         "token_endpoint_auth_methods_supported": [
-            "none", "client_secret_basic", "client_secret_post",
+            "none", "client_secret_basic", "client_secret_post", "private_key_jwt",
         ],
+        "token_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act", "policy",
             "workload",

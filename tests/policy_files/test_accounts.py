@@ -1,9 +1,17 @@
 """`service_accounts`: what is read, and what is refused."""
 
+import json
+
 import pytest
 
 from broker.core.policy import ServiceAccount
+from broker.testing.jws import generate_key, public_jwk
 from tests.policy_files.loading import assert_refused, load_beside_base, policy
+
+KEY = public_jwk(generate_key("ES256"), "ES256", "key-1")
+KEYS = json.dumps({"keys": [KEY]})
+SECRET_KEY = json.dumps({"keys": [KEY | {"d": "x"}]})
+GOOD_AND_BAD = json.dumps({"keys": [KEY, KEY | {"kid": "2", "use": "enc"}]})
 
 
 def account(fields: str) -> ServiceAccount:
@@ -37,11 +45,26 @@ def test_every_field_of_an_account_is_read() -> None:
     )
 
 
+def test_an_account_may_have_keys_or_say_where_they_are() -> None:
+    stated = account(f"secrets: allowed, jwks: {KEYS}")
+    published = account("secrets: allowed, jwks_uri: 'https://keys.example/jwks'")
+
+    assert (stated.jwks, stated.jwks_uri) == ({"keys": [KEY]}, None)
+    assert (published.jwks, published.jwks_uri) == (None, "https://keys.example/jwks")
+
+
 @pytest.mark.parametrize(
     ("marked", "word"),
     [
-        ("►jwks: {keys: [a]}", "not available in this version"),
-        ("►jwks_uri: 'https://k.example'", "not available in this version"),
+        ("►jwks_uri: 'https://k.example'", "registered keys need `secrets: allowed`"),
+        ("secrets: allowed, jwks: ►{keys: [a]}", "an entry is not an object"),
+        ("secrets: allowed, jwks: ►{keys: a}", "no list 'keys'"),
+        (f"secrets: allowed, jwks: ►{{keys: [{'x' * 16_500}]}}", "larger than 16384 bytes"),
+        (f"secrets: allowed, jwks: ►{SECRET_KEY}", "published with its private part"),
+        (f"secrets: allowed, jwks: ►{GOOD_AND_BAD}", "is not for signatures"),
+        (f"secrets: allowed, jwks: {KEYS}, ►jwks_uri: 'https://k.example'", "not both"),
+        ("secrets: allowed, jwks_uri: ►'http://k.example'", "must begin with `https://`"),
+        ("secrets: allowed, jwks_uri: ►keys", "must be a URL"),
         ("secrets: ►maybe", "forbidden or allowed"),
         ("organization: ►acne", "did you mean `acme`?"),
         ("metadata: {a: ►[b]}", "a text, a whole number, true or false"),
