@@ -10,7 +10,11 @@ from broker.core.errors import (
     RequestRefused,
     Unavailable,
 )
-from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE
+from broker.core.vocabulary import (
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_JWT_BEARER,
+    GRANT_TOKEN_EXCHANGE,
+)
 from broker.http.answers import error_code, refusal_answer
 from tests.docs.markdown import ROOT, Page, code, rows
 
@@ -51,10 +55,11 @@ def test_the_row_of_a_reason_leads_to_its_section(reason: Reason) -> None:
 
 @pytest.mark.parametrize("reason", Reason)
 def test_the_row_of_a_reason_names_its_error_code(reason: Reason) -> None:
-    _, _, exchange, jwt_bearer = TABLE[reason]
+    _, _, exchange, jwt_bearer, credentials = TABLE[reason]
 
     assert code(exchange) == error_code(reason, GRANT_TOKEN_EXCHANGE)
     assert code(jwt_bearer) == error_code(reason, GRANT_JWT_BEARER)
+    assert code(credentials) == error_code(reason, GRANT_CLIENT_CREDENTIALS)
 
 
 @pytest.mark.parametrize("reason", sorted(reasons_in_use()))

@@ -9,7 +9,12 @@ from broker.core.errors import Reason
 from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
-from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN, TOKEN_TYPE_JWT
+from broker.core.vocabulary import (
+    ASSERTION_TYPE_JWT,
+    TOKEN_TYPE_ACCESS_TOKEN,
+    TOKEN_TYPE_ID_TOKEN,
+    TOKEN_TYPE_JWT,
+)
 from broker.grants.request import MAX_CLIENT_ID_LENGTH
 from broker.http.api.audit_logs import OUTCOMES
 from broker.http.token_endpoint import GRANT_TYPES
@@ -115,6 +120,12 @@ _SECRET: Final[dict[str, Schema]] = {
     "replaces": _or_null(TEXT),
 }
 
+_CREDENTIALS: Final[dict[str, Schema]] = {
+    "client_secret": TEXT | {"description": "Client credentials: the secret, if not by Basic."},
+    "client_assertion": TEXT
+    | {"description": "In place of a secret: a JWT of the client's own, or a CI token."},
+    "client_assertion_type": _one_of((ASSERTION_TYPE_JWT,)),
+}
 _TOKEN_REQUEST: Final[dict[str, Schema]] = {
     "grant_type": _one_of(GRANT_TYPES),
     "subject_token": TEXT | {"description": "Token exchange: the CI token."},
@@ -127,6 +138,7 @@ _TOKEN_REQUEST: Final[dict[str, Schema]] = {
     "client_id": TEXT
     | {"description": "The service account wanted.", "maxLength": MAX_CLIENT_ID_LENGTH},
     "expires_in": WHOLE | {"minimum": 1, "description": "The life wanted, in seconds."},
+    **_CREDENTIALS,
 }
 _SEVERAL: Final[Schema] = {"anyOf": [TEXT, TEXTS]}
 
@@ -168,7 +180,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         **{
             name: schema
             for name, schema in _TOKEN_REQUEST.items()
-            if name not in {"grant_type", "assertion"}
+            if name not in {"grant_type", "assertion", *_CREDENTIALS}
         },
     ),
     "Token": _object(
