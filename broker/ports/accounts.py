@@ -85,6 +85,10 @@ class AccountRowReading(GivenIds, Protocol):
         """List rows that are not deleted, by id; those of one organization only, if given."""
         ...
 
+    async def account_ids_within(self, organization: str) -> list[str]:
+        """Name the accounts of an organization, the deleted ones included."""
+        ...
+
     async def count_accounts(self, organization: str | None) -> int:
         """Count the accounts of an organization that are not deleted; None is no organization."""
         ...

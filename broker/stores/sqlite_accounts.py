@@ -55,6 +55,15 @@ def page(
     return [_account(row) for row in rows]
 
 
+def ids_within(connection: apsw.Connection, organization: str) -> list[str]:
+    """Name the accounts of an organization, the deleted ones included."""
+    rows = connection.execute(
+        "SELECT client_id FROM accounts WHERE organization = ? AND kind = 'account'",
+        (organization,),
+    )
+    return [client_id for (client_id,) in rows]
+
+
 def count(connection: apsw.Connection, organization: str | None) -> int:
     """Count the accounts of an organization, or of none, that are not deleted."""
     query = "SELECT count(*) FROM accounts WHERE kind = 'account' AND deleted = 0"

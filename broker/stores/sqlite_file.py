@@ -113,7 +113,7 @@ CREATE TABLE accounts (
     PRIMARY KEY (client_id, kind)
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX accounts_by_id ON accounts (kind, client_id) WHERE deleted = 0;
-CREATE INDEX accounts_by_organization ON accounts (organization, client_id) WHERE deleted = 0;
+CREATE INDEX accounts_by_organization ON accounts (organization, deleted, client_id);
 
 CREATE TABLE client_secrets (
     secret_id TEXT PRIMARY KEY,

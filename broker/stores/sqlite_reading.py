@@ -74,6 +74,12 @@ class SqliteReading:
             lambda connection: sqlite_accounts.page(connection, kind, organization, after, limit)
         )
 
+    async def account_ids_within(self, organization: str) -> list[str]:
+        """Name the accounts of an organization, the deleted ones included."""
+        return await self._read(
+            lambda connection: sqlite_accounts.ids_within(connection, organization)
+        )
+
     async def count_accounts(self, organization: str | None) -> int:
         """Count the accounts of an organization that are not deleted; None is no organization."""
         return await self._read(lambda connection: sqlite_accounts.count(connection, organization))

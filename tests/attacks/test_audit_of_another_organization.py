@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from tests.client_secrets import an_account, ask, change, give
 from tests.http.operators import OPERATORS, bearer, get
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
@@ -58,6 +59,18 @@ def test_a_decision_of_others_is_not_found(broker: RunningBroker) -> None:
 
     assert accounts(broker, "org-admin", decision_id=event["id"]) == {"deploy-web"}
     assert accounts(broker, "other-admin", decision_id=event["id"]) == set()
+
+
+def test_events_of_accounts_that_were_made_and_deleted_are_its_own_too(
+    broker: RunningBroker,
+) -> None:
+    account = an_account(organization="octo-org")
+    ask(broker, account.client_id, give(broker, account), audience="no-such")
+    change(broker, account, deleted_at=broker.clock.now())
+    of_it = {"service_account_id": account.client_id}
+
+    assert accounts(broker, "org-admin", **of_it) == {account.client_id}
+    assert accounts(broker, "other-admin", **of_it) == set()
 
 
 def test_a_cursor_of_others_leads_nowhere_else(broker: RunningBroker) -> None:

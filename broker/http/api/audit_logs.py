@@ -21,7 +21,14 @@ from broker.http.api.query import (
     read_position,
     read_query,
 )
-from broker.ports import AuditLog, AuditVerification, Clock, EventFilter, PolicySource
+from broker.ports import (
+    AccountRowReading,
+    AuditLog,
+    AuditVerification,
+    Clock,
+    EventFilter,
+    PolicySource,
+)
 
 FILTERS: Final = {
     "service_account_id": "service_account",
@@ -50,6 +57,7 @@ class AuditLogsApi:
     log: AuditLog
     verification: AuditVerification
     policies: PolicySource
+    accounts: AccountRowReading
     clock: Clock
     verify_seconds: float = VERIFY_SECONDS
     _verifying: asyncio.Lock = field(default_factory=asyncio.Lock, init=False)
@@ -57,7 +65,7 @@ class AuditLogsApi:
     async def show(self, request: Request, caller: ApiCaller) -> Answer:
         """List events, the newest first; whoever belongs to an organization sees its accounts'."""
         parameters = read_query(request, (*FILTERS, *PAGING))
-        wanted = self._wanted(parameters, caller)
+        wanted = self._wanted(parameters, await self._visible(caller))
         limit, behind = read_limit(parameters), read_position(_LIST, parameters)
         try:
             page = await self.log.event_page(wanted, behind=behind, limit=limit)
@@ -90,7 +98,9 @@ class AuditLogsApi:
             members |= {"first_broken": report.first_broken, "fault": report.fault}
         return json_answer(200, members, NO_STORE)
 
-    def _wanted(self, parameters: Mapping[str, str], caller: ApiCaller) -> EventFilter:
+    def _wanted(
+        self, parameters: Mapping[str, str], visible: tuple[str, ...] | None
+    ) -> EventFilter:
         """Read what is asked for. Raises `ApiRefused`."""
         if parameters.get("outcome", OUTCOMES[0]) not in OUTCOMES:
             raise invalid_request(
@@ -103,17 +113,17 @@ class AuditLogsApi:
         }
         since = self._instant("start_date", parameters)
         until = self._instant("end_date", parameters)
-        return EventFilter(
-            **texts, since=since, until=until, service_accounts=self._visible(caller)
-        )
+        return EventFilter(**texts, since=since, until=until, service_accounts=visible)
 
-    def _visible(self, caller: ApiCaller) -> tuple[str, ...] | None:
+    async def _visible(self, caller: ApiCaller) -> tuple[str, ...] | None:
         """Name the accounts of the caller's organization; None for a caller without one."""
         if caller.organization is None:
             return None
-        accounts = self.policies.current().policy_set.service_accounts.values()
-        return tuple(
-            each.client_id for each in accounts if each.organization == caller.organization
+        in_files = self.policies.current().policy_set.service_accounts.values()
+        made = await self.accounts.account_ids_within(caller.organization)
+        return (
+            *(each.client_id for each in in_files if each.organization == caller.organization),
+            *made,
         )
 
     def _instant(self, name: str, parameters: Mapping[str, str]) -> float | None:
