@@ -1,20 +1,14 @@
 """Real OAuth clients from npm discover the broker, exchange a CI token and validate the answer."""
 
-import json
-import os
-import shutil
-import subprocess
 import time
 from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE
+from tests.interop.node import run_node
 from tests.running_broker import RunningBroker
 
-HERE = Path(__file__).parent
 SERVICE = "deploy-api"
 AUDIENCE = "https://deploy.example.com"
 ACCOUNT = "deploy-web"
@@ -28,29 +22,11 @@ def today_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBr
         yield broker
 
 
-def run_node(script: str, *arguments: str, token: str) -> dict[str, Any]:
-    """Run a script with the token on its standard input; never on its command line."""
-    node = shutil.which("node", path=f"{HERE.parents[1] / '.venv/bin'}:{os.environ['PATH']}")
-    assert node, "node is missing: `make test` sets it up"
-    assert (HERE / "node_modules").is_dir(), "the Node packages are missing: `make test`"
-    done = subprocess.run(
-        [node, str(HERE / script), *arguments],
-        input=token,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    answer: dict[str, Any] = json.loads(done.stdout)
-    return answer
-
-
 @pytest.mark.parametrize("grant", [GRANT_TOKEN_EXCHANGE, GRANT_JWT_BEARER])
 def test_openid_client_exchanges_and_verifies(today_broker: RunningBroker, grant: str) -> None:
     token = today_broker.github_token()
 
-    told = run_node("openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, grant, token=token)
+    told = run_node("openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, grant, stdin=token)
 
     assert told["payload"]["aud"] == AUDIENCE
     assert told["payload"]["client_id"] == ACCOUNT
@@ -61,7 +37,7 @@ def test_openid_client_reads_why_a_token_was_refused(today_broker: RunningBroker
     token = today_broker.github_token(event_name="pull_request")
 
     told = run_node(
-        "openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, GRANT_TOKEN_EXCHANGE, token=token
+        "openid_client.mjs", today_broker.url, SERVICE, ACCOUNT, GRANT_TOKEN_EXCHANGE, stdin=token
     )
 
     assert (told["status"], told["error"]) == (400, "invalid_request")
@@ -74,7 +50,7 @@ def test_oauth4webapi_discovers_both_ways_and_accepts_the_token(
 ) -> None:
     token = today_broker.github_token()
 
-    told = run_node("oauth4webapi.mjs", today_broker.url, SERVICE, AUDIENCE, ACCOUNT, token=token)
+    told = run_node("oauth4webapi.mjs", today_broker.url, SERVICE, AUDIENCE, ACCOUNT, stdin=token)
 
     assert told["same"] is True
     assert told["answer"]["token_type"] == "bearer"
