@@ -46,7 +46,8 @@ class LastUses:
 
     async def write(self) -> None:
         """Write what was noted; what the store does not take is left for the next time."""
-        noted = dict(self._noted)
+        # Copied as deep as it goes: the store reads it in another thread, while uses are noted.
+        noted = {client_id: dict(uses) for client_id, uses in self._noted.items()}
         if not noted:
             return
         try:
