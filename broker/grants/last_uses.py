@@ -29,7 +29,7 @@ class LastUses:
     """Notes uses in memory, and writes them now and then: nothing depends on them."""
 
     notes: UseNotes
-    _noted: dict[str, dict[str, float]] = field(
+    _noted: defaultdict[str, dict[str, float]] = field(
         default_factory=lambda: defaultdict(dict), repr=False
     )
 
@@ -46,16 +46,13 @@ class LastUses:
 
     async def write(self) -> None:
         """Write what was noted; what the store does not take is left for the next time."""
-        # Copied as deep as it goes: the store reads it in another thread, while uses are noted.
-        noted = {client_id: dict(uses) for client_id, uses in self._noted.items()}
-        if not noted:
+        if not self._noted:
             return
+        # What is noted meanwhile is for the next time.
+        noted, self._noted = self._noted, defaultdict(dict)
         try:
             await self.notes.note_uses(noted)
         except Unavailable:
             logger.warning("the store does not take when secrets were last used")
-            return
-        for client_id, uses in noted.items():
-            # What was noted meanwhile stays.
-            if self._noted.get(client_id) == uses:
-                del self._noted[client_id]
+            for client_id, uses in noted.items():
+                self._noted[client_id] = uses | self._noted[client_id]
