@@ -4,14 +4,16 @@ The explanation is computed anew from the recorded claims and the policy set of 
 is not on record is named, and a result other than the recorded one is told.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from broker.core.accounts_in_force import accounts_named, with_accounts
 from broker.core.decision import DecisionRequest, IndexedPolicies
 from broker.core.errors import Reason
 from broker.core.explain import Explanation, explain
+from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import PolicySet
 
 _BEFORE_THE_POLICIES: Final = frozenset({
@@ -38,11 +40,17 @@ def needed_policy_set(event: Mapping[str, Any]) -> str | None:
 
 
 def explain_event(
-    event: Mapping[str, Any], policy_set: PolicySet | None, *, everything: bool = False
+    event: Mapping[str, Any],
+    policy_set: PolicySet | None,
+    managed: Sequence[ManagedAccount] = (),
+    overrides: Sequence[AccountOverride] = (),
+    *,
+    everything: bool = False,
 ) -> RecordedDecision:
     """Explain an event, given as JSON members, by the set it names; None when that is gone.
 
-    `everything` judges every policy of the issuer, not the nearest ones alone.
+    What the store says of accounts is not kept with the set: `managed` and `overrides` are those of
+    now. `everything` judges every policy of the issuer, not the nearest ones alone.
     """
     obstacle = _obstacle(event)
     if obstacle is not None:
@@ -54,9 +62,9 @@ def explain_event(
     issuer = policy_set.issuers.get(event["issuer"])
     if issuer is None:
         return RecordedDecision(None, ("the policy set of that moment has no such issuer",))
-    policies = IndexedPolicies.of(policy_set)
     claims = event["claims"]
     now = datetime.fromisoformat(event["time"]).timestamp()
+    policies = IndexedPolicies.of(with_accounts(policy_set, managed, overrides, now))
     explanation = explain(claims, issuer, _request(event), policies, now, everything=everything)
     notes = []
     missing = sorted(policies.named_claims[issuer.name] - claims.keys())
@@ -64,6 +72,10 @@ def explain_event(
         notes.append(
             f"not on record, because the token had none or it was too large: {', '.join(missing)}"
         )
+    of_store = accounts_named(policy_set) | {each.client_id for each in overrides}
+    judged = sorted(of_store & _accounts_of(explanation))
+    if judged:
+        notes.append(f"what the store says of accounts is as of now: {', '.join(judged)}")
     if event["reason"] in _BEFORE_THE_POLICIES:
         notes.append(
             f"the token was refused before any policy was asked ({event['reason']}); this is what"
@@ -91,6 +103,11 @@ def _obstacle(event: Mapping[str, Any]) -> str | None:
     if event["claims"] is None or event["requested"] is None:
         return "this event is no decision by policies"
     return None
+
+
+def _accounts_of(explanation: Explanation) -> set[str | None]:
+    """Name the accounts that the decision could hang on: those of the policies that hold."""
+    return {each.policy.service_account for each in explanation.ranking if each.serves}
 
 
 def _request(event: Mapping[str, Any]) -> DecisionRequest:

@@ -17,6 +17,7 @@ from broker.ports import (
     AccountChange,
     AccountPage,
     AccountRow,
+    AccountRowReading,
     AccountRows,
     AccountRowStore,
     SecretRow,
@@ -34,10 +35,10 @@ logger = logging.getLogger(__name__)
 Kept = TypeVar("Kept")
 
 
-class SealedAccounts:
-    """Seals and opens the rows of a store; implements the port `AccountStore`."""
+class SealedAccountsReading:
+    """Opens the rows of a store; implements the port `AccountReading`."""
 
-    def __init__(self, rows: AccountRowStore, box: SealedBox) -> None:
+    def __init__(self, rows: AccountRowReading, box: SealedBox) -> None:
         """`box` seals under the master key of the store."""
         self._rows = rows
         self._box = box
@@ -106,25 +107,6 @@ class SealedAccounts:
         """Tell when each secret was last used, and the account under its id."""
         return await self._rows.last_uses(client_id)
 
-    async def change_accounts(self, change: AccountChange) -> bool:
-        """Make a change and record its events, or nothing; tell which. Raises `Unavailable`."""
-        accounts = [seal_account(self._box, each) for each in change.accounts]
-        accounts += [seal_override(self._box, each) for each in change.overrides]
-        return await self._rows.change_account_rows(
-            AccountRows(
-                epoch=change.epoch,
-                accounts=tuple(accounts),
-                new_ids=change.new_ids,
-                secrets=tuple(seal_secret(self._box, each) for each in change.secrets),
-                removed_secrets=change.removed_secrets,
-                events=change.events,
-            )
-        )
-
-    async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:
-        """Note when secrets were last used. Raises `Unavailable`."""
-        await self._rows.note_uses(uses)
-
     def _account(self, row: AccountRow) -> ManagedAccount | None:
         account = self._opened(_account_name(row), row.content, account_text.read_account)
         if account is None or _is_of(account, row):
@@ -163,6 +145,34 @@ class SealedAccounts:
             logger.error(
                 "the row %s was altered, or made by somebody else; it counts as absent", name
             )
+
+
+class SealedAccounts(SealedAccountsReading):
+    """Seals the rows of a store, too; implements the port `AccountStore`."""
+
+    def __init__(self, rows: AccountRowStore, box: SealedBox) -> None:
+        """`box` seals under the master key of the store."""
+        super().__init__(rows, box)
+        self._writing = rows
+
+    async def change_accounts(self, change: AccountChange) -> bool:
+        """Make a change and record its events, or nothing; tell which. Raises `Unavailable`."""
+        accounts = [seal_account(self._box, each) for each in change.accounts]
+        accounts += [seal_override(self._box, each) for each in change.overrides]
+        return await self._writing.change_account_rows(
+            AccountRows(
+                epoch=change.epoch,
+                accounts=tuple(accounts),
+                new_ids=change.new_ids,
+                secrets=tuple(seal_secret(self._box, each) for each in change.secrets),
+                removed_secrets=change.removed_secrets,
+                events=change.events,
+            )
+        )
+
+    async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:
+        """Note when secrets were last used. Raises `Unavailable`."""
+        await self._writing.note_uses(uses)
 
 
 def _is_of(account: ManagedAccount, row: AccountRow) -> bool:

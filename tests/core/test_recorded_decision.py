@@ -7,12 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.core.accounts_in_force import with_accounts
 from broker.core.audit import AuditEvent, recorded_claims
 from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.managed_account import AccountOverride
 from broker.core.policy import PolicySet
 from broker.core.recorded_decision import RecordedDecision, explain_event, needed_policy_set
 from broker.grants import decision_record
 from broker.grants.request import Caller, ExchangeRequest
+from tests.client_secrets import an_account as a_managed_account
 from tests.core.builders import NOW, a_policy, a_policy_set, an_account, an_issuer, github_claims
 
 POLICIES = a_policy_set(
@@ -190,3 +193,53 @@ def test_the_recorded_claims_are_those_that_the_explanation_reads() -> None:
 
     assert event["claims"] == dict(recorded_claims(token, policies.issuers["github"], named))
     assert explained(event, policies).notes == ()
+
+
+MADE = a_managed_account(client_id="nightly", grants={"deploy-api": ("deploy:*",)})
+BY_MADE = a_policy_set(
+    a_policy(
+        "nightly",
+        {"repository": "acme/web"},
+        service_account="nightly",
+        grants={"deploy-api": ["deploy:read"]},
+    )
+)
+OF_STORE = "what the store says of accounts is as of now: nightly"
+
+
+def test_accounts_of_the_store_are_those_of_now_and_that_is_said() -> None:
+    event = recorded(with_accounts(BY_MADE, [MADE], [], NOW))
+    told = explain_event(event, BY_MADE, [MADE])
+
+    assert told.explanation is not None
+    assert (told.explanation.decision, told.explanation.service_account) == ("permit", "nightly")
+    assert told.notes == (OF_STORE,)
+
+
+def test_an_account_that_was_ended_since_makes_it_another_decision() -> None:
+    event = recorded(with_accounts(BY_MADE, [MADE], [], NOW))
+    for gone in ([], [replace(MADE, deleted_at=NOW + 1)], [replace(MADE, enabled=False)]):
+        told = explain_event(event, BY_MADE, gone)
+
+        assert told.explanation is not None
+        assert told.explanation.reason == "account_disabled"
+        assert told.notes[0] == OF_STORE
+        assert "another one than the recorded permit" in told.notes[1]
+
+
+def test_an_account_counts_as_of_the_moment_when_it_only_expired_since() -> None:
+    over = replace(MADE, expires_at=NOW + 1)
+    event = recorded(with_accounts(BY_MADE, [over], [], NOW))
+
+    assert explain_event(event, BY_MADE, [over]).notes == (OF_STORE,)
+
+
+def test_an_account_of_a_file_that_was_switched_off_is_told_as_that() -> None:
+    off = AccountOverride("deploy-web", enabled=False, updated_at=NOW)
+    event = recorded(with_accounts(POLICIES, [], [off], NOW))
+    told = explain_event(event, POLICIES, (), [off])
+
+    assert event["reason"] == "account_disabled"
+    assert told.explanation is not None
+    assert told.explanation.reason == "account_disabled"
+    assert "what the store says of accounts is as of now: deploy-web" in told.notes

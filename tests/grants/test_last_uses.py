@@ -38,6 +38,15 @@ async def test_uses_are_written_once() -> None:
     assert notes.kept == [{"cron": {"s-1": 2.0, "cron": 2.0}}]
 
 
+async def test_a_use_of_a_key_is_one_of_its_account() -> None:
+    notes = Notes()
+    uses = LastUses(notes)
+    uses.note("signer", None, 1.0)
+    await uses.write()
+
+    assert notes.kept == [{"signer": {"signer": 1.0}}]
+
+
 async def test_what_the_store_does_not_take_is_written_later(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

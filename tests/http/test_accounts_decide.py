@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from tests.audited_broker import AuditedStore
 from tests.client_secrets import ask
 from tests.registry_api import OPERATORS, RegistryClient, calling
 from tests.running_broker import RunningBroker
@@ -124,3 +125,16 @@ def test_in_a_rotation_both_secrets_get_tokens(
     broker.clock.advance(3600)
 
     assert [ask(broker, "nightly", each).status_code for each in secrets] == [400, 200]
+
+
+def test_a_decision_by_an_account_of_the_store_is_explained_afterwards(
+    broker: RunningBroker, admin: RegistryClient
+) -> None:
+    admin.create(client_id="nightly", grants={"deploy-api": ["deploy:*"]})
+    verified(broker, exchange(broker))
+    event = broker.decisions()[-1]
+    shown = AuditedStore(broker).audit("list", "--decision", event["id"]).stdout
+
+    assert "permit: nightly" in shown
+    assert "what the store says of accounts is as of now: nightly" in shown
+    assert "another one than the recorded" not in shown

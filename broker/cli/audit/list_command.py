@@ -162,11 +162,14 @@ def _show(event: "StoredEvent", *, as_json: bool) -> None:
 async def _explained(
     event: dict[str, Any], settings: "Settings", store: "SqliteReading", *, everything: bool
 ) -> "RecordedDecision":
+    from broker.core.accounts_in_force import accounts_named
     from broker.core.recorded_decision import explain_event, needed_policy_set
     from broker.reload.kept_sets import KeptSetsReading
     from broker.reload.reading import PolicyReader
     from broker.reload.seal import KEY_PURPOSE, Seal
     from broker.reload.sources import DeploymentParameters
+    from broker.signing.sealed_accounts import SealedAccountsReading
+    from broker.signing.sealed_rows import SealedBox
     from broker.system import SystemClock
 
     version = needed_policy_set(event)
@@ -182,9 +185,20 @@ async def _explained(
         folders=settings.folders,
     )
     reader = PolicyReader(settings.policies, parameters, SystemClock())
-    seal = Seal((await master_key_of(settings, store)).derive(KEY_PURPOSE))
+    master_key = await master_key_of(settings, store)
+    seal = Seal(master_key.derive(KEY_PURPOSE))
     policy_set = await KeptSetsReading(store, seal, reader).find(version)
-    return explain_event(event, policy_set, everything=everything)
+    if policy_set is None:
+        return explain_event(event, None)
+    accounts = SealedAccountsReading(store, SealedBox(master_key))
+    found = [await accounts.account(each) for each in sorted(accounts_named(policy_set))]
+    return explain_event(
+        event,
+        policy_set,
+        [each for each in found if each is not None],
+        await accounts.account_overrides(),
+        everything=everything,
+    )
 
 
 def _show_explanation(

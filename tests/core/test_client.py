@@ -1,0 +1,22 @@
+"""Which client a secret or an assertion proves."""
+
+from broker.core.client import Client, live_account
+from broker.core.policy import PolicySet, ServiceAccount
+from tests.client_secrets import an_account
+
+EMPTY = PolicySet({}, {}, {}, {})
+WEB = ServiceAccount("web", {})
+
+
+def test_an_account_without_networks_may_call_from_anywhere() -> None:
+    account = an_account()
+
+    for address in ("192.0.2.1", None):
+        live = live_account(account.client_id, account, None, EMPTY, address, 0.0)
+        assert live is not None
+        assert live.incarnation == account.incarnation
+
+
+def test_the_audit_names_the_secret_or_the_key() -> None:
+    assert Client(WEB, secret_id="s-1").credential == "secret s-1"
+    assert Client(WEB, key_id="key-1").credential == "key key-1"
