@@ -11,6 +11,10 @@ from contextlib import contextmanager
 from typing import Final
 
 _HARDLY_EVER: Final = 1_000_000
+_LITTLE_BY_LITTLE: Final = (2_000, 2)
+"""While a set is taken in: a look at so many young objects takes less than a millisecond, and what
+was looked at a few times is old."""
+
 _BETWEEN_LOOKS: Final = 20_000
 """So many more objects may exist before the young ones are looked at; a request makes some 50."""
 
@@ -31,12 +35,12 @@ def setting_aside() -> Iterator[None]:
 
     Cyclic garbage of requests is collected as usual, but for a little that is just under way.
     """
-    young, middle, old = gc.get_threshold()
+    usual = gc.get_threshold()
     gc.collect()
-    gc.set_threshold(young, middle, _HARDLY_EVER)
+    gc.set_threshold(*_LITTLE_BY_LITTLE, _HARDLY_EVER)
     try:
         yield
     finally:
         gc.collect(1)
         gc.freeze()
-        gc.set_threshold(young, middle, old)
+        gc.set_threshold(*usual)
