@@ -62,7 +62,7 @@ def authentication(accounts: RecordedAccounts) -> ClientAuthentication:
     return ClientAuthentication(
         accounts=accounts,
         policies=HeldPolicies(IndexedPolicies.of(a_policy_set())),
-        client_keys=ClientKeys(clock, broker_on_loopback=True, rng=lambda: 0.0),
+        client_keys=ClientKeys(clock, broker_on_loopback=True, rng=lambda: 0.0, hosts=()),
         limits=RateLimits(
             LimitSharing(InMemoryCounts(), clock), RefusalCounts(UuidV7Identifiers().new)
         ),
