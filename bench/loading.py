@@ -10,6 +10,7 @@ from bench.policy_folder import AUDIENCE, PolicyFolder
 from bench.table import Row, Spread
 from broker.messages import Message
 from broker.reload.sources import DeploymentParameters
+from broker.workers.frames import frame
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 CHECK = (sys.executable, "-m", "broker", "policies", "check", "--format", "json", "policies")
@@ -36,9 +37,10 @@ def _request(folder: PolicyFolder) -> bytes:
         "folder": str(folder.path),
         "parameters": parameters.as_json(),
         "now": time.time(),
+        "known": [],
         "outlines": [],
     }
-    return Message(header, ()).encode()
+    return frame(Message(header, ()))
 
 
 def _run(command: tuple[str, ...], directory: Path, request: bytes) -> tuple[float, float]:
