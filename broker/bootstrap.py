@@ -287,7 +287,12 @@ async def _for_accounts(
     box: SealedBox,
 ) -> _ForAccounts:
     clock = exchange.clock
-    client_keys = ClientKeys(clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random)
+    client_keys = ClientKeys(
+        clock,
+        broker_on_loopback=settings.loopback,
+        rng=SystemRandom().random,
+        hosts=settings.jwks_hosts,
+    )
     stack.push_async_callback(client_keys.close)
     authentication = ClientAuthentication(
         accounts=accounts,

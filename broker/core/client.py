@@ -44,6 +44,11 @@ class LiveAccount:
     account: ServiceAccount
     incarnation: str
 
+    @property
+    def of_file(self) -> bool:
+        """Whether a policy file defines it."""
+        return self.incarnation == FILE_INCARNATION
+
 
 def client_of(
     secret: ClientSecret | None,

@@ -7,11 +7,19 @@ parameter; those have an issuer of their own, and are decided by policies.
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import field
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+
 from broker.core.errors import Reason, RequestRefused, SubjectTokenRefused
-from broker.core.issuer_keys import IssuerKeySet, KeysRefused, VerificationKey, read_jwks
+from broker.core.issuer_keys import (
+    IssuerKeySet,
+    KeysRefused,
+    VerificationKey,
+    bound_key,
+    read_jwks,
+)
 from broker.core.record import record
 from broker.core.subject_token import MAX_JTI_LENGTH, ParsedToken, parse
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, MAX_LEEWAY
@@ -22,6 +30,11 @@ MAX_LIFE: Final = 300
 MAX_SKEW: Final = 60
 """Seconds by which the client's clock may differ."""
 
+_CURVES: Final[Mapping[str, ec.EllipticCurve]] = {
+    "ES256": ec.SECP256R1(),
+    "ES384": ec.SECP384R1(),
+    "ES512": ec.SECP521R1(),
+}
 _TYPES: Final = ("JWT", "client-authentication+jwt")
 
 
@@ -48,6 +61,10 @@ class ClientAssertion:
             if key.algorithm == token.algorithm and key.verifies(token.signed, token.signature):
                 return key
         return None
+
+    def verify_in_vain(self) -> None:
+        """Take the time of a verification where there is no key (CA-11, attacks row 122)."""
+        self.signed_by((_decoy(self._token.algorithm),))
 
 
 def made_by_client(text: str) -> ParsedToken | None:
@@ -100,6 +117,19 @@ def registered_keys(jwks: Mapping[str, Any], key_id: str) -> tuple[VerificationK
     if not key_id:
         return tuple(keys.values())
     return (keys[key_id],) if key_id in keys else ()
+
+
+@cache
+def _decoy(algorithm: str) -> VerificationKey:
+    """Give a key of an algorithm's kind that is nobody's: what it verifies counts for nothing."""
+    public_key: object
+    if algorithm in _CURVES:
+        public_key = ec.derive_private_key(1, _CURVES[algorithm]).public_key()
+    elif algorithm in ("EdDSA", "Ed25519"):
+        public_key = ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)).public_key()
+    else:
+        public_key = rsa.RSAPublicNumbers(65_537, 2**2048 - 1).public_key()
+    return bound_key("", algorithm, public_key)
 
 
 @lru_cache(maxsize=512)

@@ -56,6 +56,11 @@ class IssuerKeySet:
     skipped: tuple[str, ...]
 
 
+def bound_key(key_id: str, algorithm: str, public_key: object) -> VerificationKey:
+    """Bind a public key to one signature algorithm, which must be one of its kind."""
+    return VerificationKey(key_id, algorithm, public_key, _ALGORITHMS[algorithm])
+
+
 def read_jwks(document: bytes, algorithms: Collection[str]) -> IssuerKeySet:
     """Read a JWKS document, keeping the keys that may sign with one of `algorithms`.
 
@@ -131,7 +136,7 @@ def _key(entry: Mapping[str, Any], algorithms: Collection[str]) -> VerificationK
     if not allowed:
         return f"{label} is for none of the issuer's algorithms"
     algorithm = allowed[0]
-    return VerificationKey(key_id, algorithm, public_key, _ALGORITHMS[algorithm])
+    return bound_key(key_id, algorithm, public_key)
 
 
 def _weakness(public_key: object) -> str | None:

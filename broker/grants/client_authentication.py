@@ -70,8 +70,10 @@ class ClientAuthentication:
         now = self.clock.now()
         assertion = client_assertion.read(token, credentials.client_id, self.issuer, now)
         live = await self._live(assertion.client_id, caller.client_address)
-        keys = () if live is None else await self.client_keys.find(live.account, assertion.key_id)
+        keys = () if live is None else await self.client_keys.find(live, assertion.key_id)
         key = assertion.signed_by(keys)
+        if not keys:
+            assertion.verify_in_vain()
         if live is None or key is None:
             raise await self._unknown(caller, assertion.client_id)
         return Client(live.account, key_id=key.key_id, assertion=assertion)

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 from broker.core.audit import AuditEvent, rfc3339
+from broker.core.client import LiveAccount
 from broker.core.issuer_keys import VerificationKey
-from broker.core.policy import Issuer, ServiceAccount
+from broker.core.policy import Issuer
 from broker.core.signing_keys import KeyState, SigningKey, SigningKeySet, SigningSchedule
 
 
@@ -59,7 +60,7 @@ class IssuerKeyStatuses(Protocol):
 class ClientKeySource(Protocol):
     """The public keys that service accounts have registered (`private_key_jwt`)."""
 
-    async def find(self, account: ServiceAccount, key_id: str) -> Sequence[VerificationKey]:
+    async def find(self, live: LiveAccount, key_id: str) -> Sequence[VerificationKey]:
         """Give the keys of an account that have this `kid`; all that it may sign with for none.
 
         Raises `Unavailable` (`issuer_unavailable`) when they cannot be fetched.

@@ -32,8 +32,14 @@ def by_json(broker: RunningBroker, token: str) -> httpx.Response:
     return broker.request("POST", "/api/v1/auth/token", json=members)
 
 
+def by_client_assertion(broker: RunningBroker, token: str) -> httpx.Response:
+    """Present it as the assertion of a client, with the account that it would act as."""
+    return broker.client_assertion(token)
+
+
 WAYS: Final[Mapping[str, Present]] = {
     "token exchange": by_token_exchange,
     "jwt-bearer": by_jwt_bearer,
     "JSON": by_json,
+    "client assertion": by_client_assertion,
 }

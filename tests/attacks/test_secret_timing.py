@@ -7,24 +7,35 @@ import os
 from dataclasses import dataclass, field
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from broker.core import client_secret
 from broker.core.decision import IndexedPolicies
 from broker.core.errors import RequestRefused
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
 from broker.core.refusal_counts import RefusalCounts
+from broker.core.subject_token import parse
+from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.limit_sharing import LimitSharing
 from broker.grants.rate_limits import RateLimits
-from broker.grants.request import Caller, Credentials
+from broker.grants.request import AssertedCredentials, Caller, Credentials
 from broker.issuer_keys import ClientKeys
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
+from broker.testing.jws import PrivateKey, compact_jws
 from tests.client_secrets import an_account
 from tests.core.builders import a_policy_set
 from tests.grants.ports_in_memory import HeldPolicies, InMemoryCounts
 
+BROKER = "https://broker.example"
 PEPPER = bytes(32)
+NOBODYS: dict[str, PrivateKey] = {
+    "ES256": ec.derive_private_key(1, ec.SECP256R1()),
+    "ES384": ec.derive_private_key(1, ec.SECP384R1()),
+    "ES512": ec.derive_private_key(1, ec.SECP521R1()),
+    "EdDSA": ed25519.Ed25519PrivateKey.from_private_bytes(bytes(32)),
+}
 KNOWN = an_account()
 SECRET = client_secret.generate("live", os.urandom)
 KEPT = ClientSecret(
@@ -58,16 +69,16 @@ def accounts() -> RecordedAccounts:
 
 @pytest.fixture
 def authentication(accounts: RecordedAccounts) -> ClientAuthentication:
-    clock = FrozenClock()
+    clock = FrozenClock(0.0)
     return ClientAuthentication(
         accounts=accounts,
         policies=HeldPolicies(IndexedPolicies.of(a_policy_set())),
-        client_keys=ClientKeys(clock, broker_on_loopback=True, rng=lambda: 0.0),
+        client_keys=ClientKeys(clock, broker_on_loopback=True, rng=lambda: 0.0, hosts=()),
         limits=RateLimits(
             LimitSharing(InMemoryCounts(), clock), RefusalCounts(UuidV7Identifiers().new)
         ),
         clock=clock,
-        issuer="https://broker.example",
+        issuer=BROKER,
         pepper=PEPPER,
     )
 
@@ -119,3 +130,22 @@ async def test_the_right_secret_is_found(
     found = await authentication.require(Credentials(KNOWN.client_id, SECRET), Caller("r"))
 
     assert found.account.client_id == KNOWN.client_id
+
+
+@pytest.mark.parametrize("algorithm", sorted(ASYMMETRIC_ALGORITHMS))
+@pytest.mark.parametrize("client_id", [KNOWN.client_id, "nobody"])
+async def test_an_assertion_is_verified_in_vain_where_there_is_no_key(
+    authentication: ClientAuthentication, algorithm: str, client_id: str
+) -> None:
+    """By a key whose private part anybody can have; what it signed counts for nothing."""
+    claims = {"iss": client_id, "sub": client_id, "aud": BROKER, "exp": 60, "jti": "x"}
+    key = NOBODYS.get(algorithm)
+    text = compact_jws(
+        {"alg": algorithm}, claims, algorithm="none" if key is None else algorithm, key=key
+    )
+    if key is None:
+        text += "A" * 342
+    token = parse(text, by_client=True)
+
+    with pytest.raises(RequestRefused, match="unknown or its credentials are wrong"):
+        await authentication.require(AssertedCredentials(text, token, None), Caller("r"))

@@ -1,6 +1,7 @@
 """`private_key_jwt`: a client shows by a signature that it holds a registered key (CA-20 to 24)."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -13,6 +14,7 @@ from tests.client_keys import KeyPair, asserting
 from tests.client_secrets import an_account, change, give
 from tests.running_broker import NOW, POLICIES, RunningBroker
 from tests.service_tokens import verified
+from tests.special_brokers import special_broker
 
 ES256 = KeyPair.made()
 OTHER = KeyPair.made()
@@ -285,12 +287,18 @@ def test_keys_may_be_published_and_are_followed(
             refused(asserting(broker, OTHER.assertion(broker, "deploy-web")))
 
 
-def test_keys_that_cannot_be_fetched_are_the_brokers_trouble(
-    live_broker: RunningBroker,
-) -> None:
+def test_keys_that_cannot_be_fetched_are_the_brokers_trouble(tmp_path: Path) -> None:
+    account = an_account(jwks_uri="https://127.0.0.1:1/jwks")
+    with special_broker(tmp_path, jwks_hosts=("127.0.0.1",)) as broker:
+        give(broker, account)
+        answer = asserting(broker, ES256.assertion(broker, account.client_id))
+
+        assert (answer.status_code, answer.json()["reason"]) == (503, "issuer_unavailable")
+        assert "retry-after" in answer.headers
+
+
+def test_a_host_that_is_configured_no_longer_is_not_asked(live_broker: RunningBroker) -> None:
     account = an_account(jwks_uri="https://127.0.0.1:1/jwks")
     give(live_broker, account)
-    answer = asserting(live_broker, ES256.assertion(live_broker, account.client_id))
 
-    assert (answer.status_code, answer.json()["reason"]) == (503, "issuer_unavailable")
-    assert "retry-after" in answer.headers
+    refused(asserting(live_broker, ES256.assertion(live_broker, account.client_id)))

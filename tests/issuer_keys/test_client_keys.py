@@ -1,10 +1,13 @@
 """Keys that accounts publish: followed like an issuer's, as many as are in use, and no others."""
 
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from broker.core.client import LiveAccount
 from broker.core.errors import Unavailable
+from broker.core.managed_account import FILE_INCARNATION
 from broker.core.policy import ServiceAccount
 from broker.issuer_keys import ClientKeys
 from broker.testing import FrozenClock
@@ -16,14 +19,21 @@ AT_MOST = 6
 
 @pytest.fixture
 async def client_keys(clock: FrozenClock) -> AsyncIterator[ClientKeys]:
-    made = ClientKeys(clock, broker_on_loopback=True, rng=lambda: 0.0, at_most=AT_MOST)
+    made = ClientKeys(
+        clock, broker_on_loopback=True, rng=lambda: 0.0, hosts=["127.0.0.1"], at_most=AT_MOST
+    )
     yield made
     await made.close()
 
 
-def publishing(client_id: str, server: KeyServer) -> ServiceAccount:
-    jwks_uri = server.origin + KEYS
-    return ServiceAccount(client_id, {}, secrets_allowed=True, jwks_uri=jwks_uri)
+def registered(incarnation: str = FILE_INCARNATION, **members: Any) -> LiveAccount:
+    return LiveAccount(
+        ServiceAccount(**({"client_id": "web", "grants": {}} | members)), incarnation
+    )
+
+
+def publishing(client_id: str, server: KeyServer) -> LiveAccount:
+    return registered(client_id=client_id, jwks_uri=server.origin + KEYS)
 
 
 async def test_published_keys_are_fetched_once_and_found_by_their_id(
@@ -64,7 +74,7 @@ async def test_only_so_many_accounts_are_followed(
 ) -> None:
     [_] = await client_keys.find(publishing("first", server), "k1")
     for number in range(AT_MOST):
-        account = ServiceAccount(f"m-{number}", {}, jwks_uri="ftp://127.0.0.1/")
+        account = registered(client_id=f"m-{number}", jwks_uri="ftp://127.0.0.1/")
         with pytest.raises(Unavailable):
             await client_keys.find(account, "k1")
     assert len(client_keys._followed) == AT_MOST // 2
@@ -76,9 +86,21 @@ async def test_only_so_many_accounts_are_followed(
 async def test_stated_keys_need_no_network(client_keys: ClientKeys) -> None:
     pair, other = KeyPair.made(), KeyPair.made("RS256", "key-2")
     jwks = {"keys": [*pair.jwks()["keys"], *other.jwks()["keys"]]}
-    account = ServiceAccount("web", {}, jwks=jwks)
+    account = registered(jwks=jwks)
 
     assert [each.key_id for each in await client_keys.find(account, "key-2")] == ["key-2"]
     assert len(await client_keys.find(account, "")) == 2
     assert await client_keys.find(account, "key-3") == ()
-    assert await client_keys.find(ServiceAccount("cron", {}), "key-1") == ()
+    assert await client_keys.find(registered(), "key-1") == ()
+
+
+async def test_what_the_api_registered_is_fetched_from_configured_hosts_alone(
+    client_keys: ClientKeys, server: KeyServer
+) -> None:
+    named = server.origin + KEYS
+    for jwks_uri in (named.replace("127.0.0.1", "localhost"), "https://127.0.0.2/jwks", "x"):
+        assert await client_keys.find(registered("i-1", jwks_uri=jwks_uri), "k1") == ()
+    assert server.fetches() == 0
+
+    [_] = await client_keys.find(registered("i-1", jwks_uri=named), "k1")
+    assert server.fetches() == 1
