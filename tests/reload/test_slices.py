@@ -91,7 +91,8 @@ def test_a_retired_set_lives_as_long_as_requests_may_use_it() -> None:
 def test_taking_in_puts_the_collector_back_as_it_was() -> None:
     before = gc.get_threshold()
     with setting_aside():
-        assert gc.get_threshold()[:2] == before[:2]
+        assert gc.get_threshold()[0] >= before[0]
+        assert gc.get_threshold()[1] < before[1]
         assert gc.get_threshold()[2] > before[2]
         made = [[number] for number in range(1000)]
 
