@@ -46,9 +46,12 @@ def page(
     connection: apsw.Connection, kind: str, organization: str | None, after: str, limit: int
 ) -> list[AccountRow]:
     """List rows that are not deleted, by id; those of one organization only, if given."""
-    within = "" if organization is None else "AND organization = :organization"
+    # The plus keeps SQLite from going by the ids of all accounts to those of one organization.
+    within = "kind = :kind"
+    if organization is not None:
+        within = "+kind = :kind AND organization = :organization"
     rows = connection.execute(
-        f"{_ACCOUNT} WHERE kind = :kind AND deleted = 0 {within} AND client_id > :after"
+        f"{_ACCOUNT} WHERE {within} AND deleted = 0 AND client_id > :after"
         " ORDER BY client_id LIMIT :limit",
         {"kind": kind, "organization": organization, "after": after, "limit": limit},
     )
