@@ -116,7 +116,11 @@ async def test_another_ids_secret_tells_nothing_of_an_id(
     assert steps == [[KEPT.digest]] * 2
 
 
-@pytest.mark.parametrize("text", [SECRET[:-1] + "~", SECRET[:-1], "", "\u212a" * 64, "\udcff" * 64])
+@pytest.mark.parametrize(
+    "text",
+    [SECRET[:-1] + "~", SECRET[:-1], "", "\u212a" * 64, "\udcff" * 64],
+    ids=["a character that is none", "cut", "empty", "look-alikes", "no text"],
+)
 async def test_a_mistyped_secret_is_not_looked_up_whatever_the_id(
     authentication: ClientAuthentication, accounts: RecordedAccounts, text: str
 ) -> None:
@@ -133,7 +137,7 @@ async def test_the_right_secret_is_found(
 
 
 @pytest.mark.parametrize("algorithm", sorted(ASYMMETRIC_ALGORITHMS))
-@pytest.mark.parametrize("client_id", [KNOWN.client_id, "nobody"])
+@pytest.mark.parametrize("client_id", [KNOWN.client_id, "nobody"], ids=["known", "unknown"])
 async def test_an_assertion_is_verified_in_vain_where_there_is_no_key(
     authentication: ClientAuthentication, algorithm: str, client_id: str
 ) -> None:
