@@ -1,7 +1,5 @@
 """A page of accounts costs the same, however many accounts there are of others."""
 
-from pathlib import Path
-
 import apsw
 import pytest
 
@@ -14,8 +12,7 @@ CROWD = 5000
 
 @pytest.fixture(scope="module")
 def crowded(tmp_path_factory: pytest.TempPathFactory) -> apsw.Connection:
-    database: Path = tmp_path_factory.mktemp("store") / "broker.db"
-    connection = open_for_writing(database)
+    connection = open_for_writing(tmp_path_factory.mktemp("store") / "broker.db")
     rows = [
         AccountRow(f"m-{number:05}", "account", "umbrella", deleted=False, content=b"x")
         for number in range(CROWD)
