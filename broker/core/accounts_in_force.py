@@ -1,12 +1,53 @@
 """The accounts that policies decide by: of the files, and those made while the broker runs."""
 
-from collections import ChainMap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
-from typing import cast
 
 from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import PolicySet, ServiceAccount
+
+
+class AccountsInForce(Mapping[str, ServiceAccount]):
+    """The accounts of a policy set, and those of the store, each resolved when it is asked for.
+
+    There may be a hundred thousand of the files, thousands of the store, and a change every second:
+    neither are copied.
+    """
+
+    __slots__ = ("_managed", "_now", "_policy_set", "_resolved")
+
+    def __init__(
+        self,
+        policy_set: PolicySet,
+        managed: Mapping[str, ManagedAccount],
+        switched_off: Mapping[str, ServiceAccount],
+        now: float,
+    ) -> None:
+        """`managed` has no id of the files, `switched_off` what takes the place of theirs."""
+        self._policy_set = policy_set
+        self._managed = managed
+        self._now = now
+        self._resolved = dict(switched_off)
+
+    def __getitem__(self, client_id: str) -> ServiceAccount:
+        """Give an account; disabled when it is switched off or over."""
+        found = self._resolved.get(client_id)
+        if found is None:
+            found = self._policy_set.service_accounts.get(client_id)
+        if found is None:
+            row = self._managed[client_id]
+            found = replace(row.resolved(self._policy_set), enabled=row.live(self._now))
+            self._resolved[client_id] = found
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        """Name all, those of the files first."""
+        yield from self._policy_set.service_accounts
+        yield from self._managed
+
+    def __len__(self) -> int:
+        """Count all."""
+        return len(self._policy_set.service_accounts) + len(self._managed)
 
 
 def accounts_named(policy_set: PolicySet) -> frozenset[str]:
@@ -29,19 +70,19 @@ def with_accounts(
     What a file defines is never replaced, only switched off.
     """
     in_files = policy_set.service_accounts
-    changed: dict[str, ServiceAccount] = {}
-    for override in overrides:
-        account = in_files.get(override.client_id)
-        if account is not None and not override.enabled:
-            changed[account.client_id] = replace(account, enabled=False)
-    for row in managed:
-        if row.client_id not in in_files and row.deleted_at is None:
-            resolved = row.resolved(policy_set)
-            changed[row.client_id] = replace(resolved, enabled=row.live(now))
-    if not changed:
+    switched_off = {
+        account.client_id: replace(account, enabled=False)
+        for each in overrides
+        if not each.enabled and (account := in_files.get(each.client_id)) is not None
+    }
+    made = {
+        row.client_id: row
+        for row in managed
+        if row.deleted_at is None and row.client_id not in in_files
+    }
+    if not switched_off and not made:
         return policy_set
-    # Not copied: there may be a hundred thousand, and a change every second.
-    accounts = ChainMap(changed, cast("dict[str, ServiceAccount]", in_files))
+    accounts = AccountsInForce(policy_set, made, switched_off, now)
     return replace(policy_set, service_accounts=accounts)
 
 

@@ -79,6 +79,10 @@ class AccountRowReading(GivenIds, Protocol):
         """Find a row, that of a deleted account included."""
         ...
 
+    async def account_rows_of(self, client_ids: Sequence[str]) -> list[AccountRow]:
+        """Find the rows of some accounts at once, those of deleted ones included, in any order."""
+        ...
+
     async def account_rows(
         self, kind: str, *, organization: str | None, after: str, limit: int
     ) -> list[AccountRow]:
@@ -142,6 +146,10 @@ class AccountReading(Protocol):
 
     async def account(self, client_id: str) -> ManagedAccount | None:
         """Find an account by its id, a deleted one included."""
+        ...
+
+    async def accounts_of(self, client_ids: Sequence[str]) -> tuple[ManagedAccount, ...]:
+        """Find some accounts at once, deleted ones included, in any order."""
         ...
 
     async def accounts(

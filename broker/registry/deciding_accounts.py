@@ -1,5 +1,6 @@
 """The policies in force, with the accounts that decide now; implements the port `PolicySource`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -15,8 +16,8 @@ class PoliciesWithAccounts:
     """What CI tokens are decided by.
 
     Files say which policies there are; the store says which of their accounts are switched off, and
-    which accounts it has that policies name. It is read at every change of the store, so that a
-    decision costs nothing more.
+    which accounts it has that policies name. It is read at every change of the store, by one query
+    for all, so that a decision costs nothing more.
     """
 
     def __init__(self, policies: PolicySource, accounts: AccountReading, clock: Clock) -> None:
@@ -28,16 +29,14 @@ class PoliciesWithAccounts:
         self._managed: tuple[ManagedAccount, ...] = ()
         self._files = self._made = policies.current()
         self._good_until: float | None = None
+        self._named: tuple[IndexedPolicies, Sequence[str]] | None = None
 
     async def refresh(self) -> None:
         """Read what the store says now. Raises `Unavailable`."""
         files = self._policies.current()
         overrides = await self._accounts.account_overrides()
-        found = [
-            await self._accounts.account(each) for each in sorted(accounts_named(files.policy_set))
-        ]
-        self._overrides = overrides
-        self._managed = tuple(each for each in found if each is not None)
+        managed = await self._accounts.accounts_of(self._named_by(files))
+        self._overrides, self._managed = overrides, managed
         self._make(files)
 
     def current(self) -> IndexedPolicies:
@@ -51,6 +50,12 @@ class PoliciesWithAccounts:
         if files is not self._files or over:
             self._make(files)
         return self._made
+
+    def _named_by(self, files: IndexedPolicies) -> Sequence[str]:
+        """Name the accounts that are looked for; found once for each set."""
+        if self._named is None or self._named[0] is not files:
+            self._named = files, sorted(accounts_named(files.policy_set))
+        return self._named[1]
 
     def _make(self, files: IndexedPolicies) -> None:
         now = self._clock.now()

@@ -5,6 +5,7 @@ as absent, and is told in the log (attacks row 183). That a row was put back as 
 taken away, no seal can show.
 """
 
+import asyncio
 import contextlib
 import logging
 from collections.abc import Callable, Sequence
@@ -30,6 +31,9 @@ OVERRIDE: Final = "override"
 PAGE: Final = 1000
 """Rows that are read at once."""
 
+SLICE: Final = 50
+"""Rows that are opened before whoever waits for the event loop has a turn."""
+
 logger = logging.getLogger(__name__)
 
 Kept = TypeVar("Kept")
@@ -43,11 +47,32 @@ class SealedAccountsReading:
         self._rows = rows
         self._box = box
         self._told: set[str] = set()
+        self._opened_before: dict[str, tuple[AccountRow, ManagedAccount | None]] = {}
 
     async def account(self, client_id: str) -> ManagedAccount | None:
         """Find an account by its id, a deleted one included. Raises `Unavailable`."""
         row = await self._rows.account_row(client_id, ACCOUNT)
         return None if row is None else self._account(row)
+
+    async def accounts_of(self, client_ids: Sequence[str]) -> tuple[ManagedAccount, ...]:
+        """Find some accounts at once, deleted ones included. Raises `Unavailable`.
+
+        Rows that are as they were at the call before are not opened again: there may be thousands,
+        and one that has changed.
+        """
+        rows = await self._rows.account_rows_of(client_ids) if client_ids else []
+        before, opened = self._opened_before, 0
+        found: dict[str, tuple[AccountRow, ManagedAccount | None]] = {}
+        for row in rows:
+            known = before.get(row.client_id)
+            if known is None or known[0] != row:
+                known = row, self._account(row)
+                opened += 1
+                if opened % SLICE == 0:
+                    await asyncio.sleep(0)
+            found[row.client_id] = known
+        self._opened_before = found
+        return tuple(account for _, account in found.values() if account is not None)
 
     async def accounts(
         self, *, organization: str | None = None, after: str = "", limit: int = 100

@@ -15,6 +15,9 @@ _LAST_USED: Final = """
 SELECT client_id, used_at FROM last_uses
 WHERE used = client_id AND client_id IN (SELECT value FROM json_each(?))
 """
+_OF_IDS: Final = f"""
+{_ACCOUNT} WHERE kind = 'account' AND client_id IN (SELECT value FROM json_each(?))
+"""
 _GIVEN: Final = """
 SELECT client_id FROM accounts
 WHERE kind = 'account' AND client_id IN (SELECT value FROM json_each(?))
@@ -40,6 +43,11 @@ def find(connection: apsw.Connection, client_id: str, kind: str) -> AccountRow |
         f"{_ACCOUNT} WHERE client_id = ? AND kind = ?", (client_id, kind)
     ).fetchone()
     return None if row is None else _account(row)
+
+
+def rows_of(connection: apsw.Connection, client_ids: Sequence[str]) -> list[AccountRow]:
+    """Find the rows of some accounts, those of deleted ones included."""
+    return [_account(row) for row in connection.execute(_OF_IDS, (json.dumps(client_ids),))]
 
 
 def page(

@@ -66,6 +66,10 @@ class SqliteReading:
             lambda connection: sqlite_accounts.find(connection, client_id, kind)
         )
 
+    async def account_rows_of(self, client_ids: Sequence[str]) -> list[AccountRow]:
+        """Find the rows of some accounts at once, those of deleted ones included."""
+        return await self._read(lambda connection: sqlite_accounts.rows_of(connection, client_ids))
+
     async def account_rows(
         self, kind: str, *, organization: str | None, after: str, limit: int
     ) -> list[AccountRow]:

@@ -191,11 +191,10 @@ async def _explained(
     if policy_set is None:
         return explain_event(event, None)
     accounts = SealedAccountsReading(store, SealedBox(master_key))
-    found = [await accounts.account(each) for each in sorted(accounts_named(policy_set))]
     return explain_event(
         event,
         policy_set,
-        [each for each in found if each is not None],
+        await accounts.accounts_of(sorted(accounts_named(policy_set))),
         await accounts.account_overrides(),
         everything=everything,
     )
