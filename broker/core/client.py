@@ -103,16 +103,22 @@ def account_of(
     override: AccountOverride | None,
     policy_set: PolicySet,
     now: float,
+    *,
+    issued_at: int,
 ) -> ServiceAccount | None:
     """Give the account of an id that may do something now; None when there is none.
 
-    For whoever shows a token of the broker's own; what the arguments are, `client_of` says.
+    For whoever shows a token of the broker's own, of which `issued_at` is the whole second; what
+    the other arguments are, `client_of` says.
     """
     in_files = policy_set.service_accounts.get(client_id)
     if in_files is not None:
         switched_off = override is not None and not override.enabled
         return in_files if in_files.enabled and not switched_off else None
     if managed is None or not managed.live(now):
+        return None
+    if issued_at < int(managed.created_at):
+        # Of a namesake that a file once defined: another incarnation (attacks row 144).
         return None
     return managed.resolved(policy_set)
 

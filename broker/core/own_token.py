@@ -18,6 +18,9 @@ class OwnToken:
 
     token_id: str
     client_id: str
+    issued_at: int
+    """Whole seconds since the epoch."""
+
     scopes: frozenset[str]
     organization: str | None
 
@@ -48,6 +51,7 @@ def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
     return OwnToken(
         token_id=str(claims.get("jti")),
         client_id=str(claims.get("client_id")),
+        issued_at=int(claims["iat"]),
         scopes=frozenset(str(claims.get("scope", "")).split()),
         organization=None if organization is None else str(organization),
     )

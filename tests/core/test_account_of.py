@@ -14,16 +14,35 @@ CRON = ManagedAccount("cron", "i", "Cron")
 OFF = AccountOverride("web", enabled=False, updated_at=NOW)
 
 
+def account(
+    client_id: str,
+    managed: ManagedAccount | None,
+    override: AccountOverride | None,
+    policy_set: PolicySet,
+    issued_at: int = int(NOW),
+) -> ServiceAccount | None:
+    return account_of(client_id, managed, override, policy_set, NOW, issued_at=issued_at)
+
+
 def test_an_account_of_a_file_counts_unless_it_is_switched_off() -> None:
-    assert account_of("web", None, None, FILES, NOW) is FILES.service_accounts["web"]
-    assert account_of("web", None, replace(OFF, enabled=True), FILES, NOW) is not None
-    assert account_of("web", None, OFF, FILES, NOW) is None
-    assert account_of("off", None, None, FILES, NOW) is None
+    assert account("web", None, None, FILES) is FILES.service_accounts["web"]
+    assert account("web", None, replace(OFF, enabled=True), FILES) is not None
+    assert account("web", None, OFF, FILES) is None
+    assert account("off", None, None, FILES) is None
 
 
 def test_one_that_was_made_counts_while_it_is_live() -> None:
-    found = account_of("cron", CRON, None, FILES, NOW)
+    found = account("cron", CRON, None, FILES)
     assert found is not None
     assert found.client_id == "cron"
-    assert account_of("cron", replace(CRON, deleted_at=NOW), None, FILES, NOW) is None
-    assert account_of("nobody", None, None, FILES, NOW) is None
+    assert account("cron", replace(CRON, deleted_at=NOW), None, FILES) is None
+    assert account("nobody", None, None, FILES) is None
+
+
+def test_a_token_of_before_it_was_made_is_of_another() -> None:
+    made = replace(CRON, created_at=NOW + 0.7)
+
+    assert account("cron", made, None, FILES, int(NOW) - 1) is None
+    # Tokens tell whole seconds.
+    assert account("cron", made, None, FILES, int(NOW)) is not None
+    assert account("web", None, None, FILES, 0) is not None

@@ -85,7 +85,7 @@ class Bearer:
             token = own_token.read(text, keys, self.issuer, now)
         except OwnTokenRefused:
             raise _invalid_token() from None
-        account = await self.authentication.account(token.client_id)
+        account = await self.authentication.account(token.client_id, token.issued_at)
         if account is None or not await self.record.token_was_issued(token.token_id):
             # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise _invalid_token()
