@@ -123,6 +123,44 @@ async def test_accounts_are_listed_page_by_page(
     assert everything.next_after is None
 
 
+async def test_some_are_found_at_once_and_as_they_are_at_each_call(
+    store: SqliteStore, accounts: SealedAccounts
+) -> None:
+    many = tuple(replace(CRON, client_id=f"m-{number:03}") for number in range(120))
+    await change(store, accounts, accounts=many)
+    ids = [each.client_id for each in many]
+
+    first = await accounts.accounts_of([*ids, "nobody"])
+    deleted, renamed = replace(many[0], deleted_at=1.9e9), replace(many[1], name="Anew")
+    await change(store, accounts, accounts=(deleted, renamed))
+    second = await accounts.accounts_of(ids)
+
+    assert sorted(first, key=lambda each: each.client_id) == [*many]
+    assert {each.client_id: each for each in second} == {
+        each.client_id: each for each in (*many[2:], deleted, renamed)
+    }
+    kept = {each.client_id: each for each in first}
+    assert all(each is kept[each.client_id] for each in second if each in many)
+    assert await accounts.accounts_of([]) == ()
+
+
+async def test_one_that_is_tampered_with_between_two_calls_is_gone_and_comes_back(
+    store: SqliteStore, accounts: SealedAccounts, tmp_path: Path
+) -> None:
+    await change(store, accounts, accounts=(CRON, replace(CRON, client_id="other")))
+    both = await accounts.accounts_of(["cron", "other"])
+    with apsw.Connection(str(tmp_path / "broker.db")) as database:
+        database.execute("UPDATE accounts SET organization = 'umbrella' WHERE client_id = 'cron'")
+
+    for _ in range(2):
+        assert [each.client_id for each in await accounts.accounts_of(["cron", "other"])] == [
+            "other"
+        ]
+    with apsw.Connection(str(tmp_path / "broker.db")) as database:
+        database.execute("UPDATE accounts SET organization = 'acme' WHERE client_id = 'cron'")
+    assert await accounts.accounts_of(["cron", "other"]) == both
+
+
 async def test_a_revoked_secret_is_gone(store: SqliteStore, accounts: SealedAccounts) -> None:
     await change(store, accounts, secrets=(SECRET,))
     await change(store, accounts, removed_secrets=("s-1",))

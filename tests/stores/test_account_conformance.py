@@ -55,6 +55,18 @@ async def test_rows_are_read_back_as_they_were_written(open_store: OpenStore) ->
     assert await second.secret_rows("gone") == []
 
 
+async def test_some_accounts_are_found_at_once(store: ReadableStore) -> None:
+    rows = [account("cron", organization="acme"), account("gone", deleted=True), account("other")]
+    await change(store, accounts=(*rows, account("web", kind="override")))
+
+    found = await store.account_rows_of(["web", "gone", "cron", "cron", "nobody"])
+
+    assert sorted(found, key=lambda row: row.client_id) == rows[:2]
+    assert await store.account_rows_of([]) == []
+    many = [f"m-{number}" for number in range(40_000)]
+    assert await store.account_rows_of([*many, "cron"]) == rows[:1]
+
+
 async def test_a_change_raises_the_epoch_once(store: ReadableStore) -> None:
     before = await store.state_epoch()
     await change(store, accounts=(account("a"), account("b")), secrets=(secret("s-1"),))
