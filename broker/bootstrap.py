@@ -340,7 +340,8 @@ def _endpoints(  # noqa: PLR0913, PLR0917 — what the endpoints show has as man
     api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
-    audit_api = AuditLogsApi(store, verification, policies, store, clock)
+    # Whose events an organization sees: accounts of the files from there, others from the store.
+    audit_api = AuditLogsApi(store, verification, served.registry.policies, store, clock)
     catalogue_api = CatalogueApi(policies)
     issuers_api = IssuersApi(policies, issuer_keys)
     return Endpoints(

@@ -40,6 +40,9 @@ class Reading:
     ) -> AccountPage:
         raise NotImplementedError
 
+    async def accounts_of(self, client_ids: Collection[str]) -> tuple[ManagedAccount, ...]:
+        raise NotImplementedError
+
     async def count_accounts(self, organization: str | None) -> int:
         raise NotImplementedError
 

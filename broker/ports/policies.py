@@ -1,5 +1,6 @@
 """The policy sets: the one in force, those that ran, where they are kept, and reloading."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -108,9 +109,12 @@ class PolicySetReading(Protocol):
 class PolicySetStore(PolicySetReading, Protocol):
     """Where every policy set that ran is kept, once, under its version."""
 
-    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
-        """Keep a set as the last that ran; the content of one kept before is replaced.
+    async def keep_policy_set(
+        self, version: str, content: bytes, now: float, *, new_ids: Sequence[str] = ()
+    ) -> bool:
+        """Keep a set as the last that ran, in place of one of its version; tell whether it is kept.
 
-        `now` is in seconds since the epoch. Raises `Unavailable`.
+        It is not when an account that was made has, or had, one of `new_ids`. `now` is in seconds
+        since the epoch. Raises `Unavailable`.
         """
         ...

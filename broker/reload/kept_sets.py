@@ -1,6 +1,7 @@
 """The policy sets that ran: kept under seal, made again when they are asked for."""
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from broker.core.policy import PolicySet
@@ -66,8 +67,12 @@ class KeptSets(KeptSetsReading):
     store: PolicySetStore
     clock: Clock
 
-    async def keep(self, loaded: LoadedSet) -> None:
-        """Keep a set as the last that ran. Raises `Unavailable`."""
+    async def keep(self, loaded: LoadedSet, new_ids: Sequence[str] = ()) -> bool:
+        """Keep a set as the last that ran, unless one of its `new_ids` was given; tell whether.
+
+        Raises `Unavailable`.
+        """
         version = loaded.policy_set.version
         sealed = self.seal.put_on(version, loaded.packed)
-        await self.store.keep_policy_set(version, sealed, self.clock.now())
+        now = self.clock.now()
+        return await self.store.keep_policy_set(version, sealed, now, new_ids=new_ids)

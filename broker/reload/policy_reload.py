@@ -6,7 +6,7 @@ that is empty or drops a deny policy is taken only when that is forced.
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
@@ -112,19 +112,23 @@ class PolicyReload:
         `Unavailable`.
         """
         self._latest = reading
-        read = await self._without_given_ids(reading.outcome, frozenset())
+        read, new_ids = await self._without_given_ids(reading.outcome, frozenset())
         before = await self._kept.last_version()
         if before is None and isinstance(read, Refused):
             raise ConfigurationError(read.problems)
         if isinstance(read, LoadedSet) and before in (None, read.policy_set.version):
-            await self._swap.put_in_force(read, None)
+            if not await self._swap.put_in_force(read, None, new_ids):
+                await self.start(reading)
             return
         last = await self._kept.last()
         if isinstance(read, LoadedSet):
             old = last.policy_set if last else PolicySet({}, {}, {}, {})
             changes = await self._compare(replace(old, version=before or ""), read.policy_set)
             if not (last and changes.empties):
-                await self._swap.put_in_force(read, self._reloaded(START, changes, forced=False))
+                event = self._reloaded(START, changes, forced=False)
+                if not await self._swap.put_in_force(read, event, new_ids):
+                    await self.start(reading)
+                    return
                 reload_record.log_reloaded(START, changes)
                 return
             read = Refused.because(str(self._reader.folder), EMPTIES)
@@ -175,7 +179,7 @@ class PolicyReload:
 
     async def _take(self, read: LoadedSet | Refused, actor: str, *, forced: bool) -> ReloadOutcome:
         old = self._swap.in_force()
-        read = await self._without_given_ids(read, old.service_accounts.keys())
+        read, new_ids = await self._without_given_ids(read, old.service_accounts.keys())
         if isinstance(read, Refused):
             return await self._reject(read, actor)
         changes = await self._compare(old, read.policy_set)
@@ -187,28 +191,32 @@ class PolicyReload:
             await self._swap.replace(read)
             await self._mended()
             return Unchanged(changes.new_version)
-        await self._swap.put_in_force(read, self._reloaded(actor, changes, forced=forced))
+        event = self._reloaded(actor, changes, forced=forced)
+        if not await self._swap.put_in_force(read, event, new_ids):
+            # An account was made meanwhile; now it is found.
+            return await self._take(read, actor, forced=forced)
         await self._mended()
         reload_record.log_reloaded(actor, changes)
         return Reloaded(changes)
 
     async def _without_given_ids(
         self, read: LoadedSet | Refused, known: AbstractSet[str]
-    ) -> LoadedSet | Refused:
+    ) -> tuple[LoadedSet | Refused, Sequence[str]]:
         """Refuse a set that gives the id of an account of the store to another (attacks row 144).
 
-        `known` are the ids that the set in force has already. Raises `Unavailable`.
+        `known` are the ids that the set in force has already; those that are new come second.
+        Raises `Unavailable`.
         """
         if self._given is None or isinstance(read, Refused):
-            return read
+            return read, ()
         new = sorted(read.policy_set.service_accounts.keys() - known)
         given = await self._given.given_ids(new) if new else frozenset()
         if not given:
-            return read
+            return read, new
         problems = [
             Problem(str(self._reader.folder), 0, 0, GIVEN_ID.format(each)) for each in sorted(given)
         ]
-        return Refused(tuple(problems[:MAX_TOLD]), len(problems))
+        return Refused(tuple(problems[:MAX_TOLD]), len(problems)), ()
 
     async def _compare(self, old: PolicySet, new: PolicySet) -> PolicyChanges:
         return await finish_in_slices(compare(old, new, self._clock.now()), self._ledger.busy)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Protocol
 
 from broker.core.audit import AuditEvent
@@ -68,9 +68,12 @@ class PolicySwap:
         """Give the set that decides now."""
         return self._held.current().policy_set
 
-    async def put_in_force(self, loaded: LoadedSet, event: AuditEvent | None) -> None:
-        """Keep a set, record the event, and let the set decide.
+    async def put_in_force(
+        self, loaded: LoadedSet, event: AuditEvent | None, new_ids: Sequence[str] = ()
+    ) -> bool:
+        """Keep a set, record the event, and let the set decide; tell whether it does.
 
+        It does not when one of its `new_ids` has meanwhile been given to an account that was made.
         No decision ever refers to a set that cannot be found. Raises `Unavailable`; then the set of
         before goes on deciding.
         """
@@ -78,13 +81,15 @@ class PolicySwap:
         policies = await self._indexed(loaded.policy_set)
         await self._followers.stage(loaded)
         async with self._lock:
-            await self._kept.keep(loaded)
+            if not await self._kept.keep(loaded, new_ids):
+                return False
             if event is not None:
                 await self._ledger.commit(Entry(event))
             await self._install(policies)
         await self._followers.look()
         for test in loaded.lapsed:
             logger.warning("a test of the policies has lapsed", extra=test)
+        return True
 
     async def follow(self) -> None:
         """Let the set decide that another process has put in force.

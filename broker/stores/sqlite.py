@@ -149,13 +149,16 @@ class SqliteStore(SqliteReading):
         if refused:
             raise refused[0]
 
-    async def keep_policy_set(self, version: str, content: bytes, now: float) -> None:
-        """Keep a set as the last that ran; the content of one kept before is replaced.
+    async def keep_policy_set(
+        self, version: str, content: bytes, now: float, *, new_ids: Sequence[str] = ()
+    ) -> bool:
+        """Keep a set as the last that ran, in place of one of its version; tell whether it is kept.
 
-        `now` is in seconds since the epoch. Raises `Unavailable`.
+        It is not when an account that was made has, or had, one of `new_ids`. `now` is in seconds
+        since the epoch. Raises `Unavailable`.
         """
-        await self._writer.run(
-            lambda connection: sqlite_policy_sets.keep(connection, version, content, now)
+        return await self._writer.run(
+            lambda connection: sqlite_policy_sets.keep(connection, version, content, now, new_ids)
         )
 
     async def prune_events(self, last: Position, beginning: str) -> int:

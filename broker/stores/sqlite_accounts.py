@@ -15,8 +15,9 @@ _LAST_USED: Final = """
 SELECT client_id, used_at FROM last_uses
 WHERE used = client_id AND client_id IN (SELECT value FROM json_each(?))
 """
-_OF_IDS: Final = f"""
-{_ACCOUNT} WHERE kind = 'account' AND client_id IN (SELECT value FROM json_each(?))
+_OF_IDS: Final = """
+SELECT client_id, kind, organization, deleted, content FROM accounts
+WHERE kind = 'account' AND client_id IN (SELECT value FROM json_each(?))
 """
 _GIVEN: Final = """
 SELECT client_id FROM accounts

@@ -1,8 +1,11 @@
 """The policy sets that ran, each kept once under its version."""
 
+from collections.abc import Sequence
+
 import apsw
 
 from broker.ports import KeptPolicySet
+from broker.stores import sqlite_accounts
 from broker.stores.sqlite_file import transaction
 from broker.stores.sqlite_state import raise_epoch
 
@@ -16,13 +19,18 @@ _FIND = "SELECT content FROM policy_sets WHERE version = ?"
 _LAST = "SELECT version, content FROM policy_sets ORDER BY ran DESC LIMIT 1"
 
 
-def keep(connection: apsw.Connection, version: str, content: bytes, now: float) -> None:
-    """Keep a set as the last that ran; the content of one kept before is replaced."""
+def keep(
+    connection: apsw.Connection, version: str, content: bytes, now: float, new_ids: Sequence[str]
+) -> bool:
+    """Keep a set as the last that ran, unless one of its new ids was given; tell whether it is."""
     with transaction(connection):
+        if new_ids and sqlite_accounts.given(connection, new_ids):
+            return False
         before = last(connection)
         connection.execute(_KEEP, (version, now, content))
         if before is None or before.version != version:
             raise_epoch(connection)
+    return True
 
 
 def find(connection: apsw.Connection, version: str) -> bytes | None:

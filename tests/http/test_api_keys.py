@@ -80,6 +80,32 @@ def test_a_key_is_over_at_once(broker: RunningBroker, admin: RegistryClient) -> 
     assert problem(with_key(broker, token)("GET"), 401)[0] == "INVALID_API_KEY"
 
 
+@pytest.mark.parametrize(
+    "patch", [{"secrets_allowed": False}, {"expires_at": "2026-11-21T23:00:00Z"}]
+)
+def test_a_key_is_over_with_what_its_account_may(
+    broker: RunningBroker, admin: RegistryClient, patch: dict[str, Any]
+) -> None:
+    second = with_key(broker, second_admin(admin)["api_key"])
+    assert second("GET").status_code == 200
+    assert admin("PATCH", "/second", json=patch).status_code == 200
+    broker.clock.advance(3600)
+
+    assert problem(second("GET"), 401)[0] == "INVALID_API_KEY"
+
+
+def test_a_key_expires_by_itself(broker: RunningBroker, admin: RegistryClient) -> None:
+    second_admin(admin)
+    expires = {"expires_at": "2026-11-21T23:00:00Z"}
+    made = admin("POST", "/second/secrets", json=expires)
+    assert made.status_code == 201, made.text
+    second = with_key(broker, made.json()["client_secret"])
+    assert second("GET").status_code == 200
+    broker.clock.advance(3600)
+
+    assert problem(second("GET"), 401)[0] == "INVALID_API_KEY"
+
+
 @pytest.mark.parametrize("key", ["sa_live_", "sa_live_" + "a" * 56, "sa_", "sa_live_" + "é" * 9])
 def test_what_is_no_key_is_refused(broker: RunningBroker, key: str) -> None:
     headers = {"Authorization": f"Bearer {key}".encode("latin-1")}

@@ -1,7 +1,7 @@
 """Policies that are reloaded, over a real store and real processes, without a server."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,6 +9,7 @@ from typing import Any
 
 from broker.core.decision import IndexedPolicies
 from broker.core.policy import Policy, PolicySet
+from broker.ports import GivenIds
 from broker.reload.held import HeldPolicies
 from broker.reload.kept_sets import KeptSets
 from broker.reload.policy_reload import PolicyReload
@@ -53,11 +54,15 @@ class Reloading:
 
 @asynccontextmanager
 async def reloading(
-    home: Path, parameters: DeploymentParameters = PARAMETERS, key: bytes = b"k" * 32
+    home: Path,
+    parameters: DeploymentParameters = PARAMETERS,
+    key: bytes = b"k" * 32,
+    given: Callable[[SqliteStore], GivenIds] | None = None,
 ) -> AsyncIterator[Reloading]:
     """Open the store of a home folder, whose policies are below `policies`.
 
-    Reading has all the time in the world, because a test may put the time forward.
+    `given` knows which ids no file may define. Reading has all the time in the world, because a
+    test may put the time forward.
     """
     clock = FrozenClock()
     store = await SqliteStore.open(home / "broker.db", clock)
@@ -77,6 +82,7 @@ async def reloading(
         ledger=store,
         clock=clock,
         identifiers=UuidV7Identifiers(),
+        given=given(store) if given else None,
     )
     try:
         yield Reloading(store, reader, held, kept, reload, clock, swapped, swap_came)

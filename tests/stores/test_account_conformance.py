@@ -6,7 +6,7 @@ from typing import Any
 
 from broker.ports import AccountRow, AccountRows, Entry, SecretRow, Stale
 from tests.stores.conftest import OpenStore
-from tests.stores.entries import ReadableStore, an_event
+from tests.stores.entries import NOW, ReadableStore, an_event
 
 
 def account(client_id: str, **members: Any) -> AccountRow:
@@ -126,6 +126,21 @@ async def test_an_id_is_given_once_also_when_its_account_is_deleted(store: Reada
     row = await store.account_row("cron", "account")
     assert row is not None
     assert row.deleted
+
+
+async def test_a_policy_set_that_gives_the_id_of_an_account_is_not_kept(
+    store: ReadableStore,
+) -> None:
+    gone = account("gone", deleted=True)
+    await change(store, accounts=(account("cron"), gone, account("web", kind="override")))
+    epoch = await store.state_epoch()
+    for client_id in ("cron", "gone"):
+        assert not await store.keep_policy_set("v", b"", NOW, new_ids=["other", client_id])
+
+    assert await store.last_policy_set() is None
+    assert await store.state_epoch() == epoch
+    assert await store.keep_policy_set("v", b"", NOW, new_ids=["other", "web"])
+    assert await store.state_epoch() == epoch + 1
 
 
 async def test_what_is_said_of_a_file_s_account_takes_no_id(store: ReadableStore) -> None:

@@ -1,7 +1,6 @@
 """Accounts that are made while several workers run decide on each of them at once."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx
