@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 
 from broker.core import client_assertion, client_secret
+from broker.core.account_id import is_account_id
 from broker.core.client import Client, LiveAccount, account_of, client_of, live_account
 from broker.core.errors import Reason, RequestRefused
 from broker.core.policy import ServiceAccount
@@ -94,6 +95,9 @@ class ClientAuthentication:
         )
 
     async def _live(self, client_id: str, address: str | None) -> LiveAccount | None:
+        if not is_account_id(client_id):
+            # It may be as long as a token: nothing of it is looked for, nor held.
+            return None
         return live_account(
             client_id,
             await self.accounts.account(client_id),

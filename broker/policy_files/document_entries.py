@@ -7,6 +7,7 @@ from typing import Final, Generic, NamedTuple, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
+from broker.core.account_id import is_account_id, is_generated
 from broker.core.broker_service import BROKER_SERVICE
 from broker.core.errors import Problem
 from broker.policy_files.models import (
@@ -30,7 +31,6 @@ MODELS: Final[Mapping[str, type[BaseModel]]] = {
 TESTS: Final = "tests"
 IS_EMPTY: Final = "is empty; give it a value or delete it"
 
-_ACCOUNT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -149,9 +149,9 @@ class _Reading:
 
 def _name_fault(section: str, name: str) -> str | None:
     if section == "service_accounts":
-        if not _ACCOUNT_ID.fullmatch(name):
+        if not is_account_id(name):
             return "an id is 2 to 63 of `a-z`, `0-9` and `-`, not beginning with `-`"
-        if name.startswith("m-"):
+        if is_generated(name):
             return "ids that begin with `m-` belong to generated accounts; take another"
     elif not _NAME.fullmatch(name):
         return "a name is up to 100 of letters, digits, `.`, `_` and `-`, the first no sign"

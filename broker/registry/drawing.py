@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker.core import client_secret
+from broker.core.account_id import GENERATED
 from broker.core.registry.plan import NewSecret
 from broker.ports import Identifiers
 
@@ -24,7 +25,7 @@ class Drawing:
 
     def client_id(self) -> str:
         """Draw the id of an account that none was chosen for."""
-        return "m-" + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
+        return GENERATED + "".join(secrets.choice(_LETTERS) for _ in range(_LENGTH))
 
     def identifier(self, now: float) -> str:
         """Draw an identifier of any other kind; `now` is in seconds since the epoch."""

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from difflib import get_close_matches
 from typing import Final
 
+from broker.core.account_id import is_account_id
 from broker.core.broker_service import BROKER_SERVICE
 from broker.core.delegation import Delegation
 from broker.core.errors import ConfigurationError
@@ -22,7 +23,6 @@ _EXAMPLE: Final = (
     " services: [deploy-api]}}"
 )
 _PART: Final = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*")
-_ACCOUNT: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _ACCOUNTS: Final = re.compile(r"[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?-\*")
 _SERVICE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 
@@ -152,7 +152,7 @@ def _effect_fault(item: str) -> str | None:
 
 def _account_fault(item: str) -> str | None:
     if "*" not in item:
-        if _ACCOUNT.fullmatch(item):
+        if is_account_id(item):
             return None
         return f"{shown(item)} is no id of an account: 2 to 63 of a-z, 0-9 and `-`"
     if _ACCOUNTS.fullmatch(item) is None:

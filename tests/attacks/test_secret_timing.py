@@ -128,6 +128,24 @@ async def test_a_mistyped_secret_is_not_looked_up_whatever_the_id(
         assert await looked_up(authentication, accounts, client_id, text) == []
 
 
+@pytest.mark.parametrize(
+    "client_id",
+    ["x" * 5_000, "a", "Known", "a b", "a\0", "\u0430dmin"],
+    ids=["long", "short", "upper case", "two words", "null", "look-alike"],
+)
+async def test_what_no_account_can_be_called_is_neither_looked_up_nor_held(
+    authentication: ClientAuthentication, accounts: RecordedAccounts, client_id: str
+) -> None:
+    """Of what is found and what is not, ten thousand ids are held: none may be as long as a token."""
+    claims = {"iss": client_id, "sub": client_id, "aud": BROKER, "exp": 60, "jti": "x"}
+    text = compact_jws({"alg": "ES256"}, claims, algorithm="ES256", key=NOBODYS["ES256"])
+    asserted = AssertedCredentials(text, parse(text, by_client=True), None)
+
+    with pytest.raises(RequestRefused, match="unknown or its credentials are wrong"):
+        await authentication.require(asserted, Caller("r"))
+    assert accounts.asked == []
+
+
 async def test_the_right_secret_is_found(
     authentication: ClientAuthentication,
 ) -> None:

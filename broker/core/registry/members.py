@@ -9,6 +9,7 @@ from ipaddress import ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from broker.core.account_id import is_account_id, is_generated
 from broker.core.durations import DurationRefused, seconds_of
 from broker.core.grant_text import WILDCARD, scopes_meant
 from broker.core.issuer_keys import KeysRefused, read_jwks
@@ -27,7 +28,6 @@ MAX_SCOPES: Final = 200
 MAX_JWKS_BYTES: Final = 16 * 1024
 MAX_URL: Final = 2000
 
-_CLIENT_ID: Final = re.compile(r"[a-z0-9][a-z0-9-]{1,62}")
 _NAME_OF_METADATA: Final = re.compile(r"[!-~]{1,64}")
 
 
@@ -62,10 +62,10 @@ def is_member(name: str) -> bool:
 
 def client_id(value: object) -> str:
     """Read an id that was chosen (contract §5). Raises `ChangeRefused`."""
-    if not isinstance(value, str) or not _CLIENT_ID.fullmatch(value):
+    if not isinstance(value, str) or not is_account_id(value):
         text = "must be 2 to 63 of a-z, 0-9 and '-', beginning with a letter or digit"
         raise invalid("client_id", text)
-    if value.startswith("m-"):
+    if is_generated(value):
         raise invalid("client_id", "ids that begin with 'm-' are generated; choose another")
     return value
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
+from broker.core.account_id import GENERATED, PATTERN
 from broker.core.audit import AuditEvent
 from broker.core.conditions import Effect
 from broker.core.errors import Reason
@@ -317,7 +318,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "ServiceAccountRequest": _closed(
         ("name",),
         **_CHANGEABLE,
-        client_id=TEXT | {"pattern": "^(?!m-)[a-z0-9][a-z0-9-]{1,62}$"},
+        client_id=TEXT | {"pattern": f"^(?!{GENERATED}){PATTERN}$"},
         services=TEXTS,
         scopes=TEXTS,
         permissions=TEXTS,
