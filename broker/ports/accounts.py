@@ -138,8 +138,8 @@ class AccountPage:
     next_after: str | None = None
 
 
-class AccountReading(Protocol):
-    """Accounts and secrets as they lie in the store.
+class AccountFinding(Protocol):
+    """Accounts and secrets as they lie in the store, each by what names it.
 
     A row whose MAC fails counts as absent, and alarms. All raise `Unavailable`.
     """

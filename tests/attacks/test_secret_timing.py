@@ -136,7 +136,7 @@ async def test_a_mistyped_secret_is_not_looked_up_whatever_the_id(
 async def test_what_no_account_can_be_called_is_neither_looked_up_nor_held(
     authentication: ClientAuthentication, accounts: RecordedAccounts, client_id: str
 ) -> None:
-    """Of what is found and what is not, ten thousand ids are held: none may be as long as a token."""
+    """Ten thousand ids are held, found or not: none of them may be as long as a token."""
     claims = {"iss": client_id, "sub": client_id, "aud": BROKER, "exp": 60, "jti": "x"}
     text = compact_jws({"alg": "ES256"}, claims, algorithm="ES256", key=NOBODYS["ES256"])
     asserted = AssertedCredentials(text, parse(text, by_client=True), None)
