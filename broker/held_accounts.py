@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from typing import Final, Generic, TypeVar
 
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
-from broker.ports import AccountReading
+from broker.ports import AccountFinding
 
 MAX_HELD: Final = 10_000
 """Of accounts, of overrides and of secrets; the one that was found longest ago goes first."""
@@ -20,11 +20,11 @@ Key = TypeVar("Key", str, bytes)
 class HeldAccounts:
     """Finds accounts and secrets, most often without the store; implements `AccountSource`."""
 
-    def __init__(self, reading: AccountReading) -> None:
-        self._accounts = _Held[str, ManagedAccount](reading.account, keep_absent=True)
-        self._overrides = _Held[str, AccountOverride](reading.account_override, keep_absent=True)
+    def __init__(self, finding: AccountFinding) -> None:
+        self._accounts = _Held[str, ManagedAccount](finding.account, keep_absent=True)
+        self._overrides = _Held[str, AccountOverride](finding.account_override, keep_absent=True)
         # What is guessed must not push out what is used.
-        self._secrets = _Held[bytes, ClientSecret](reading.secret_of_digest, keep_absent=False)
+        self._secrets = _Held[bytes, ClientSecret](finding.secret_of_digest, keep_absent=False)
 
     async def refresh(self) -> None:
         """Forget everything: the store has changed."""

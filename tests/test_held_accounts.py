@@ -2,11 +2,9 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import Collection
 
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
 from broker.held_accounts import MAX_HELD, HeldAccounts
-from broker.ports import AccountPage
 
 CRON = ManagedAccount("cron", "i-1", "Cron jobs")
 SECRET = ClientSecret("s-1", "cron", "i-1", b"d" * 32, 0.0)
@@ -34,32 +32,6 @@ class Reading:
     async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
         self.asked[digest] += 1
         return SECRET if digest == SECRET.digest else None
-
-    async def accounts(
-        self, *, organization: str | None = None, after: str = "", limit: int = 100
-    ) -> AccountPage:
-        raise NotImplementedError
-
-    async def accounts_of(self, client_ids: Collection[str]) -> tuple[ManagedAccount, ...]:
-        raise NotImplementedError
-
-    async def count_accounts(self, organization: str | None) -> int:
-        raise NotImplementedError
-
-    async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
-        raise NotImplementedError
-
-    async def account_overrides(self) -> tuple[AccountOverride, ...]:
-        raise NotImplementedError
-
-    async def having_secrets(self) -> list[str]:
-        raise NotImplementedError
-
-    async def last_used(self, client_ids: Collection[str]) -> dict[str, float]:
-        raise NotImplementedError
-
-    async def last_uses(self, client_id: str) -> dict[str, float]:
-        raise NotImplementedError
 
 
 async def test_what_was_found_is_not_read_again_until_the_store_changes() -> None:

@@ -2,6 +2,7 @@
 
 from broker.ports.accounts import (
     AccountChange,
+    AccountFinding,
     AccountPage,
     AccountReading,
     AccountRow,
@@ -90,6 +91,7 @@ from broker.ports.store import (
 
 __all__ = [
     "AccountChange",
+    "AccountFinding",
     "AccountList",
     "AccountOperations",
     "AccountPage",

@@ -139,7 +139,7 @@ class AccountPage:
 
 
 class AccountFinding(Protocol):
-    """Accounts and secrets as they lie in the store, each by what names it.
+    """Accounts and secrets as they lie in the store, each found by what names it.
 
     A row whose MAC fails counts as absent, and alarms. All raise `Unavailable`.
     """
@@ -147,6 +147,18 @@ class AccountFinding(Protocol):
     async def account(self, client_id: str) -> ManagedAccount | None:
         """Find an account by its id, a deleted one included."""
         ...
+
+    async def account_override(self, client_id: str) -> AccountOverride | None:
+        """Find what was said of an account that a policy file defines."""
+        ...
+
+    async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
+        """Find a secret by what is stored of it."""
+        ...
+
+
+class AccountReading(AccountFinding, Protocol):
+    """The same, and several at once. All raise `Unavailable`."""
 
     async def accounts_of(self, client_ids: Sequence[str]) -> tuple[ManagedAccount, ...]:
         """Find some accounts at once, deleted ones included, in any order."""
@@ -162,16 +174,8 @@ class AccountFinding(Protocol):
         """Count the accounts of an organization that are not deleted; None is no organization."""
         ...
 
-    async def account_override(self, client_id: str) -> AccountOverride | None:
-        """Find what was said of an account that a policy file defines."""
-        ...
-
     async def account_overrides(self) -> tuple[AccountOverride, ...]:
         """List what was said of accounts that policy files define, by id."""
-        ...
-
-    async def secret_of_digest(self, digest: bytes) -> ClientSecret | None:
-        """Find a secret by what is stored of it."""
         ...
 
     async def secrets_of(self, client_id: str) -> tuple[ClientSecret, ...]:
