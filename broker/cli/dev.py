@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from broker.cli.common_options import AsJson
 from broker.cli.endings import fail, server_extra
 
 app = typer.Typer(
@@ -22,7 +23,7 @@ def issuer(
         str, typer.Option(metavar="HOST:PORT", help="A loopback address; port 0 takes a free one.")
     ] = "127.0.0.1:8081",
     data: Data = Path("data/dev"),
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Serve the discovery documents and keys of both platforms until it is stopped."""
     with server_extra("dev issuer"):

@@ -30,3 +30,18 @@ def server_extra(command: str) -> Iterator[None]:
             f"'{command}' needs the extra 'server' (there is no '{missing}' here): "
             "pip install '.[server]'"
         )
+
+
+@contextmanager
+def told_plainly() -> Iterator[None]:
+    """End the command with what is wrong, when the store or the configuration cannot be used."""
+    from broker.core.errors import ConfigurationError, Unavailable
+
+    try:
+        yield
+    except ConfigurationError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        raise typer.Exit(USAGE) from None
+    except Unavailable as error:
+        fail(error.description)

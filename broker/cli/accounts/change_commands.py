@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from broker.cli.accounts.list_commands import print_account
-from broker.cli.accounts.opening import AccountId, AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import (
     Description,
     Expires,
@@ -22,6 +22,7 @@ from broker.cli.accounts.options import (
     account_members,
     json_object,
 )
+from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from broker.cli.accounts.opening import AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.opening import OpenedAccounts, run
 from broker.cli.accounts.options import (
     Description,
     Expires,
@@ -20,6 +20,7 @@ from broker.cli.accounts.options import (
     Ttl,
     account_members,
 )
+from broker.cli.common_options import AsJson, Config, Data
 
 if TYPE_CHECKING:
     from broker.ports import Made

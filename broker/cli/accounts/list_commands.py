@@ -7,8 +7,9 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from broker.cli.accounts.opening import AccountId, AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import print_members
+from broker.cli.common_options import AsJson, Config, Data
 
 _PAGE: Final = 500
 

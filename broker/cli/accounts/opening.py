@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
 
 import typer
 
-from broker.cli.endings import USAGE, fail, server_extra
+from broker.cli.endings import USAGE, fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
     from broker.core.policy import PolicySet
@@ -24,14 +24,6 @@ ACTOR: Final = "command line"
 REFUSED: Final = 1
 """The command was understood, but what is there does not allow it."""
 
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
-]
-Data = Annotated[
-    Path, typer.Option(help="The folder of the store and the keys, if not configured.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 AccountId = Annotated[str, typer.Argument(metavar="ID", help="The account's id (`client_id`).")]
 
 Result = TypeVar("Result")
@@ -72,7 +64,6 @@ def run(
 ) -> Result:
     """Do the work of a command; end it with one message when it cannot be done."""
     with server_extra(f"accounts {command}"):
-        from broker.core.errors import ConfigurationError, Unavailable
         from broker.core.registry.refused import ChangeRefused, Code
 
         async def whole() -> Result:
@@ -80,15 +71,10 @@ def run(
                 return await work(opened)
 
         try:
-            return asyncio.run(whole())
-        except ConfigurationError as error:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-            raise typer.Exit(USAGE) from None
+            with told_plainly():
+                return asyncio.run(whole())
         except ChangeRefused as refused:
             fail(str(refused), USAGE if refused.code is Code.INVALID_REQUEST else REFUSED)
-        except Unavailable as unavailable:
-            fail(unavailable.description)
 
 
 @asynccontextmanager

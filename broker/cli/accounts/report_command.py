@@ -6,7 +6,8 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from broker.cli.accounts.opening import AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.opening import OpenedAccounts, run
+from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail
 
 _SENTENCES: Final = {

@@ -8,8 +8,9 @@ import typer
 
 from broker.cli.accounts.create_command import show_made
 from broker.cli.accounts.list_commands import print_account
-from broker.cli.accounts.opening import AccountId, AsJson, Config, Data, OpenedAccounts, run
+from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import Expires, end
+from broker.cli.common_options import AsJson, Config, Data
 
 if TYPE_CHECKING:
     from broker.ports import Made

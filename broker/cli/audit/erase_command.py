@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from broker.cli.audit.opening import Config, instant, settings_of, store_of, told_plainly
-from broker.cli.endings import fail, server_extra
+from broker.cli.audit.opening import instant, settings_of, store_of
+from broker.cli.common_options import AsJson, Config
+from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
     from broker.ports import ClaimsFilter
@@ -39,7 +40,7 @@ def erase_claims(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Erase the recorded claims of events for good. The chain still verifies.
 

@@ -6,16 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
-from broker.cli.audit.opening import (
-    Config,
-    Since,
-    Until,
-    instant,
-    settings_of,
-    store_of,
-    told_plainly,
-)
-from broker.cli.endings import fail, server_extra
+from broker.cli.audit.opening import Since, Until, instant, settings_of, store_of
+from broker.cli.common_options import Config
+from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
     from broker.ports import EventFilter

@@ -8,8 +8,9 @@ from typing import Annotated
 
 import typer
 
-from broker.cli.audit.opening import Config, head_key_of, settings_of, store_of, told_plainly
-from broker.cli.endings import fail, server_extra
+from broker.cli.audit.opening import head_key_of, settings_of, store_of
+from broker.cli.common_options import Config
+from broker.cli.endings import fail, server_extra, told_plainly
 
 
 def head(

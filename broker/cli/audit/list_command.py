@@ -6,17 +6,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from broker.cli.audit.opening import (
-    Config,
-    Since,
-    Until,
-    instant,
-    master_key_of,
-    settings_of,
-    store_of,
-    told_plainly,
-)
-from broker.cli.endings import fail, server_extra
+from broker.cli.audit.opening import Since, Until, instant, master_key_of, settings_of, store_of
+from broker.cli.common_options import Config
+from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.terminal import ascii_only, show, sign_coloured, signed
 
 if TYPE_CHECKING:

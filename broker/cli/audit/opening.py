@@ -2,14 +2,12 @@
 
 import os
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from broker.cli.endings import USAGE, fail
+from broker.cli.endings import fail
 
 if TYPE_CHECKING:
     from broker.core.audit_head import HeadKey
@@ -17,30 +15,11 @@ if TYPE_CHECKING:
     from broker.signing.master_key import MasterKey
     from broker.stores.sqlite_reading import SqliteReading
 
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
-]
 Since = Annotated[
     str | None,
     typer.Option(metavar="TIME", help="From then on: a date (UTC), a time, or 24h for a day ago."),
 ]
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before then; as --since.")]
-
-
-@contextmanager
-def told_plainly() -> Iterator[None]:
-    """End the command with what is wrong, when the store or the configuration cannot be used."""
-    from broker.core.errors import ConfigurationError, Unavailable
-
-    try:
-        yield
-    except ConfigurationError as error:
-        for problem in error.problems:
-            typer.echo(str(problem), err=True)
-        raise typer.Exit(USAGE) from None
-    except Unavailable as error:
-        fail(error.description)
 
 
 def settings_of(config: Path | None) -> "Settings":

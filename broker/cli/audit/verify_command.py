@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 
 import typer
 
-from broker.cli.audit.opening import Config, head_key_of, settings_of, store_of, told_plainly
-from broker.cli.endings import fail, server_extra
+from broker.cli.audit.opening import head_key_of, settings_of, store_of
+from broker.cli.common_options import AsJson, Config
+from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.terminal import show, signed
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ def verify(
         ),
     ] = None,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Verify every event: exit 0 when the chain is whole, 1 when it is not, 2 when unreadable."""
     with server_extra("audit verify"), told_plainly():

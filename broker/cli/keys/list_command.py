@@ -5,7 +5,8 @@ from pathlib import Path
 
 import typer
 
-from broker.cli.keys.opening import AsJson, Config, Data, OpenedKeys, run
+from broker.cli.common_options import AsJson, Config, Data
+from broker.cli.keys.opening import OpenedKeys, run
 
 
 def list_keys(config: Config = None, data: Data = Path("data"), as_json: AsJson = False) -> None:

@@ -6,11 +6,9 @@ from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-import typer
-
-from broker.cli.endings import USAGE, fail, server_extra
+from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
     from broker.settings import Settings
@@ -21,14 +19,6 @@ if TYPE_CHECKING:
 ACTOR: Final = "command line"
 NEW_KEY_VARIABLE: Final = "BROKER_NEW_MASTER_KEY"
 
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
-]
-Data = Annotated[
-    Path, typer.Option(help="The folder of the store and the keys, if not configured.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 Result = TypeVar("Result")
 
@@ -51,7 +41,6 @@ def run(
 ) -> Result:
     """Do the work of a command; end it with one message when it cannot be done."""
     with server_extra(f"keys {command}"):
-        from broker.core.errors import ConfigurationError, Unavailable
         from broker.core.key_schedule import RetirementRefused
 
         async def whole() -> Result:
@@ -59,15 +48,10 @@ def run(
                 return await work(opened)
 
         try:
-            return asyncio.run(whole())
-        except ConfigurationError as error:
-            for problem in error.problems:
-                typer.echo(str(problem), err=True)
-            raise typer.Exit(USAGE) from None
+            with told_plainly():
+                return asyncio.run(whole())
         except RetirementRefused as refused:
             fail(str(refused))
-        except Unavailable as unavailable:
-            fail(unavailable.description)
 
 
 @asynccontextmanager

@@ -6,7 +6,8 @@ from typing import Annotated
 
 import typer
 
-from broker.cli.keys.opening import ACTOR, AsJson, Config, Data, OpenedKeys, run
+from broker.cli.common_options import AsJson, Config, Data
+from broker.cli.keys.opening import ACTOR, OpenedKeys, run
 
 
 def retire(

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail
-from broker.cli.keys.opening import ACTOR, NEW_KEY_VARIABLE, AsJson, Config, Data, OpenedKeys, run
+from broker.cli.keys.opening import ACTOR, NEW_KEY_VARIABLE, OpenedKeys, run
 
 if TYPE_CHECKING:
     from broker.signing.master_key import MasterKey

@@ -5,8 +5,9 @@ from typing import Annotated, Final, Literal
 
 import typer
 
+from broker.cli.common_options import Config
 from broker.cli.endings import USAGE, server_extra
-from broker.cli.policies.loading import Config, Paths, read_sets
+from broker.cli.policies.loading import Paths, read_sets
 
 FINDINGS: Final = 1
 """The exit code when there is a finding at level error."""

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
+from broker.cli.common_options import AsJson, Config
 from broker.cli.endings import fail, server_extra
-from broker.cli.policies.loading import Config, Paths, load_sets
+from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.terminal import ascii_only, show, signed
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def explain(
         bool, typer.Option("--all", help="Show every policy of the issuer, not the nearest 20.")
     ] = False,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Decide a request as the broker would, and say why: exit 0 for permit, 1 for deny."""
     with server_extra("policies explain"):

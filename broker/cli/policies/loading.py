@@ -21,10 +21,6 @@ Paths = Annotated[
         show_default=False,
     ),
 ]
-Config = Annotated[
-    Path | None,
-    typer.Option(metavar="FILE", help="The configuration; without it ./broker.yaml, if present."),
-]
 
 DEV_FOLDER: Final = "dev"
 DEV_ISSUERS: Final = {

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from broker.cli.common_options import AsJson, Config
 from broker.cli.endings import server_extra
-from broker.cli.policies.loading import Config, Paths, load_sets
+from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.terminal import ascii_only, show, signed
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ def run_tests(
         bool, typer.Option("--verbose", "-v", help="Also name the tests that hold.")
     ] = False,
     config: Config = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    as_json: AsJson = False,
 ) -> None:
     """Run the `tests` in the files: exit 1 when one fails, 2 when the files do not load."""
     with server_extra("policies test"):
