@@ -1,0 +1,102 @@
+"""What answers at each endpoint, made of the parts that do the work."""
+
+from broker.audit.verification import LogVerification
+from broker.bootstrap.for_accounts import ForAccounts
+from broker.grants.explanation import ExchangeExplanation
+from broker.grants.token_exchange import TokenExchange
+from broker.http.api.audit_logs import AuditLogsApi
+from broker.http.api.bearer import Bearer
+from broker.http.api.catalogue import CatalogueApi
+from broker.http.api.endpoint import ApiEndpoint, Serve
+from broker.http.api.issuers import IssuersApi
+from broker.http.api.keys import KeysApi
+from broker.http.api.limits import ApiLimits
+from broker.http.api.policies import PoliciesApi
+from broker.http.api.service_accounts import ServiceAccountsApi
+from broker.http.app import Endpoints
+from broker.http.discovery import Discovery
+from broker.http.explain_endpoint import ExplainEndpoint
+from broker.http.health import Health
+from broker.http.oauth_endpoint import OAuthEndpoint
+from broker.http.token_endpoint import TokenEndpoint
+from broker.issuer_keys import HttpIssuerKeys
+from broker.reload.following import Following
+from broker.reload.kept_sets import KeptSets
+from broker.reload.policy_reload import PolicyReload
+from broker.settings import Settings
+from broker.signing.key_upkeep import KeyUpkeep
+from broker.stores.sqlite import SqliteStore
+
+
+def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as many owners
+    settings: Settings,
+    exchange: TokenExchange,
+    served: ForAccounts,
+    store: SqliteStore,
+    kept: KeptSets,
+    reloading: PolicyReload | Following,
+    upkeep: KeyUpkeep,
+    issuer_keys: HttpIssuerKeys,
+    verification: LogVerification,
+) -> Endpoints:
+    """Make every endpoint."""
+    policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
+    counts, limits, proxies = exchange.refusal_counts, exchange.limits, settings.trusted_proxies
+    tokens = TokenEndpoint(exchange, served.credentials)
+    authentication = served.credentials.authentication
+    explanations = ExplainEndpoint(ExchangeExplanation(exchange))
+    last_uses = served.credentials.last_uses
+    bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
+    api_limits = ApiLimits(limits, clock, proxies)
+    policies_api = PoliciesApi(policies, kept, reloading)
+    keys_api = KeysApi(upkeep)
+    # Whose events an organization sees: accounts of the files from there, others from the store.
+    audit_api = AuditLogsApi(store, verification, served.registry.policies, store, clock)
+    catalogue_api = CatalogueApi(policies)
+    issuers_api = IssuersApi(policies, issuer_keys)
+    return Endpoints(
+        oauth_token=OAuthEndpoint(
+            tokens.serve, authentication, counts, limits, clock, proxies, grants=True
+        ),
+        api_token=OAuthEndpoint(
+            tokens.serve,
+            authentication,
+            counts,
+            limits,
+            clock,
+            proxies,
+            grants=True,
+            json_allowed=True,
+        ),
+        oauth_explain=OAuthEndpoint(
+            explanations.serve, authentication, counts, limits, clock, proxies
+        ),
+        policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
+        policies_reload=ApiEndpoint(
+            bearer, api_limits, "broker:policies:write", policies_api.reload
+        ),
+        keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
+        keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),
+        accounts=ServiceAccountsApi(served.registry, bearer, api_limits, proxies).endpoints(),
+        audit_logs=ApiEndpoint(
+            bearer, api_limits, "broker:audit:read", audit_api.show, confined=True
+        ),
+        audit_verify=ApiEndpoint(bearer, api_limits, "broker:audit:read", audit_api.verify),
+        services=_catalogue_endpoint(bearer, api_limits, catalogue_api.services),
+        organizations=_catalogue_endpoint(bearer, api_limits, catalogue_api.organizations),
+        issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
+        discovery=Discovery(settings.issuer, policies, keys, clock),
+        health=Health(store, keys, reloading, clock),
+    )
+
+
+def _catalogue_endpoint(bearer: Bearer, limits: ApiLimits, serve: Serve) -> ApiEndpoint:
+    # Whoever makes accounts has to know what may be granted.
+    return ApiEndpoint(
+        bearer,
+        limits,
+        "broker:policies:read",
+        serve,
+        or_scope="broker:accounts:read",
+        confined=True,
+    )
