@@ -9,7 +9,7 @@ from typing import Any, Final
 import httpx
 import jwt
 
-from broker.core.audit import subject_token_id
+from broker.core.recorded_claims import subject_token_id
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.testing import FakeIssuer, github_claims
 from chaos.installation import AUDIENCE

@@ -2,62 +2,22 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from datetime import UTC, datetime
 from functools import lru_cache
-from json.encoder import encode_basestring_ascii as _quoted
-from math import isfinite
 from typing import Any, Final
 
-from broker.core.claims import Claims, text_of
-from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
-from broker.core.policy import Issuer
+from broker.core.canonical_json import canonical, quoted, value_text
 from broker.core.record import record
+from broker.core.recorded_claims import RecordedObject
 
-MAX_CLAIM_BYTES: Final = 1024
-MAX_CLAIMS_BYTES: Final = 8192
 GENESIS: Final = "0" * 64
 ERASED: Final = ""
 """What stands in a store where the text of the claims was; no JSON text is empty."""
 
-_ABSENT: Final = object()
-
-# Encoders are built once: `json.dumps` builds one per call when it is given options.
-_canonical: Final = json.JSONEncoder(
-    separators=(",", ":"), sort_keys=True, ensure_ascii=True, allow_nan=False
-).encode
+# Built once: `json.dumps` builds an encoder per call when it is given options.
 _compact: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True, allow_nan=False).encode
-
-
-class RecordedObject(Mapping[str, Any]):
-    """What the audit keeps of claims or of a request: canonical JSON, and nothing beside it.
-
-    The text is what the chain covers; whoever asks for a member has it read from there.
-    """
-
-    __slots__ = ("text",)
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-
-    @classmethod
-    def of(cls, members: Mapping[str, Any]) -> "RecordedObject":
-        """Write the members down."""
-        return cls(_canonical(members))
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401 - a claim is any JSON
-        return self._members()[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._members())
-
-    def __len__(self) -> int:
-        return len(self._members())
-
-    def _members(self) -> dict[str, Any]:
-        members: dict[str, Any] = json.loads(self.text)
-        return members
 
 
 @record
@@ -180,7 +140,7 @@ class SerializedEvent:
     @classmethod
     def of_members(cls, members: Mapping[str, Any]) -> "SerializedEvent":
         """Write members as JSON, in the order given."""
-        claims = _canonical(members["claims"])
+        claims = canonical(members["claims"])
         digest = hashlib.sha256(claims.encode()).hexdigest()
         text = _compact({**members, "claims": None})
         # No earlier member is an object, and within a text the quotes would be escaped.
@@ -284,56 +244,6 @@ def _split_at_claims(covered: str) -> tuple[str, str, str]:
     return f'{head}"claims":', digest, after
 
 
-def recorded_claims(
-    claims: Claims, issuer: Issuer, named_by_policies: frozenset[str]
-) -> RecordedObject:
-    """Choose what the audit keeps of a token that verified.
-
-    The preset's allow-list and every claim that a policy of this issuer names; texts over 1 KB are
-    left out, as is what would take the whole over 8 KB.
-    """
-    allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
-    members = [
-        beginning + (_quoted(value) if type(value) is str else _value(value))
-        for name, beginning in _by_name(allowed, named_by_policies)
-        if (value := claims.get(name, _ABSENT)) is not _ABSENT
-    ]
-    text = "{" + ",".join(members) + "}"
-    # Nearly always all of it fits, which is seen without a look at each.
-    longest = max(map(len, members), default=0) + len("{}")
-    fits = longest <= MAX_CLAIM_BYTES and len(text) + len(members) <= MAX_CLAIMS_BYTES
-    return RecordedObject(text if fits else _bounded(members))
-
-
-def _bounded(members: list[str]) -> str:
-    """Join the members of an object that fit, one by one and together."""
-    fitting: list[str] = []
-    total = 0
-    for member in members:
-        size = len(member) + len("{}")
-        if size <= MAX_CLAIM_BYTES and total + size <= MAX_CLAIMS_BYTES:
-            fitting.append(member)
-            total += size
-    return "{" + ",".join(fitting) + "}"
-
-
-@lru_cache(maxsize=1024)
-def _by_name(allowed: frozenset[str], named: frozenset[str]) -> list[tuple[str, str]]:
-    """Give names in the order of the canonical JSON, each with the beginning of its member."""
-    return [(name, _quoted(name) + ":") for name in sorted(allowed | named)]
-
-
-def subject_token_id(claims: Claims) -> str | None:
-    """Give a fingerprint of the presented token, None when it has no `jti`.
-
-    Over issuer and `jti`, not over the text: the text of a token is malleable (attacks row 14).
-    """
-    jti = text_of(claims.get("jti"))
-    if jti is None:
-        return None
-    return hashlib.sha256(f"[{_quoted(claims['iss'])},{_quoted(jti)}]".encode()).hexdigest()
-
-
 def rfc3339(instant: float) -> str:
     """Write an instant as RFC 3339 in UTC with milliseconds."""
     second, fraction = divmod(instant, 1)
@@ -380,31 +290,21 @@ def _beside(count: int | None, actor: str | None, target: str | None) -> str:
 
 
 def _text(value: str | None) -> str:
-    return "null" if value is None else _quoted(value)
+    return "null" if value is None else quoted(value)
 
 
 def _texts(values: tuple[str, ...] | None) -> str:
-    return "null" if values is None else f"[{','.join(map(_quoted, values))}]"
+    return "null" if values is None else f"[{','.join(map(quoted, values))}]"
 
 
 def _number(value: float | None) -> str:
-    return "null" if value is None else _value(value)
-
-
-def _value(value: object) -> str:
-    """Write a value in the order of the canonical JSON; numbers at once."""
-    kind = type(value)
-    if kind is int:
-        return str(value)
-    if kind is float and isfinite(value):  # type: ignore[arg-type]
-        return repr(value)
-    return _canonical(value)
+    return "null" if value is None else value_text(value)
 
 
 def _object(value: Mapping[str, Any] | None) -> str:
     if isinstance(value, RecordedObject):
         return value.text
-    return "null" if value is None else _canonical(value)
+    return "null" if value is None else canonical(value)
 
 
 def _sorted(value: object) -> object:

@@ -3,13 +3,13 @@
 from dataclasses import dataclass
 from typing import Any
 
-from broker.core import audit
-from broker.core.audit import AuditEvent, RecordedObject
+from broker.core.audit import AuditEvent
 from broker.core.claims import Claims, text_of
 from broker.core.decision import Deny, IndexedPolicies, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
 from broker.core.explain import Explanation
 from broker.core.policy import Issuer
+from broker.core.recorded_claims import RecordedObject, recorded_claims, subject_token_id
 from broker.core.subject_token import MAX_SUB_LENGTH
 from broker.grants.request import ExchangeRequest
 
@@ -64,8 +64,8 @@ def begun(
         request=request,
         issuer=issuer,
         subject=(text_of(claims.get("sub")) or "")[:MAX_SUB_LENGTH] or None,
-        claims=audit.recorded_claims(claims, issuer, policies.named_claims[issuer.name]),
-        subject_token_id=audit.subject_token_id(claims),
+        claims=recorded_claims(claims, issuer, policies.named_claims[issuer.name]),
+        subject_token_id=subject_token_id(claims),
         policy_set=policies.policy_set.version,
     )
 

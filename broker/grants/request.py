@@ -6,10 +6,10 @@ from dataclasses import field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, RequestRefused
 from broker.core.record import record
+from broker.core.recorded_claims import RecordedObject
 from broker.core.subject_token import ParsedToken
 
 Parameters = Mapping[str, Sequence[str]]

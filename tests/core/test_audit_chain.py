@@ -9,15 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.audit import (
-    GENESIS,
-    AuditEvent,
-    ChainedEvent,
-    RecordedObject,
-    SerializedEvent,
-    chain,
-    chain_hash,
-)
+from broker.core.audit import GENESIS, AuditEvent, ChainedEvent, SerializedEvent, chain, chain_hash
+from broker.core.recorded_claims import RecordedObject
 
 JSON_VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(max_size=20),

@@ -8,14 +8,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from broker.core.audit import (
+from broker.core.audit import rfc3339
+from broker.core.platforms import GITHUB
+from broker.core.recorded_claims import (
     MAX_CLAIM_BYTES,
     MAX_CLAIMS_BYTES,
     recorded_claims,
-    rfc3339,
     subject_token_id,
 )
-from broker.core.platforms import GITHUB
 from tests.core.builders import an_issuer, github_claims, gitlab_claims, other_claims
 
 NOTHING: frozenset[str] = frozenset()

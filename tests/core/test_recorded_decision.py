@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.accounts_in_force import with_accounts
-from broker.core.audit import AuditEvent, recorded_claims
+from broker.core.audit import AuditEvent
 from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
 from broker.core.managed_account import AccountOverride
 from broker.core.policy import PolicySet
+from broker.core.recorded_claims import recorded_claims
 from broker.core.recorded_decision import RecordedDecision, explain_event, needed_policy_set
 from broker.grants import decision_record
 from broker.grants.request import Caller, ExchangeRequest

@@ -16,12 +16,9 @@ from typer.main import get_command
 
 from broker.audit.retention import BATCH, KEPT_SETS, LEAST
 from broker.cli.app import app
-from broker.core.audit import (
-    MAX_CLAIM_BYTES,
-    MAX_CLAIMS_BYTES,
-    AuditEvent,
-)
+from broker.core.audit import AuditEvent
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
+from broker.core.recorded_claims import MAX_CLAIM_BYTES, MAX_CLAIMS_BYTES
 from broker.core.refusal_counts import MAX_EVENTS_PER_WINDOW, WINDOW_SECONDS
 from broker.core.vocabulary import TOKEN_TYPE_JWT
 from broker.signing.master_key import MasterKey

@@ -1,8 +1,8 @@
 """How the record of an exchange ends."""
 
-from broker.core.audit import RecordedObject
 from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
+from broker.core.recorded_claims import RecordedObject
 from broker.grants import decision_record
 from broker.grants.decision_record import BegunRecord
 from broker.grants.request import Caller, ExchangeRequest
