@@ -121,7 +121,7 @@ class IndexedPolicies:
         neighbours = {}
         for name, issuer in policy_set.issuers.items():
             neighbours[name] = yield from Neighbours.in_steps(
-                issuer, by_issuer[name], lambda each: granted_services(each, policy_set)
+                issuer, by_issuer[name], lambda each: granted(each, policy_set)
             )
         frozen = {name: frozenset(claims) for name, claims in named.items()}
         allow, deny = indexes[Effect.ALLOW], indexes[Effect.DENY]
@@ -166,7 +166,7 @@ def decide(
     service = _target(request, allows, policy_set)
     if isinstance(service, Deny):
         return service
-    allows = [each for each in allows if service.name in granted_services(each, policy_set)]
+    allows = [each for each in allows if service.name in granted(each, policy_set)]
     if not allows:
         return _deny(Reason.TARGET_UNKNOWN, detail=f"none of the policies grants {service.name}")
     if not all_hold(service.minimum(issuer), claims, Effect.ALLOW):
@@ -191,6 +191,8 @@ def decide(
     asked = available if request.scopes is None else frozenset(request.scopes)
     if not asked <= available:
         return _deny(Reason.SCOPE_NOT_ALLOWED, allows, detail=" ".join(sorted(asked - available)))
+    if not available and _comes_to_nothing(allows, account, service, policy_set):
+        return _deny(Reason.SCOPE_NOT_ALLOWED, allows)
     # 8 the time to live
     ttl = _ttl(request, allows, account, service, issuer, claims, now)
     sub = _sub(account, claims, issuer)
@@ -241,26 +243,22 @@ def visible_to_caller(policy: Policy, issuer: Issuer, claims: Claims) -> bool:
 
 
 def granted(policy: Policy, policy_set: PolicySet) -> Grants:
-    """Give what a policy grants: its own narrowing, else its account's grants."""
+    """Give what a policy grants: its own narrowing, else its account's grants.
+
+    What the account does not hold counts in the choice of the target and of the account (attacks
+    row 151); it makes no scope available.
+    """
     if policy.grants is not None:
         return policy.grants
     account = policy_set.service_accounts.get(policy.service_account or "")
     return account.grants if account else {}
 
 
-def granted_services(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
-    """Name the services that a policy reaches."""
-    account = policy_set.service_accounts.get(policy.service_account or "")
-    services = granted(policy, policy_set)
-    # A policy narrows: what its account does not hold, it cannot grant.
-    return services if account is None else [name for name in services if name in account.grants]
-
-
 def _target(
     request: DecisionRequest, allows: Sequence[Policy], policy_set: PolicySet
 ) -> Service | Deny:
     if not request.targets:
-        names = {name for each in allows for name in granted_services(each, policy_set)}
+        names = {name for each in allows for name in granted(each, policy_set)}
         if len(names) == 1:
             return policy_set.services[names.pop()]
         return _deny(Reason.TARGET_REQUIRED, allows)
@@ -307,6 +305,19 @@ def available_scopes(
         narrowed = held if policy.grants is None else policy.grants.get(service.name, frozenset())
         available |= narrowed & held
     return frozenset(available & service.scopes.keys())
+
+
+def _comes_to_nothing(
+    allows: Iterable[Policy], account: ServiceAccount, service: Service, policy_set: PolicySet
+) -> bool:
+    """Tell whether nothing is available because account, policies and catalogue do not meet.
+
+    A token without scopes is for an account that is granted the service as `[]`. To any other it
+    would say that somebody may do something there (contract §4: absent means no).
+    """
+    return service.name not in account.grants or any(
+        granted(each, policy_set)[service.name] for each in allows
+    )
 
 
 def _ttl(

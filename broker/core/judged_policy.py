@@ -16,7 +16,7 @@ from broker.core.decision import (
     DecisionRequest,
     IndexedPolicies,
     Permit,
-    granted_services,
+    granted,
     guard_holds,
     policy_holds,
 )
@@ -53,7 +53,7 @@ class Case:
 
     def service_of(self, policy: Policy) -> Service | None:
         """Give the service that a policy would serve here; None when it does not reach it."""
-        reached = set(granted_services(policy, self.policies.policy_set))
+        reached = granted(policy, self.policies.policy_set)
         service = self.service
         if service is None and not self.request.targets and len(reached) == 1:
             service = self.policies.policy_set.services[next(iter(reached))]

@@ -70,12 +70,14 @@ class ManagedAccount:
     def resolved(self, policy_set: PolicySet) -> ServiceAccount:
         """Give it as decisions know accounts: its grants within the catalogue of a policy set.
 
-        A service that is no longer open to its organization grants it nothing.
+        A service that is no longer open to its organization, or has none of the scopes any more,
+        is not granted.
         """
         grants = {
-            name: scopes_meant(scopes, service)
+            name: meant
             for name, scopes in self.grants.items()
             if (service := policy_set.services.get(name)) and admits(service, self.organization)
+            if (meant := scopes_meant(scopes, service)) or not scopes
         }
         return ServiceAccount(
             client_id=self.client_id,

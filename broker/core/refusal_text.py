@@ -33,6 +33,8 @@ def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issue
             return f"several service accounts fit; name one of {accounts} in 'client_id'"
         case Reason.ACCOUNT_DISABLED:
             return "the service account is switched off or does not exist"
+        case Reason.SCOPE_NOT_ALLOWED if not deny.detail:
+            return "its policies and its service account have no scope of this service in common"
         case Reason.SCOPE_NOT_ALLOWED:
             return f"scope '{deny.detail}' is not available to this token at this service"
         case _:

@@ -56,6 +56,7 @@ _REFINED: Final[Mapping[str, Mapping[str, Schema]]] = {
         "grants": ref("grants"),
         "metadata": parts.METADATA,
         "instances": {"items": parts.INSTANCE_CLAIM, "uniqueItems": True},
+        "jwks_uri": parts.URL,
     },
     "policy": {"match": ref("conditions"), "grants": ref("grants")},
     "test": {
@@ -64,6 +65,11 @@ _REFINED: Final[Mapping[str, Mapping[str, Schema]]] = {
         "claims": parts.ANY_CLAIMS,
         "request": ref("request"),
     },
+}
+
+_SECRETS_ALLOWED: Final[Schema] = {
+    "required": ["secrets"],
+    "properties": {"secrets": {"const": "allowed"}},
 }
 
 # What several fields of one entry must be together.
@@ -82,6 +88,10 @@ _TOGETHER: Final[Mapping[str, Schema]] = {
                 },
             ]
         },
+    },
+    "service_account": {
+        "not": {"required": ["jwks", "jwks_uri"]},
+        "dependentSchemas": dict.fromkeys(("jwks", "jwks_uri"), _SECRETS_ALLOWED),
     },
     "policy": {
         "if": {"required": ["effect"], "properties": {"effect": {"const": "deny"}}},

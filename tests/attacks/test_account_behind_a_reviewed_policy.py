@@ -95,7 +95,7 @@ def test_an_organization_gets_no_service_that_is_not_open_to_it(
     assert answer.status_code == 403, answer.text
     admin.create(client_id="nightly", organization="acme", grants={"of-acme": ["acme:run"]})
 
-    assert_refused(broker, ask(broker, "nightly"), "target_unknown")
+    assert_refused(broker, ask(broker, "nightly"), "scope_not_allowed")
 
 
 # --- row 151 --------------------------------------------------------------------------------------

@@ -16,6 +16,7 @@ ACCOUNTS = """\
 service_accounts:
   reader: {grants: {deploy-api: [deploy:read]}}
   writer: {grants: {deploy-api: [deploy:read, deploy:write]}}
+  without: {grants: {broker: ['broker:accounts:read']}}
   writer-off: {grants: {deploy-api: [deploy:read, deploy:write]}, enabled: false}
 """
 POLICY = """\
@@ -46,6 +47,9 @@ POLICIES = [
     policy("missing-reader", "missing", "reader"),
     policy("missing-writer", "missing", "m-7f3a", "deploy:write"),
     policy("only-missing", "only-missing", "m-7f3a", "deploy:write"),
+    policy("lacking-writer", "lacking", "writer"),
+    policy("lacking-without", "lacking", "without", "deploy:read"),
+    policy("only-without", "only-without", "without", "deploy:read"),
     policy("as-far-as-held", "held", "reader", '"deploy:*"'),
 ]
 
@@ -187,6 +191,24 @@ def test_a_policy_for_an_account_of_no_file_has_grants_of_its_own() -> None:
     assert "`grants` of its own" in problem
 
 
+# --- accounts that lack the service ---------------------------------------------------------------
+
+
+def test_an_account_that_lacks_the_service_does_not_hand_its_place_to_a_stronger_one(
+    broker: RunningBroker,
+) -> None:
+    answer = ask(broker, "lacking")
+
+    assert_refused(broker, answer, "ambiguous_account")
+    assert answer.json()["service_accounts"] == ["without", "writer"]
+
+
+def test_chosen_it_gives_no_token_without_scopes(broker: RunningBroker) -> None:
+    for answer in (ask(broker, "lacking", client_id="without"), ask(broker, "only-without")):
+        assert_refused(broker, answer, "scope_not_allowed")
+        assert "in common" in answer.json()["error_description"]
+
+
 # --- order ----------------------------------------------------------------------------------------
 
 
@@ -195,7 +217,7 @@ def test_the_order_in_which_policies_stand_changes_no_answer(
 ) -> None:
     asked: list[tuple[str, dict[str, str]]] = [
         (tenant, request)
-        for tenant in ("union", "two", "narrowed", "idle", "missing", "held")
+        for tenant in ("union", "two", "narrowed", "idle", "missing", "lacking", "held")
         for request in ({}, {"scope": "deploy:write"}, {"client_id": "reader"})
     ]
 

@@ -175,9 +175,9 @@ def test_a_policy_cannot_grant_a_service_that_its_account_does_not_hold() -> Non
         services=[a_service(), a_service("prod-db", scopes={"db:write": ""})],
     )
 
-    for targets in (("prod-db",), ("deploy-api",)):
-        assert denied(the_decision(policy_set, targets=targets)) is Reason.TARGET_UNKNOWN
-    assert denied(the_decision(policy_set, targets=())) is Reason.TARGET_REQUIRED
+    assert denied(the_decision(policy_set, targets=("deploy-api",))) is Reason.TARGET_UNKNOWN
+    for targets in (("prod-db",), ()):
+        assert denied(the_decision(policy_set, targets=targets)) is Reason.SCOPE_NOT_ALLOWED
 
 
 def test_what_a_service_requires_ignores_case_where_the_platform_of_the_token_does() -> None:

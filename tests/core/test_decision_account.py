@@ -94,6 +94,38 @@ def test_a_disabled_or_missing_account_still_counts_in_the_choice(
         assert chosen.detail == "writer"
 
 
+@pytest.mark.parametrize("held", [{}, {"artifacts": []}, {"deploy-api": []}])
+def test_an_account_without_the_service_still_counts_in_the_choice(
+    held: dict[str, list[str]],
+) -> None:
+    """Else whoever takes a grant from one account hands its jobs to another (row 151)."""
+    weak = an_account("weak", held)
+    narrowed = replace(acting_as(weak), grants={"deploy-api": frozenset({"deploy:read"})})
+    policy_set = a_policy_set(
+        narrowed,
+        acting_as(WRITER),
+        services=[a_service(), a_service("artifacts", scopes={})],
+        accounts=[weak, WRITER],
+    )
+
+    unasked = the_decision(policy_set)
+    assert isinstance(unasked, Deny)
+    assert (unasked.reason, unasked.service_accounts) == (
+        Reason.AMBIGUOUS_ACCOUNT,
+        ("weak", "writer"),
+    )
+
+    for scopes in (None, ("deploy:read",)):
+        chosen = the_decision(policy_set, client_id="weak", scopes=scopes)
+        assert isinstance(chosen, Deny)
+        assert chosen.reason is chosen.public_reason is Reason.SCOPE_NOT_ALLOWED
+        assert chosen.policies == ("as-weak",)
+
+    able = the_decision(policy_set, scopes=("deploy:read",))
+    assert isinstance(able, Permit)
+    assert able.service_account == WRITER
+
+
 def test_a_deny_comes_before_the_choice_of_an_account() -> None:
     policy_set = a_policy_set(
         acting_as(WRITER), acting_as(READER), a_deny_policy("no"), accounts=[WRITER, READER]
@@ -185,6 +217,56 @@ def test_a_service_without_scopes_gives_a_token_without_scopes() -> None:
 
     assert isinstance(permit, Permit)
     assert permit.scopes == ()
+
+
+@pytest.mark.parametrize(
+    ("held", "stated"),
+    [
+        (["deploy:read"], [["deploy:write"]]),
+        ([], [["deploy:write"]]),
+        ([], [[], ["deploy:write"]]),
+        (["deploy:gone"], [None]),
+        (["deploy:read"], [[], ["deploy:write"]]),
+    ],
+)
+def test_where_account_and_policies_do_not_meet_there_is_no_token_without_scopes(
+    held: list[str], stated: list[list[str] | None]
+) -> None:
+    policies = [
+        a_policy(f"p{number}", grants=None if scopes is None else {"deploy-api": scopes})
+        for number, scopes in enumerate(stated)
+    ]
+
+    decision = the_decision(
+        a_policy_set(*policies, accounts=[an_account(grants={"deploy-api": held})])
+    )
+
+    assert isinstance(decision, Deny)
+    assert (decision.reason, decision.detail) == (Reason.SCOPE_NOT_ALLOWED, "")
+
+
+@pytest.mark.parametrize("stated", [None, {"deploy-api": []}])
+def test_an_account_that_is_granted_no_scopes_gets_a_token_without(
+    stated: dict[str, list[str]] | None,
+) -> None:
+    account = an_account(grants={"deploy-api": []})
+
+    permit = the_decision(a_policy_set(a_policy("web", grants=stated), accounts=[account]))
+
+    assert isinstance(permit, Permit)
+    assert permit.scopes == ()
+
+
+def test_a_service_without_scopes_is_for_accounts_that_hold_it() -> None:
+    service = a_service(scopes={})
+    policy = a_policy("web", grants={"deploy-api": []})
+
+    decision = the_decision(
+        a_policy_set(policy, services=[service], accounts=[an_account(grants={})])
+    )
+
+    assert isinstance(decision, Deny)
+    assert decision.reason is Reason.SCOPE_NOT_ALLOWED
 
 
 def test_allows_for_other_services_do_not_add_scopes() -> None:

@@ -59,6 +59,12 @@ VALUES: dict[str, dict[str, list[Any]]] = {
     },
 }
 SERVICES = ["deploy-api", "vault", "https://vault.example", "unknown"]
+STATED: list[dict[str, list[str]] | None] = [
+    None,
+    {"deploy-api": ["deploy:read"]},
+    {"vault": ["vault:read"]},
+    {"deploy-api": [], "vault": []},
+]
 ACCOUNTS = ["deploy-web", "other", "repo-ci", "gone"]
 
 
@@ -86,7 +92,7 @@ def policies(draw: st.DrawFn, name: str) -> Policy:
             "service_account": None,
         }
     else:
-        grants = draw(st.sampled_from([None, {"deploy-api": ["deploy:read"]}]))
+        grants = draw(st.sampled_from(STATED))
         more = {"service_account": draw(st.sampled_from(ACCOUNTS)), "grants": grants}
     return a_policy(name, match, issuer=issuer, expires_at=expires, mode=mode, **more)
 

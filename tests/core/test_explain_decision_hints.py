@@ -113,6 +113,31 @@ def test_several_services_and_none_asked_are_listed() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    ("held", "stated", "where"),
+    [
+        ({}, ["deploy:read"], "`deploy-api: [deploy:read]` into `grants` of service account"),
+        (
+            {"deploy-api": ["deploy:read"]},
+            ["deploy:write"],
+            "`deploy-api: [deploy:read, deploy:write]` into `grants` of service account",
+        ),
+        ({}, [], "`deploy-api` with some of deploy:read, deploy:write into `grants` of service"),
+    ],
+)
+def test_where_nothing_is_available_the_account_is_to_hold_what_the_policy_states(
+    held: dict[str, list[str]], stated: list[str], where: str
+) -> None:
+    policy = a_policy("web", {"repository_id": "456789"}, grants={"deploy-api": stated})
+    policies = a_policy_set(policy, accounts=[an_account(grants=held)])
+
+    first, second = fix(policies).splitlines()
+
+    assert first == "available at deploy-api: none"
+    assert where in second
+    assert caller_fix(policies) == "available at deploy-api: none"
+
+
 def test_a_policy_that_reaches_nothing_says_so() -> None:
     policies = a_policy_set(web_policy(), accounts=[an_account(grants={})])
 

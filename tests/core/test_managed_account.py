@@ -82,3 +82,11 @@ def test_a_service_is_open_to_the_organizations_that_it_lists(
 
 def test_a_service_that_is_closed_to_its_organization_grants_nothing() -> None:
     assert replace(ACCOUNT, organization="acme").resolved(POLICIES).grants == {}
+
+
+def test_a_service_that_has_none_of_the_scopes_granted_is_not_granted() -> None:
+    gone = replace(ACCOUNT, grants={"api": ("deploy:gone",)})
+    never = replace(ACCOUNT, grants={"api": ()})
+
+    assert gone.resolved(POLICIES).grants == {}
+    assert never.resolved(POLICIES).grants == {"api": frozenset()}

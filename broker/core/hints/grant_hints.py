@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from broker.core.condition_text import shown, yaml_line
-from broker.core.decision import available_scopes, granted_services
+from broker.core.decision import available_scopes, granted
 from broker.core.judged_policy import Case
 from broker.core.policy import Policy, Service
 
@@ -24,7 +24,7 @@ def not_reached(policy: Policy, targets: Iterable[str], service: Service | None,
 def services_available(case: Case, serving: Sequence[Policy]) -> Iterator[str]:
     """Say which services the policies that hold reach, and what is wrong with those asked."""
     policy_set = case.policies.policy_set
-    reached = sorted({name for each in serving for name in granted_services(each, policy_set)})
+    reached = sorted({name for each in serving for name in granted(each, policy_set)})
     if not reached:
         yield f"service account {serving[0].service_account} is granted no service"
         return
@@ -47,8 +47,9 @@ def services_available(case: Case, serving: Sequence[Policy]) -> Iterator[str]:
 
 def scopes_available(case: Case, serving: Sequence[Policy], service: Service) -> Iterator[str]:
     """Say which scopes are available, and where those missing would be granted."""
+    policy_set = case.policies.policy_set
     policy = serving[0]
-    account = case.policies.policy_set.service_accounts.get(policy.service_account or "")
+    account = policy_set.service_accounts.get(policy.service_account or "")
     available = available_scopes(serving, account, service)
     yield f"available at {service.name}: {_joined(sorted(available))}"
     missing = sorted(frozenset(case.request.scopes or ()) - available)
@@ -57,7 +58,12 @@ def scopes_available(case: Case, serving: Sequence[Policy], service: Service) ->
             alike = _alike(scope, sorted(service.scopes))
             yield f"service {service.name} has no scope {shown(scope)}{alike}"
     grantable = [scope for scope in missing if scope in service.scopes]
-    if case.to_operator and grantable:
+    if not missing:
+        # Nothing was asked: what the policies state is what somebody meant to be available.
+        stated = {each.name: granted(each, policy_set)[service.name] for each in serving}
+        policy = next((each for each in serving if stated[each.name]), policy)
+        grantable = sorted(stated[policy.name])
+    if case.to_operator and (grantable or not missing):
         yield _add(policy, service, grantable, case)
 
 

@@ -29,6 +29,9 @@ class AllowPolicy:
     policy: Policy
     issuer: Issuer
     account: ServiceAccount | None
+    stated: Grants
+    """What the decision takes it to grant when it looks for target and account: as written."""
+
     grants: Grants
     """What it can really grant: within its account's grants, when a file defines the account."""
 
@@ -89,7 +92,8 @@ class LintedSet:
 def _allow_policy(policy: Policy, policy_set: PolicySet) -> AllowPolicy:
     issuer = policy_set.issuers[policy.issuer]
     account = policy_set.service_accounts.get(policy.service_account or "")
-    grants = _grants(policy, account, policy_set)
+    stated = granted(policy, policy_set)
+    grants = _within_account(stated, policy, account)
     own = [
         PlacedCondition(each, _path("policies", policy.name, each)) for each in policy.conditions
     ]
@@ -98,15 +102,14 @@ def _allow_policy(policy: Policy, policy_set: PolicySet) -> AllowPolicy:
         *_required_by_issuer(issuer),
         *_required_by_services(grants, issuer, policy_set),
     )
-    return AllowPolicy(policy, issuer, account, grants, conditions, _events(policy, issuer))
+    return AllowPolicy(policy, issuer, account, stated, grants, conditions, _events(policy, issuer))
 
 
 def _path(section: str, name: str, condition: Condition) -> Path:
     return (section, name, "match" if section == "policies" else "require", condition.claim)
 
 
-def _grants(policy: Policy, account: ServiceAccount | None, policy_set: PolicySet) -> Grants:
-    stated = granted(policy, policy_set)
+def _within_account(stated: Grants, policy: Policy, account: ServiceAccount | None) -> Grants:
     if account is None or policy.grants is None:
         return stated
     return {

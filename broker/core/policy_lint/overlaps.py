@@ -41,7 +41,7 @@ def ambiguous_account(linted: LintedSet) -> Iterator[Remark]:
 def _overlaps(linted: LintedSet) -> dict[str, dict[str, str]]:
     """Give, by policy and by each other one that overlaps with it, one service of both."""
     able = [each for each in linted.allows if linted.counts(each.policy) and can_hold(each)]
-    groups = in_groups(able, lambda each: ((each.issuer.name, name) for name in each.grants))
+    groups = in_groups(able, lambda each: ((each.issuer.name, name) for name in each.stated))
     overlaps: dict[str, dict[str, str]] = defaultdict(dict)
     for (_, service), group in groups.items():
         for one, other in _overlapping(group):

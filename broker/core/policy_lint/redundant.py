@@ -92,7 +92,7 @@ def _adds_nothing(allow: AllowPolicy, other: AllowPolicy) -> bool:
     """Tell whether a policy grants no more, no shorter and no longer than another one."""
     one, two = allow.policy, other.policy
     return (
-        are_within(allow.grants, other.grants)
+        are_within(allow.stated, other.stated)
         and _is_no_smaller(one.ttl, two.ttl)
         and _is_no_smaller(one.max_ttl, two.max_ttl)
         and _is_no_smaller(two.expires_at, one.expires_at)

@@ -34,6 +34,17 @@ def test_a_job_that_satisfies_two_policies_has_no_account() -> None:
     assert "a job that also satisfies `b` is refused for `deploy-api`" in found.message
 
 
+def test_an_account_that_lacks_what_its_policy_grants_counts_as_well() -> None:
+    services = "services:\n  vault: {audience: 'https://vault.example', scopes: {v: Use it}}\n"
+    accounts = "service_accounts:\n  vaulter: {grants: {vault: [v]}}\n"
+    text = policies(
+        a={"match": MAIN, "grants": "{vault: [v]}"},
+        b={"match": MAIN, "grants": "{vault: [v]}", "service_account": "vaulter"},
+    )
+
+    assert ambiguous(services + accounts + text)
+
+
 def test_many_others_are_not_all_told() -> None:
     entries = {name: {"match": MAIN} for name in "abcdef"}
     accounts = "service_accounts:\n" + "".join(
