@@ -66,16 +66,24 @@ def claims_for(
     return claims
 
 
-def sign(claims: dict[str, Any], key: SigningKey, typ: str) -> str:
-    """Sign the claims as a compact JWS of at most 4 KB, dropping optional members if need be."""
+def unsigned(claims: dict[str, Any], key: SigningKey, typ: str) -> bytes:
+    """Write what a key is to sign: a compact JWS without its signature, of at most 4 KB with it.
+
+    Optional members are dropped if need be.
+    """
     prefix = _header(typ, key.algorithm, key.key_id)
-    signed = prefix + _part(claims)
+    text = prefix + _part(claims)
     for name in _OPTIONAL:
-        if len(signed) + _signature_length(key) <= MAX_TOKEN_BYTES:
+        if len(text) + _signature_length(key) <= MAX_TOKEN_BYTES:
             break
         claims = {member: value for member, value in claims.items() if member != name}
-        signed = prefix + _part(claims)
-    return (signed + b"." + _base64url(key.sign(signed))).decode()
+        text = prefix + _part(claims)
+    return text
+
+
+def signed(text: bytes, signature: bytes) -> str:
+    """Give the token whose text was signed."""
+    return (text + b"." + _base64url(signature)).decode()
 
 
 def _members(workload: Workload, detail: WorkloadDetail) -> Mapping[str, str]:

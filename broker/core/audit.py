@@ -302,9 +302,9 @@ def _number(value: float | None) -> str:
 
 
 def _object(value: Mapping[str, Any] | None) -> str:
-    if isinstance(value, RecordedObject):
-        return value.text
-    return "null" if value is None else canonical(value)
+    if value is None:
+        return "null"
+    return value.text if isinstance(value, RecordedObject) else canonical(value)
 
 
 def _sorted(value: object) -> object:

@@ -1,7 +1,7 @@
 """The claims of a CI token, before and after its signature is proved, and how they read as text."""
 
-from collections.abc import Mapping
-from typing import Any, NewType
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, NewType
 
 Claims = Mapping[str, Any]
 
@@ -28,6 +28,20 @@ def text_of(value: object) -> str | None:
     if isinstance(value, int):
         return str(value)
     return None
+
+
+_TEXT_OR_NOTHING: Final = frozenset({str, type(None)})
+
+
+def are_texts(values: Iterable[object]) -> bool:
+    """Tell whether all values are texts or null, as nearly all claims are."""
+    return _TEXT_OR_NOTHING.issuperset(map(type, values))
+
+
+def texts_of(claims: Claims, names: Iterable[str]) -> tuple[str | None, ...]:
+    """Give what `text_of` gives for each of some claims; "" may stand for None."""
+    values = tuple(map(claims.get, names))
+    return values if are_texts(values) else tuple(map(text_of, values))
 
 
 def is_absent(value: object) -> bool:

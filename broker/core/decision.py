@@ -262,10 +262,12 @@ def _target(
         if len(names) == 1:
             return policy_set.services[names.pop()]
         return _deny(Reason.TARGET_REQUIRED, allows)
-    services = {target: policy_set.service(target) for target in request.targets}
-    named = {service.name: service for service in services.values() if service is not None}
-    if None in services.values():
-        return _deny(Reason.TARGET_UNKNOWN, allows, detail="no such service")
+    named: dict[str, Service] = {}
+    for target in request.targets:
+        service = policy_set.service(target)
+        if service is None:
+            return _deny(Reason.TARGET_UNKNOWN, allows, detail="no such service")
+        named[service.name] = service
     if len(named) > 1:
         return _deny(Reason.TARGET_UNKNOWN, allows, detail="one service per token")
     return next(iter(named.values()))

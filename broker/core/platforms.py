@@ -6,11 +6,12 @@ Adding a platform is adding a row. Sources: GitHub's OIDC reference, GitLab's `c
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from operator import itemgetter
 from types import MappingProxyType
-from typing import Final
+from typing import Final, cast
 from urllib.parse import urlsplit
 
-from broker.core.claims import Claims, text_of
+from broker.core.claims import Claims, texts_of
 from broker.core.record import record
 
 
@@ -227,11 +228,7 @@ def recognise(claims: Claims, platform: Platform | None) -> Workload:
     """
     if platform is None:
         return Workload("other", {})
-    full: dict[str, str] = {}
-    for member, claim in platform.workload.items():
-        value = claims.get(claim)
-        # Nearly all of them are texts already.
-        text = value if type(value) is str else text_of(value)
-        if text:
-            full[member] = text
-    return Workload(platform.name, full, platform.workload_ids)
+    texts = texts_of(claims, platform.workload.values())
+    # Without those that have no text.
+    full = dict(filter(itemgetter(1), zip(platform.workload, texts, strict=True)))
+    return Workload(platform.name, cast("dict[str, str]", full), platform.workload_ids)

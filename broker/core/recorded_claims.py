@@ -2,19 +2,19 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import lru_cache
+from operator import call, itemgetter
 from typing import Any, Final
 
 from broker.core.canonical_json import canonical, quoted, value_text
 from broker.core.claims import Claims, text_of
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.policy import Issuer
+from broker.core.record import record
 
 MAX_CLAIM_BYTES: Final = 1024
 MAX_CLAIMS_BYTES: Final = 8192
-
-_ABSENT: Final = object()
 
 
 class RecordedObject(Mapping[str, Any]):
@@ -56,16 +56,57 @@ def recorded_claims(
     left out, as is what would take the whole over 8 KB.
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
-    members = [
-        beginning + (quoted(value) if type(value) is str else value_text(value))
-        for name, beginning in _by_name(allowed, named_by_policies)
-        if (value := claims.get(name, _ABSENT)) is not _ABSENT
-    ]
-    text = "{" + ",".join(members) + "}"
+    form = _form(allowed, named_by_policies, tuple(claims), tuple(map(type, claims.values())))
+    values = form.values(claims)
+    text = form.text % values
     # Nearly always all of it fits, which is seen without a look at each.
-    longest = max(map(len, members), default=0) + len("{}")
-    fits = longest <= MAX_CLAIM_BYTES and len(text) + len(members) <= MAX_CLAIMS_BYTES
-    return RecordedObject(text if fits else _bounded(members))
+    longest = max(map(len, values), default=0) + form.longest_name
+    if longest <= MAX_CLAIM_BYTES and len(text) + len(values) <= MAX_CLAIMS_BYTES:
+        return RecordedObject(text)
+    return RecordedObject(_bounded(list(map(str.__add__, form.names, values))))
+
+
+@record
+class _Form:
+    """How claims of some names and types are written: all that one issuer's tokens have alike."""
+
+    names: tuple[str, ...]
+    """Those that are kept, in the order of the canonical JSON, each as its member begins."""
+
+    values: Callable[[Claims], tuple[str, ...]]
+    """Gives the JSON of each."""
+
+    text: str
+    """The whole object, with `%s` for each value."""
+
+    longest_name: int
+    """Bytes that a member has beside its value, as an object of its own."""
+
+
+@lru_cache(maxsize=256)
+def _form(
+    allowed: frozenset[str],
+    named: frozenset[str],
+    present: tuple[str, ...],
+    types: tuple[type, ...],
+) -> _Form:
+    kept = sorted((allowed | named).intersection(present))
+    type_of = dict(zip(present, types, strict=True))
+    writers = [quoted if type_of[name] is str else value_text for name in kept]
+    names = tuple(quoted(name) + ":" for name in kept)
+    text = ",".join(name.replace("%", "%%") + "%s" for name in names)
+    longest = max(map(len, names), default=0) + len("{}")
+    return _Form(names, _values(kept, writers), "{" + text + "}", longest)
+
+
+def _values(
+    names: list[str], writers: list[Callable[[Any], str]]
+) -> Callable[[Claims], tuple[str, ...]]:
+    if not names:
+        return lambda _: ()
+    # Asked for one name alone it would give no tuple; what has no writer is passed over.
+    pick = itemgetter(*names, names[0])
+    return lambda claims: tuple(map(call, writers, pick(claims)))
 
 
 def _bounded(members: list[str]) -> str:
@@ -78,12 +119,6 @@ def _bounded(members: list[str]) -> str:
             fitting.append(member)
             total += size
     return "{" + ",".join(fitting) + "}"
-
-
-@lru_cache(maxsize=1024)
-def _by_name(allowed: frozenset[str], named: frozenset[str]) -> list[tuple[str, str]]:
-    """Give names in the order of the canonical JSON, each with the beginning of its member."""
-    return [(name, quoted(name) + ":") for name in sorted(allowed | named)]
 
 
 def subject_token_id(claims: Claims) -> str | None:

@@ -16,8 +16,10 @@ from broker.core.claims import (
     SignedClaims,
     UnverifiedClaims,
     VerifiedClaims,
+    are_texts,
     is_printable_ascii,
     text_of,
+    texts_of,
 )
 from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
@@ -313,9 +315,21 @@ def _verify_identity(claims: Claims, issuer: Issuer) -> None:
         jti = claims.get("jti")
         if not isinstance(jti, str) or not 0 < len(jti) <= MAX_JTI_LENGTH:
             raise _claim("jti", f"a string of 1 to {MAX_JTI_LENGTH} characters")
-    for name in issuer.platform.required if issuer.platform else ():
-        if text_of(claims.get(name)) is None:
-            raise _claim(name, "present: without it this is no CI job's token")
+    required = issuer.platform.required if issuer.platform else ()
+    texts = texts_of(claims, required)
+    if not all(texts):
+        raise _claim(
+            required[[not text for text in texts].index(True)],
+            "present: without it this is no CI job's token",
+        )
+    _verify_tenant(claims, issuer)
+
+
+def _verify_tenant(claims: Claims, issuer: Issuer) -> None:
+    values = tuple(map(claims.get, issuer.tenant_claims))
+    # Nearly always they are texts, which together are seen to be fit at once.
+    if are_texts(values) and is_printable_ascii("".join(filter(None, values))):
+        return
     for name in issuer.tenant_claims:
         for value in claims[name] if isinstance(claims.get(name), list) else [claims.get(name)]:
             text = text_of(value)

@@ -6,7 +6,8 @@ commit before anything is signed.
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from broker.core import access_token, client
@@ -19,6 +20,7 @@ from broker.core.record import record
 from broker.core.signing_keys import SigningKey
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.current_state import by_current_state, commit
+from broker.grants.in_a_row import InARow
 from broker.grants.last_uses import LastUses
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import (
@@ -77,6 +79,7 @@ class ClientCredentials:
     identifiers: Identifiers
     last_uses: LastUses
     issuer: str
+    signing: InARow = field(default_factory=InARow, init=False)
 
     async def issue(self, request: ClientRequest) -> IssuedToken:
         """Serve one request. Raises `Refusal`, with its `decision_id` once the client is known."""
@@ -111,7 +114,7 @@ class ClientCredentials:
         await self._commit(known, request, issued, epoch)
         self.last_uses.note(permit.service_account.client_id, known.secret_id, now)
         # 5 sign and 6 answer
-        return self._sign(permit, token_id, key, now)
+        return await self._sign(permit, token_id, key, now)
 
     async def _decide(
         self, known: Client, request: ClientRequest, decision_id: str, now: float, epoch: int
@@ -177,10 +180,14 @@ class ClientCredentials:
             **members,
         )
 
-    def _sign(self, permit: Permit, token_id: str, key: SigningKey, now: float) -> IssuedToken:
+    async def _sign(
+        self, permit: Permit, token_id: str, key: SigningKey, now: float
+    ) -> IssuedToken:
         members = access_token.claims_for(permit, issuer=self.issuer, now=now, token_id=token_id)
+        text = access_token.unsigned(members, key, permit.service.token_typ)
+        signature = await self.signing.do(partial(key.sign, text))
         return IssuedToken(
-            access_token=access_token.sign(members, key, permit.service.token_typ),
+            access_token=access_token.signed(text, signature),
             expires_in=permit.ttl,
             scope=" ".join(permit.scopes) or None,
             service_account=permit.service_account.client_id,

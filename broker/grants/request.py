@@ -117,18 +117,34 @@ def read_wanted(parameters: Parameters) -> DecisionRequest:
     absolute URI (RFC 8707 §2), `scope_not_allowed` for a malformed scope or a wildcard, and one of
     them for what is longer than any name can be.
     """
-    resources = [value for value in parameters.get("resource", ()) if value]
-    for resource in resources:
+    # Jobs ask for the same all day long.
+    return _wanted(
+        tuple(dict.fromkeys(parameters.get("audience", ()))),
+        tuple(dict.fromkeys(parameters.get("resource", ()))),
+        single(parameters, "scope"),
+        single(parameters, "client_id"),
+        single(parameters, "expires_in"),
+    )
+
+
+@lru_cache(maxsize=256)
+def _wanted(
+    audiences: tuple[str, ...],
+    resources: tuple[str, ...],
+    scope: str | None,
+    client_id: str | None,
+    expires_in: str | None,
+) -> DecisionRequest:
+    for resource in filter(None, resources):
         _check_resource(resource)
-    audiences = [value for value in parameters.get("audience", ()) if value]
-    targets = tuple(dict.fromkeys(audiences + resources))
+    targets = tuple(dict.fromkeys(filter(None, audiences + resources)))
     if sum(len(target.encode()) for target in targets) > MAX_ASKED_BYTES:
         raise RequestRefused(Reason.TARGET_UNKNOWN, "'audience' and 'resource' are too long")
     return DecisionRequest(
         targets=targets,
-        scopes=_read_scopes(single(parameters, "scope")),
-        client_id=_read_client_id(single(parameters, "client_id")),
-        expires_in=_read_expires_in(single(parameters, "expires_in")),
+        scopes=_read_scopes(scope),
+        client_id=_read_client_id(client_id),
+        expires_in=_read_expires_in(expires_in),
     )
 
 

@@ -6,7 +6,8 @@ nothing is spent before everything else holds, nothing is signed before the reco
 """
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Final
 
 from broker.core import access_token, refusal_text, subject_token
@@ -22,6 +23,7 @@ from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_ID_TOKEN,
 from broker.grants import decision_record
 from broker.grants.current_state import by_current_state, commit
 from broker.grants.decision_record import BegunRecord
+from broker.grants.in_a_row import InARow
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import (
     Caller,
@@ -83,6 +85,8 @@ class TokenExchange:
     limits: RateLimits
     issuer: str
     leeway: int
+    verifying: InARow = field(default_factory=InARow, init=False)
+    signing: InARow = field(default_factory=InARow, init=False)
 
     async def exchange(self, request: ExchangeRequest) -> IssuedToken:
         """Serve one request. Raises `Refusal`, with its `decision_id`."""
@@ -101,7 +105,7 @@ class TokenExchange:
         signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
         token_id = self.identifiers.new(now)
         await self._commit(claims, issuer, decision, token_id, record, epoch)
-        return self._sign(claims, issuer, decision, token_id, signing_key, now)
+        return await self._sign(claims, issuer, decision, token_id, signing_key, now)
 
     async def verified(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float, epoch: int
@@ -136,7 +140,8 @@ class TokenExchange:
             # 3 find the key
             key = await self.issuer_keys.find(issuer, token.key_id)
             # 4 verify the signature
-            return issuer, subject_token.verify_signature(token, key)
+            verify = partial(subject_token.verify_signature, token, key)
+            return issuer, await self.verifying.do(verify)
         except Refusal as refusal:
             await self.limits.failed_before_signature(refusal, request.caller, now)
             address = request.caller.client_address
@@ -200,7 +205,7 @@ class TokenExchange:
             refusal.decision_id = record.id
             raise refusal
 
-    def _sign(
+    async def _sign(
         self,
         claims: VerifiedClaims,
         issuer: Issuer,
@@ -218,8 +223,10 @@ class TokenExchange:
             subject=claims,
             workload=recognise(claims, issuer.platform),
         )
+        text = access_token.unsigned(members, key, permit.service.token_typ)
+        signature = await self.signing.do(partial(key.sign, text))
         return IssuedToken(
-            access_token=access_token.sign(members, key, permit.service.token_typ),
+            access_token=access_token.signed(text, signature),
             expires_in=permit.ttl,
             scope=" ".join(permit.scopes) or None,
             service_account=permit.service_account.client_id,

@@ -6,6 +6,7 @@ OAuth ones answer with RFC 9457 problems.
 
 import json
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -89,6 +90,12 @@ class HttpRefused(RequestRefused):
         super().__init__(Reason.MALFORMED_REQUEST, description)
         self.status = status
         self.headers = headers or []
+
+
+@lru_cache(maxsize=256)
+def header_lines(headers: tuple[tuple[bytes, bytes], ...]) -> bytes:
+    """Write headers as HTTP/1.1 does; those of most answers are the same."""
+    return b"".join(name + b": " + value + b"\r\n" for name, value in headers)
 
 
 def json_answer(

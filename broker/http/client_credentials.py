@@ -2,6 +2,8 @@
 
 import base64
 import binascii
+from collections.abc import Sequence
+from typing import Final
 from urllib.parse import unquote_plus
 
 from starlette.types import Scope
@@ -11,6 +13,8 @@ from broker.core.errors import Reason, RequestRefused
 from broker.core.vocabulary import ASSERTION_TYPE_JWT, GRANT_CLIENT_CREDENTIALS
 from broker.grants.request import AssertedCredentials, Credentials, Parameters, single
 from broker.http.parameters import header_values
+
+_CREDENTIALS: Final = frozenset({"client_secret", "client_assertion", "client_assertion_type"})
 
 
 def read_credentials(
@@ -23,6 +27,8 @@ def read_credentials(
     `client_unknown_or_bad_secret` for an assertion of another type, or beside another way.
     """
     values = header_values(scope, b"authorization")
+    if not values and _CREDENTIALS.isdisjoint(parameters):
+        return None
     basic = _basic(values) if values else None
     secret = single(parameters, "client_secret")
     asserted = _asserted(parameters)
@@ -64,7 +70,7 @@ def _asserted(parameters: Parameters) -> AssertedCredentials | None:
     return AssertedCredentials(assertion, token, single(parameters, "client_id"))
 
 
-def _basic(values: list[str]) -> Credentials | None:
+def _basic(values: Sequence[str]) -> Credentials | None:
     """Read the Basic header; each half is form-encoded (CA-01), or needs no encoding (CA-02)."""
     if len(values) > 1 or "," in values[0]:
         # A proxy and the broker could read different ones (attacks row 189).

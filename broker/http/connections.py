@@ -13,7 +13,7 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
-from broker.http.answers import Answer, problem_answer
+from broker.http.answers import Answer, header_lines, problem_answer
 
 MAX_FRAMING_BYTES: Final = 64 * 1024
 """For what is no body of a request: its head, the framing of its chunks and its trailers."""
@@ -171,8 +171,9 @@ class BoundedConnection(HttpToolsProtocol):
         """Answer what is no request, and end."""
         answer = problem_answer(400, "INVALID_REQUEST", msg)
         head = [(b"connection", b"close"), *self.server_state.default_headers, *answer.headers]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in head)
-        self._joined.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
+        self._joined.write(
+            STATUS_LINE[answer.status] + header_lines(tuple(head)) + b"\r\n" + answer.body
+        )
         self._joined.close()
 
     def _send_at_once(self, answer: Answer, state: Mapping[str, Any]) -> bool:
@@ -190,8 +191,7 @@ class BoundedConnection(HttpToolsProtocol):
             return False
         cycle.waiting_for_100_continue = False
         cycle.response_started = cycle.response_complete = True
-        headers = (*cycle.default_headers, *answer.headers, *state["edge_headers"])
-        lines = b"".join([name + b": " + value + b"\r\n" for name, value in headers])
+        lines = header_lines((*cycle.default_headers, *answer.headers)) + state["edge_lines"]
         self.transport.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
         cycle.message_event.set()
         cycle.on_response()

@@ -6,7 +6,7 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from broker.http.answers import overloaded_answer, server_error_answer
+from broker.http.answers import header_lines, overloaded_answer, server_error_answer
 from broker.http.caller import acceptable_request_id
 from broker.http.parameters import header_values
 
@@ -16,6 +16,7 @@ _SECURITY_HEADERS: Final = [
     (b"x-content-type-options", b"nosniff"),
     (b"referrer-policy", b"no-referrer"),
 ]
+_SECURITY_LINES: Final = header_lines(tuple(_SECURITY_HEADERS))
 
 
 class RequestEdge:
@@ -39,17 +40,15 @@ class RequestEdge:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         # For an answer that does not pass through here.
-        state["edge_headers"] = edge_headers = [
-            (b"x-request-id", request_id.encode()),
-            *_SECURITY_HEADERS,
-        ]
+        state["edge_lines"] = b"x-request-id: %b\r\n%b" % (request_id.encode(), _SECURITY_LINES)
         started = False
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message["headers"] = [*message["headers"], *edge_headers]
+                own = (b"x-request-id", request_id.encode())
+                message["headers"] = [*message["headers"], own, *_SECURITY_HEADERS]
             await send(message)
 
         try:

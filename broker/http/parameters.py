@@ -6,7 +6,7 @@ same members as a flat JSON object.
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Final
 from urllib.parse import unquote
@@ -24,6 +24,7 @@ BODY_DEADLINE_SECONDS: Final = 10.0
 MAX_REMEMBERED: Final = 100
 """Characters of an escaped text whose meaning is remembered."""
 
+_HEADERS: Final = "broker.headers"
 _FORM: Final = "application/x-www-form-urlencoded"
 _JSON: Final = "application/json"
 _REPEATABLE: Final = frozenset({"audience", "resource"})
@@ -52,9 +53,15 @@ async def read_parameters(scope: Scope, receive: Receive, *, json_allowed: bool)
     return _from_json(body) if media_type == _JSON else _from_form(body)
 
 
-def header_values(scope: Scope, name: bytes) -> list[str]:
+def header_values(scope: Scope, name: bytes) -> Sequence[str]:
     """List the values of a header, which may be sent more than once."""
-    return [value.decode("latin-1") for key, value in scope["headers"] if key == name]
+    by_name: dict[bytes, list[str]] | None = scope.get(_HEADERS)
+    if by_name is None:
+        # Several are looked for in every request, so all are put in order once.
+        by_name = scope[_HEADERS] = {}
+        for key, value in scope["headers"]:
+            by_name.setdefault(key, []).append(value.decode("latin-1"))
+    return by_name.get(name, ())
 
 
 def _media_type(scope: Scope) -> str:
@@ -101,25 +108,24 @@ async def _receive_body(receive: Receive) -> bytes:
 
 
 def _from_form(body: bytes) -> Parameters:
-    fields = body.split(b"&")
-    if len(fields) > MAX_PARAMETERS:
+    if body.count(b"&") >= MAX_PARAMETERS:
         raise _malformed("the form has too many parameters")
     try:
-        return _each_once(_form_pair(field.decode("ascii")) for field in fields if field)
+        return _each_once(_form_pairs(body.decode("ascii")))
     except UnicodeError:
         # Not ASCII, or percent-escapes that are not UTF-8.
         raise _malformed("the form is not clean UTF-8") from None
 
 
-def _form_pair(field: str) -> tuple[str, str]:
-    """Decode a name and its value (WHATWG URL §5.1), as `urllib.parse.parse_qsl` does.
+def _form_pairs(text: str) -> Iterator[tuple[str, str]]:
+    """Decode names and values (WHATWG URL §5.1), as `urllib.parse.parse_qsl` does.
 
     A value of hundreds of characters is hardly ever escaped, so the look for an escape comes first.
     """
-    name, _, value = field.replace("+", " ").partition("=")
-    if "%" not in field:
-        return name, value
-    return _unescaped(name), _unescaped(value)
+    for field in text.replace("+", " ").split("&"):
+        if field:
+            name, _, value = field.partition("=")
+            yield (_unescaped(name), _unescaped(value)) if "%" in field else (name, value)
 
 
 def _unescaped(text: str) -> str:

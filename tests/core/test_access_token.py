@@ -11,12 +11,13 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from joserfc import jwt as joserfc_jwt
 from joserfc.jwk import KeySet
 
-from broker.core.access_token import MAX_TOKEN_BYTES, claims_for, sign
+from broker.core.access_token import MAX_TOKEN_BYTES, claims_for
 from broker.core.decision import Permit
 from broker.core.platforms import GITHUB, Workload, recognise
 from broker.core.policy import WorkloadDetail
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from tests.core.builders import BROKER, NOW, a_service, an_account, github_claims
+from tests.core.tokens import service_token
 
 ALWAYS = SigningSchedule(publish_at=0, sign_from=0)
 TOKEN_ID = "01999d5e-7c1c-7aaa-8b5a-000000000001"
@@ -170,7 +171,7 @@ def test_pyjwt_verifies_a_token_by_the_published_keys(
     published: Any = SigningKeySet(tuple(signing_keys.values())).jwks(NOW)
     claims = federated(a_permit())
 
-    token = sign(claims, key, typ)
+    token = service_token(claims, key, typ)
 
     assert part(token, 0) == {"typ": typ, "alg": algorithm, "kid": key.key_id}
     decoded = jwt.decode(
@@ -192,7 +193,7 @@ def test_joserfc_verifies_a_token_by_the_published_keys(
     published: Any = SigningKeySet(tuple(signing_keys.values())).jwks(NOW)
     claims = federated(a_permit())
 
-    token = sign(claims, signing_keys[algorithm], typ)
+    token = service_token(claims, signing_keys[algorithm], typ)
 
     decoded = joserfc_jwt.decode(token, KeySet.import_key_set(published), algorithms=[algorithm])
     assert decoded.claims == claims
@@ -201,7 +202,9 @@ def test_joserfc_verifies_a_token_by_the_published_keys(
 def test_whatever_a_token_holds_it_is_ascii_without_padding(
     signing_keys: dict[str, SigningKey],
 ) -> None:
-    token = sign(federated(a_permit(), ref="refs/heads/fête\u202e😀"), signing_keys["ES256"], "JWT")
+    token = service_token(
+        federated(a_permit(), ref="refs/heads/fête\u202e😀"), signing_keys["ES256"], "JWT"
+    )
 
     assert token.isascii()
     assert "=" not in token
@@ -236,7 +239,7 @@ def test_optional_members_are_dropped_whole_and_those_that_a_job_can_inflate_fir
     account = an_account(metadata=metadata)
     whole = federated(a_permit(service_account=account, policies=tuple(policies)), **claims)
 
-    token = sign(whole, signing_keys["RS256"], "at+jwt")
+    token = service_token(whole, signing_keys["RS256"], "at+jwt")
 
     assert len(token) <= MAX_TOKEN_BYTES
     assert optional_members(token) == kept
@@ -250,7 +253,7 @@ def test_a_token_of_exactly_the_greatest_size_keeps_everything(
     algorithm: str, from_: int, signing_keys: dict[str, SigningKey]
 ) -> None:
     tokens = [
-        sign(federated(a_permit(), ref="x" * length), signing_keys[algorithm], typ)
+        service_token(federated(a_permit(), ref="x" * length), signing_keys[algorithm], typ)
         for length in range(from_, from_ + 300)
         for typ in ("JWT", "at+jwt", "x+jwt")
     ]

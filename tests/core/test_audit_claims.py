@@ -9,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.audit import rfc3339
+from broker.core.canonical_json import canonical
 from broker.core.platforms import GITHUB
 from broker.core.recorded_claims import (
     MAX_CLAIM_BYTES,
@@ -98,6 +99,17 @@ def test_whatever_the_claims_the_record_is_bounded(claims: dict[str, Any]) -> No
     assert size(dict(recorded)) <= MAX_CLAIMS_BYTES
     assert all(size({name: value}) <= MAX_CLAIM_BYTES for name, value in recorded.items())
     assert recorded == {name: claims[name] for name in recorded}
+
+
+@given(st.dictionaries(st.sampled_from(["sub", "ref", "100%", "%s", "other"]), VALUES))
+def test_the_record_is_the_canonical_json_of_what_is_kept(claims: dict[str, Any]) -> None:
+    named = frozenset({"100%", "%s", "absent"})
+
+    recorded = recorded_claims(claims, an_issuer("github"), named)
+
+    assert recorded.text == canonical(
+        {name: value for name, value in claims.items() if name != "other"}
+    )
 
 
 def test_a_token_is_known_by_a_digest_of_issuer_and_id() -> None:

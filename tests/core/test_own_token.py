@@ -6,14 +6,14 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from broker.core.access_token import claims_for, sign
+from broker.core.access_token import claims_for
 from broker.core.broker_service import BROKER_SCOPES, BROKER_SERVICE, broker_service
 from broker.core.decision import Permit
 from broker.core.own_token import OwnToken, OwnTokenRefused, read
 from broker.core.policy import WorkloadDetail
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from tests.core.builders import BROKER, NOW, an_account
-from tests.core.tokens import TokenMaker
+from tests.core.tokens import TokenMaker, service_token
 
 ALWAYS = SigningSchedule(publish_at=0, sign_from=0)
 SERVICE = broker_service(BROKER, ttl=600, max_ttl=3600, signing_alg="ES256")
@@ -44,7 +44,7 @@ def refused(token: str, *keys: SigningKey, now: float = NOW) -> str:
 
 
 def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) -> None:
-    token = sign(claims(org_id="acme"), own_key, "at+jwt")
+    token = service_token(claims(org_id="acme"), own_key, "at+jwt")
 
     assert read(token, SigningKeySet((own_key,)), BROKER, NOW) == OwnToken(
         token_id="t-1",
@@ -56,7 +56,9 @@ def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) 
 
 
 def test_scope_and_organization_may_be_absent(own_key: SigningKey) -> None:
-    own = read(sign(claims(scope=...), own_key, "at+jwt"), SigningKeySet((own_key,)), BROKER, NOW)
+    own = read(
+        service_token(claims(scope=...), own_key, "at+jwt"), SigningKeySet((own_key,)), BROKER, NOW
+    )
 
     assert (own.scopes, own.organization) == (frozenset(), None)
 
@@ -78,11 +80,11 @@ def test_scope_and_organization_may_be_absent(own_key: SigningKey) -> None:
 def test_any_other_token_of_the_broker_is_refused(
     changes: dict[str, Any], typ: str, why: str, own_key: SigningKey
 ) -> None:
-    assert why in refused(sign(claims(**changes), own_key, typ), own_key)
+    assert why in refused(service_token(claims(**changes), own_key, typ), own_key)
 
 
 def test_a_key_counts_while_it_is_published(own_key: SigningKey) -> None:
-    token = sign(claims(), own_key, "at+jwt")
+    token = service_token(claims(), own_key, "at+jwt")
     removed = replace(own_key, schedule=SigningSchedule(0, 0, NOW - 1, NOW))
     retired = replace(own_key, schedule=SigningSchedule(0, 0, NOW - 1, NOW + 600))
 
@@ -104,7 +106,7 @@ def test_a_forged_or_edited_token_is_refused(own_key: SigningKey) -> None:
     forged = stranger.of(claims(), {"kid": own_key.key_id, "typ": "at+jwt"})
 
     assert "signature" in refused(forged, own_key)
-    assert "malformed" in refused(sign(claims(), own_key, "at+jwt") + "==", own_key)
+    assert "malformed" in refused(service_token(claims(), own_key, "at+jwt") + "==", own_key)
     assert "asymmetric" in refused(
         stranger.of(claims(), {"alg": "none", "kid": own_key.key_id}), own_key
     )
