@@ -9,12 +9,12 @@ import statistics
 import tempfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
-from urllib.parse import urlencode
 
-from bench.exchanges import exchanges
+from bench.exchanges import credentials, exchanges
 from bench.load import resident_megabytes
-from bench.rounds import FLOOR, REQUESTS, Row, table, take_turns, write
+from bench.rounds import FLOOR, Row, table, take_turns, write
 from bench.servers import AUDIENCE, GITHUB, Server, bare, broker, free_port, running
 from broker.testing import FakeIssuer
 
@@ -25,7 +25,7 @@ NODE = next(WHEELS, None) or shutil.which("node") or "node"
 GUNICORN = Path(".venv/peers/bin/gunicorn").absolute()
 SECRET = "a-secret-of-a-measurement-alone-0123456789"
 
-OURS, THEIRS = "broker: exchange, {}", "oidc-provider: exchange, {}"
+EXCHANGE, CREDENTIALS = "exchange, {}", "credentials, {}"
 
 
 def main() -> None:
@@ -40,11 +40,13 @@ def main() -> None:
             rows += _rows(algorithm, issuer, ours, provider, authlib)
         take_turns(rows)
         numbers = table(rows)
-        ratios = {each: _ratio(rows, each) for each in ("ES256", "RS256")}
-        for algorithm, ratio in ratios.items():
-            print(
-                f"{algorithm}: {ratio:.2f} of our exchanges for the CPU of one of oidc-provider's"
-            )
+        ratios = {
+            what.format(algorithm): _ratio(rows, what.format(algorithm))
+            for what in (EXCHANGE, CREDENTIALS)
+            for algorithm in ("ES256", "RS256")
+        }
+        for what, ratio in ratios.items():
+            print(f"{what}: {ratio:.2f} of ours for the CPU of one of oidc-provider's")
         memory = {
             "broker": resident_megabytes(ours.pid),
             "oidc-provider": resident_megabytes(provider.pid),
@@ -59,28 +61,20 @@ def _rows(
 ) -> list[Row]:
     service = algorithm.lower()
     resource = f"https://{service}.example"
+    exchange, secret = EXCHANGE.format(algorithm), CREDENTIALS.format(algorithm)
+    theirs = partial(credentials, "job", SECRET)
     return [
-        Row(OURS.format(algorithm), ours, lambda: exchanges(issuer, service)),
+        Row(f"broker: {exchange}", ours, lambda: exchanges(issuer, service)),
         Row(
-            THEIRS.format(algorithm),
+            f"oidc-provider: {exchange}",
             provider,
             lambda: exchanges(issuer, service, client_id="web"),
             "/token",
         ),
-        Row(
-            f"oidc-provider: credentials, {algorithm}",
-            provider,
-            lambda: credentials(resource=resource),
-            "/token",
-        ),
-        Row(f"Authlib: credentials, {algorithm}", authlib, credentials, f"/{service}/token"),
+        Row(f"broker: {secret}", ours, lambda: credentials("web", ours.secret, resource=resource)),
+        Row(f"oidc-provider: {secret}", provider, lambda: theirs(resource=resource), "/token"),
+        Row(f"Authlib: {secret}", authlib, theirs, f"/{service}/token"),
     ]
-
-
-def credentials(**more: str) -> Sequence[bytes]:
-    """Make the forms of one round of client credentials."""
-    form = {"grant_type": "client_credentials", "client_id": "job", "client_secret": SECRET}
-    return [urlencode(form | {"scope": "deploy", **more}).encode()] * REQUESTS
 
 
 @contextmanager
@@ -106,9 +100,9 @@ def authlib_server() -> Iterator[Server]:
         yield server
 
 
-def _ratio(rows: Sequence[Row], algorithm: str) -> float:
+def _ratio(rows: Sequence[Row], what: str) -> float:
     by_name = {row.name: row.rounds for row in rows}
-    pairs = zip(by_name[THEIRS.format(algorithm)], by_name[OURS.format(algorithm)], strict=True)
+    pairs = zip(by_name[f"oidc-provider: {what}"], by_name[f"broker: {what}"], strict=True)
     return statistics.median(theirs.cpu / ours.cpu for theirs, ours in pairs)
 
 

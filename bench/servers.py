@@ -12,7 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from broker.testing import FakeIssuer
@@ -34,7 +34,7 @@ services:
   es256: {{audience: "https://es256.example", scopes: {{deploy: Deploy}}, signing_alg: ES256}}
   rs256: {{audience: "https://rs256.example", scopes: {{deploy: Deploy}}, signing_alg: RS256}}
 service_accounts:
-  web: {{grants: {{es256: [deploy], rs256: [deploy]}}}}
+  web: {{grants: {{es256: [deploy], rs256: [deploy]}}, secrets: allowed}}
 policies:
   main:
     service_account: web
@@ -56,6 +56,8 @@ class Server:
     pid: int
     port: int
     ready: float
+    secret: str = field(default="", repr=False)
+    """The broker's: a client secret of the account `web`."""
 
 
 @contextmanager
@@ -82,7 +84,14 @@ def broker(issuer: FakeIssuer, *, workers: int = 1, policies: int = 1) -> Iterat
         if workers > 1:
             command += ["--workers", str(workers)]
         with running([*command, "--listen", f"127.0.0.1:{port}"], port, "/readyz") as server:
-            yield server
+            yield replace(server, secret=_new_secret(f"{folder}/broker.yaml"))
+
+
+def _new_secret(configuration: str) -> str:
+    command = ["-m", "broker", "accounts", "secret", "create", "web", "--config", configuration]
+    return subprocess.run(
+        [sys.executable, *command], check=True, capture_output=True, text=True
+    ).stdout.strip()
 
 
 @contextmanager

@@ -47,22 +47,25 @@ from broker.ports import (
 
 @record
 class ClientRequest:
-    """A client's credentials and what is wanted for them."""
+    """A client that is authenticated, and what it wants."""
 
-    credentials: Credentials | AssertedCredentials
+    client: Client
     wanted: DecisionRequest
     caller: Caller
 
 
-def read_request(parameters: Parameters, caller: Caller) -> ClientRequest:
-    """Read the parameters of RFC 6749 §4.4.2. Raises `RequestRefused`."""
+def required_credentials(caller: Caller) -> Credentials | AssertedCredentials:
+    """Give the client credentials of a request, without which this grant refuses.
+
+    Raises `RequestRefused` (`client_unknown_or_bad_secret`).
+    """
     if caller.credentials is None:
         raise RequestRefused(
             Reason.CLIENT_UNKNOWN_OR_BAD_SECRET,
             "this grant needs client credentials: a 'client_id' and its secret, or an assertion",
             with_basic=True,
         )
-    return ClientRequest(caller.credentials, read_wanted(parameters), caller)
+    return caller.credentials
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,17 +84,27 @@ class ClientCredentials:
     issuer: str
     signing: InARow = field(default_factory=InARow, init=False)
 
-    async def issue(self, request: ClientRequest) -> IssuedToken:
+    async def issue(self, parameters: Parameters, caller: Caller) -> IssuedToken:
         """Serve one request. Raises `Refusal`, with its `decision_id` once the client is known."""
-        return await by_current_state(self.state, lambda epoch: self._issue(request, epoch))
+        credentials = required_credentials(caller)
+        return await by_current_state(
+            self.state, lambda epoch: self._issue(credentials, parameters, caller, epoch)
+        )
 
-    async def _issue(self, request: ClientRequest, epoch: int) -> IssuedToken:
+    async def _issue(
+        self,
+        credentials: Credentials | AssertedCredentials,
+        parameters: Parameters,
+        caller: Caller,
+        epoch: int,
+    ) -> IssuedToken:
         now = self.clock.now()
-        # 1 authenticate
-        known = await self.authentication.require(request.credentials, request.caller)
+        # 1 authenticate; before that nobody is told what is wrong with the rest
+        known = await self.authentication.require(credentials, caller)
+        request = ClientRequest(known, read_wanted(parameters), caller)
         decision_id = self.identifiers.new(now)
         # 2 decide
-        permit = await self._decide(known, request, decision_id, now, epoch)
+        permit = await self._decide(request, decision_id, now, epoch)
         if (waiting := self.limits.ask_client(request.caller, permit.sub, now)) is not None:
             await waiting
         # 3 find the key
@@ -99,7 +112,6 @@ class ClientCredentials:
         token_id = self.identifiers.new(now)
         # 4 commit the record, and the one use of an assertion, before a token exists
         issued = self._event(
-            known,
             request,
             id=decision_id,
             time=now,
@@ -111,19 +123,20 @@ class ClientCredentials:
             ttl=permit.ttl,
             token_id=token_id,
         )
-        await self._commit(known, request, issued, epoch)
+        await self._commit(request, issued, epoch)
         self.last_uses.note(permit.service_account.client_id, known.secret_id, now)
         # 5 sign and 6 answer
         return await self._sign(permit, token_id, key, now)
 
     async def _decide(
-        self, known: Client, request: ClientRequest, decision_id: str, now: float, epoch: int
+        self, request: ClientRequest, decision_id: str, now: float, epoch: int
     ) -> Permit:
+        known = request.client
         decision = client.decide(known.account, request.wanted, self.policies.current().policy_set)
         if isinstance(decision, Permit):
             return decision
         await self.limits.failed_account(request.caller, known.account.client_id, now)
-        refused = self._refused(known, request, decision_id, now, decision.reason)
+        refused = self._refused(request, decision_id, now, decision.reason)
         await commit(self.ledger, Entry(refused, epoch=epoch))
         refusal = DecisionRefused(
             decision.reason, client.describe(decision, request.wanted, known.account)
@@ -131,14 +144,12 @@ class ClientCredentials:
         refusal.decision_id = decision_id
         raise refusal
 
-    async def _commit(
-        self, known: Client, request: ClientRequest, issued: AuditEvent, epoch: int
-    ) -> None:
-        assertion = known.assertion
+    async def _commit(self, request: ClientRequest, issued: AuditEvent, epoch: int) -> None:
+        assertion = request.client.assertion
         if assertion is None:
             await commit(self.ledger, Entry(issued, epoch=epoch))
             return
-        spent = self._refused(known, request, issued.id, issued.time, Reason.TOKEN_ALREADY_USED)
+        spent = self._refused(request, issued.id, issued.time, Reason.TOKEN_ALREADY_USED)
         entry = Entry(issued, _spend(assertion), lambda: spent, epoch)
         if isinstance(await commit(self.ledger, entry), AlreadySpent):
             refusal = DecisionRefused(
@@ -148,10 +159,9 @@ class ClientCredentials:
             raise refusal
 
     def _refused(
-        self, known: Client, request: ClientRequest, decision_id: str, now: float, reason: Reason
+        self, request: ClientRequest, decision_id: str, now: float, reason: Reason
     ) -> AuditEvent:
         return self._event(
-            known,
             request,
             id=decision_id,
             time=now,
@@ -162,7 +172,6 @@ class ClientCredentials:
 
     def _event(
         self,
-        known: Client,
         request: ClientRequest,
         *,
         time: float,
@@ -172,11 +181,11 @@ class ClientCredentials:
             time=time,
             request_id=request.caller.request_id,
             client_address=request.caller.client_address,
-            service_account=known.account.client_id,
+            service_account=request.client.account.client_id,
             requested=requested(request.wanted),
             policy_set=self.policies.current().policy_set.version,
             duration_ms=round(max(self.clock.now() - time, 0.0) * 1000, 3),
-            actor=known.credential,
+            actor=request.client.credential,
             **members,
         )
 

@@ -47,15 +47,8 @@ def read_credentials(
     return None if secret is None else Credentials(client_id or "", secret)
 
 
-def is_decided_by_grant(
-    credentials: Credentials | AssertedCredentials, parameters: Parameters
-) -> bool:
-    """Tell whether credentials are a CI token, on which `client_credentials` lets policies decide.
-
-    In every other request it is an assertion that nobody can judge.
-    """
-    if isinstance(credentials, Credentials) or credentials.token is not None:
-        return False
+def is_used_by_grant(parameters: Parameters) -> bool:
+    """Tell whether the grant that is asked for authenticates the client itself."""
     return single(parameters, "grant_type") == GRANT_CLIENT_CREDENTIALS
 
 

@@ -6,7 +6,7 @@ endpoint's own.
 """
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from starlette.types import Receive, Scope, Send
 
@@ -17,7 +17,7 @@ from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Parameters, single
 from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
-from broker.http.client_credentials import is_decided_by_grant, read_credentials
+from broker.http.client_credentials import is_used_by_grant, read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
 from broker.ports import Clock
 
@@ -28,7 +28,7 @@ Serve = Callable[[Parameters, Caller], Awaitable[Answer]]
 class OAuthEndpoint:
     """An ASGI endpoint; `serve` does its work and may raise `Refusal`.
 
-    `grants` says that it is a token endpoint, where a CI token may be a client's assertion.
+    `grants` says that it is a token endpoint, where a grant may need the client itself.
     """
 
     serve: Serve
@@ -50,10 +50,12 @@ class OAuthEndpoint:
             parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
             credentials = read_credentials(scope, parameters)
             if credentials is not None:
-                if not (self.grants and is_decided_by_grant(credentials, parameters)):
-                    # Also where the grant needs none: bad ones fail the request (CA-10).
+                if not (self.grants and is_used_by_grant(parameters)):
+                    # The grant needs none, but bad ones fail the request (CA-10).
                     await self.authentication.require(credentials, caller)
-                caller = replace(caller, credentials=credentials)
+                caller = Caller(
+                    caller.request_id, caller.client_address, credentials, caller.counted
+                )
             answer = await self.serve(parameters, caller)
         except Refusal as refusal:
             answer = await self._refused(refusal, parameters, caller)

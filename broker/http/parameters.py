@@ -164,11 +164,14 @@ def _json_pairs(members: Mapping[str, Any]) -> Iterable[tuple[str, str]]:
 def _each_once(pairs: Iterable[tuple[str, str]]) -> Parameters:
     parameters: dict[str, list[str]] = {}
     for name, value in pairs:
-        values = parameters.setdefault(name, [])
-        values.append(value)
-        if len(values) > 1 and name not in _REPEATABLE:
+        if name not in parameters:
+            parameters[name] = [value]
+        elif name in _REPEATABLE:
+            parameters[name].append(value)
+        else:
             raise _malformed(f"parameter '{name[:64]}' is repeated")
-        if name not in _JUDGED_LATER and _CONTROL.search(value):
+        # A text that is printable has none, which is seen sooner.
+        if not value.isprintable() and name not in _JUDGED_LATER and _CONTROL.search(value):
             raise _malformed(f"parameter '{name[:64]}' has control characters")
     return parameters
 

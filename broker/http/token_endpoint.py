@@ -11,7 +11,7 @@ from broker.core.vocabulary import (
     GRANT_TOKEN_EXCHANGE,
     TOKEN_TYPE_ACCESS_TOKEN,
 )
-from broker.grants import client_credentials, federated_client, jwt_bearer, token_exchange
+from broker.grants import federated_client, jwt_bearer, token_exchange
 from broker.grants.client_credentials import ClientCredentials
 from broker.grants.request import (
     AssertedCredentials,
@@ -57,8 +57,7 @@ class TokenEndpoint:
         if isinstance(credentials, AssertedCredentials) and credentials.token is None:
             exchange = federated_client.read_request(parameters, credentials, caller)
             return await self.exchange.exchange(exchange)
-        request = client_credentials.read_request(parameters, caller)
-        return await self.client_credentials.issue(request)
+        return await self.client_credentials.issue(parameters, caller)
 
 
 def _granted(issued: IssuedToken, grant_type: str) -> Answer:
