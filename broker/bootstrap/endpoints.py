@@ -3,6 +3,7 @@
 from broker.audit.verification import LogVerification
 from broker.bootstrap.for_accounts import ForAccounts
 from broker.grants.explanation import ExchangeExplanation
+from broker.grants.revocation import Revocation
 from broker.grants.token_exchange import TokenExchange
 from broker.http.api.audit_logs import AuditLogsApi
 from broker.http.api.bearer import Bearer
@@ -14,10 +15,12 @@ from broker.http.api.limits import ApiLimits
 from broker.http.api.policies import PoliciesApi
 from broker.http.api.service_accounts import ServiceAccountsApi
 from broker.http.app import Endpoints
+from broker.http.client_credentials import is_used_by_grant
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
+from broker.http.revocation_endpoint import RevocationEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.reload.following import Following
@@ -45,6 +48,9 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     tokens = TokenEndpoint(exchange, served.credentials)
     authentication = served.credentials.authentication
     explanations = ExplainEndpoint(ExchangeExplanation(exchange))
+    revocation = Revocation(
+        authentication, keys, policies, store, clock, exchange.identifiers, settings.issuer
+    )
     last_uses = served.credentials.last_uses
     bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
     api_limits = ApiLimits(limits, clock, proxies)
@@ -56,7 +62,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     issuers_api = IssuersApi(policies, issuer_keys)
     return Endpoints(
         oauth_token=OAuthEndpoint(
-            tokens.serve, authentication, counts, limits, clock, proxies, grants=True
+            tokens.serve, authentication, counts, limits, clock, proxies, is_used_by_grant
         ),
         api_token=OAuthEndpoint(
             tokens.serve,
@@ -65,11 +71,20 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
             limits,
             clock,
             proxies,
-            grants=True,
+            is_used_by_grant,
             json_allowed=True,
         ),
         oauth_explain=OAuthEndpoint(
             explanations.serve, authentication, counts, limits, clock, proxies
+        ),
+        oauth_revoke=OAuthEndpoint(
+            RevocationEndpoint(revocation).serve,
+            authentication,
+            counts,
+            limits,
+            clock,
+            proxies,
+            lambda _: True,
         ),
         policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
         policies_reload=ApiEndpoint(

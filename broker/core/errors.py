@@ -72,12 +72,21 @@ class RequestRefused(Refusal):
     """The request itself cannot be served: its form, its grant type, its client credentials.
 
     `with_basic` says that the credentials came by HTTP Basic or that none came at all, which RFC
-    6749 §5.2 answers with 401 and a challenge.
+    6749 §5.2 answers with 401 and a challenge. `error` is the error code where an endpoint has one
+    of its own for the reason.
     """
 
-    def __init__(self, reason: Reason, description: str, *, with_basic: bool = False) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        description: str,
+        *,
+        with_basic: bool = False,
+        error: str | None = None,
+    ) -> None:
         super().__init__(reason, description)
         self.with_basic = with_basic
+        self.error = error
 
 
 class SubjectTokenRefused(Refusal):

@@ -1,4 +1,4 @@
-"""Reading a service token that the broker itself issued for itself (RFC 9068 §4, contract §5)."""
+"""Reading service tokens that the broker itself issued (RFC 9068 §4, contract §5)."""
 
 from dataclasses import dataclass
 
@@ -9,20 +9,24 @@ from broker.core.subject_token import parse
 
 
 class OwnTokenRefused(BrokerError):
-    """The token is none of the broker's own, or not for its API, or over."""
+    """The token is none of the broker's own, or not for what it is shown for, or over."""
 
 
 @dataclass(frozen=True, slots=True)
 class OwnToken:
-    """What a service token for the broker's API says."""
+    """What a service token says."""
 
     token_id: str
     client_id: str
+    sub: str
+    audience: str
     issued_at: int
-    """Whole seconds since the epoch."""
+    """Whole seconds since the epoch, as the next."""
 
+    expires_at: int
     scopes: frozenset[str]
     organization: str | None
+    typ: str
 
 
 def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
@@ -30,6 +34,19 @@ def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
 
     `now` is in seconds since the epoch. Raises `OwnTokenRefused` for everything else, tokens of
     another `typ` included (attacks row 152).
+    """
+    own = read_for_any(token, keys, issuer, now)
+    if own.typ != "at+jwt":
+        raise OwnTokenRefused("of another type than at+jwt")
+    if own.audience != issuer:
+        raise OwnTokenRefused("not for the broker's API")
+    return own
+
+
+def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
+    """Verify a token that the broker issued for whichever service, without any leeway.
+
+    `now` is in seconds since the epoch. Raises `OwnTokenRefused` for everything else.
     """
     try:
         parsed = parse(token)
@@ -41,19 +58,23 @@ def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
     if not key.verifies(parsed.signed, parsed.signature):
         raise OwnTokenRefused("the signature does not hold")
     claims = parsed.claims
-    if parsed.token_type != "at+jwt" or claims.get("token_type") != "service":
-        raise OwnTokenRefused("of another type than at+jwt")
-    if claims.get("iss") != issuer or claims.get("aud") != issuer:
-        raise OwnTokenRefused("not for the broker's API")
+    if claims.get("token_type") != "service":
+        raise OwnTokenRefused("no service token")
+    if claims.get("iss") != issuer:
+        raise OwnTokenRefused("of another issuer")
     if not claims["iat"] <= now < claims["exp"]:
         raise OwnTokenRefused("not valid now")
     organization = claims.get("org_id")
     return OwnToken(
         token_id=str(claims.get("jti")),
         client_id=str(claims.get("client_id")),
+        sub=str(claims.get("sub")),
+        audience=str(claims.get("aud")),
         issued_at=int(claims["iat"]),
+        expires_at=int(claims["exp"]),
         scopes=frozenset(str(claims.get("scope", "")).split()),
         organization=None if organization is None else str(organization),
+        typ=str(parsed.token_type),
     )
 
 

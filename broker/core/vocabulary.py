@@ -15,7 +15,7 @@ TOKEN_TYPE_JWT: Final = "urn:ietf:params:oauth:token-type:jwt"
 # How a client assertion says that it is a JWT (RFC 7523 §2.2).
 ASSERTION_TYPE_JWT: Final = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
 
-# Error codes (RFC 6749 §5.2, RFC 8693 §2.2.2).
+# Error codes (RFC 6749 §5.2, RFC 8693 §2.2.2, RFC 7009 §2.2.1).
 INVALID_REQUEST: Final = "invalid_request"
 INVALID_CLIENT: Final = "invalid_client"
 INVALID_GRANT: Final = "invalid_grant"
@@ -23,6 +23,7 @@ INVALID_SCOPE: Final = "invalid_scope"
 INVALID_TARGET: Final = "invalid_target"
 UNAUTHORIZED_CLIENT: Final = "unauthorized_client"
 UNSUPPORTED_GRANT_TYPE: Final = "unsupported_grant_type"
+UNSUPPORTED_TOKEN_TYPE: Final = "unsupported_token_type"
 TEMPORARILY_UNAVAILABLE: Final = "temporarily_unavailable"
 
 # Signature algorithms (RFC 7518 §3.1, RFC 8037, RFC 9864): asymmetric ones only.

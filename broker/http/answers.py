@@ -113,7 +113,7 @@ def json_text_answer(status: int, text: str, headers: Sequence[tuple[bytes, byte
 def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
     """Answer a refusal on an OAuth path (RFC 6749 §5.2)."""
     members: dict[str, Any] = {
-        "error": error_code(refusal.reason, grant_type),
+        "error": _own_error_code(refusal) or error_code(refusal.reason, grant_type),
         "error_description": _printable(refusal.description),
         "reason": refusal.reason,
         "decision_id": refusal.decision_id,
@@ -125,6 +125,10 @@ def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
             members["conditions"] = list(refusal.conditions)
     status, headers = _status(refusal)
     return json_answer(status, members, [*NO_STORE, *headers])
+
+
+def _own_error_code(refusal: Refusal) -> str | None:
+    return refusal.error if isinstance(refusal, RequestRefused) else None
 
 
 def error_code(reason: Reason, grant_type: str | None) -> str:

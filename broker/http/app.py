@@ -28,6 +28,7 @@ class Endpoints:
     oauth_token: OAuthEndpoint
     api_token: OAuthEndpoint
     oauth_explain: OAuthEndpoint
+    oauth_revoke: OAuthEndpoint
     policies: ApiEndpoint
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
@@ -55,6 +56,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
     routes: list[BaseRoute] = [
         Route("/oauth/token", endpoints.oauth_token),
         Route("/oauth/explain", endpoints.oauth_explain),
+        Route("/oauth/revoke", endpoints.oauth_revoke),
         Route("/api/v1/auth/token", endpoints.api_token),
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),

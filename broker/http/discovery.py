@@ -16,6 +16,9 @@ _CLAIMS: Final = [
     "workload",
 ]  # fmt: skip
 
+_AUTH_METHODS: Final = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
+_AUTH_ALGORITHMS: Final = sorted(ASYMMETRIC_ALGORITHMS)
+
 Document = tuple[bytes, str]
 """The text of a document and its ETag."""
 
@@ -64,18 +67,15 @@ class Discovery:
             "subject_types_supported": ["public"],
             "id_token_signing_alg_values_supported": algorithms,
             "grant_types_supported": list(GRANT_TYPES),
-            "token_endpoint_auth_methods_supported": [
-                "none",
-                "client_secret_basic",
-                "client_secret_post",
-                "private_key_jwt",
-            ],
-            # RFC 8414 §2: required beside private_key_jwt.
-            "token_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
+            "revocation_endpoint": f"{self._issuer}/oauth/revoke",
             "claims_supported": _CLAIMS,
             "scopes_supported": sorted(scopes),
             "subject_token_audiences": sorted(audiences),
         }
+        for endpoint in ("token", "revocation"):
+            document[f"{endpoint}_endpoint_auth_methods_supported"] = _AUTH_METHODS
+            # RFC 8414 §2: required beside private_key_jwt.
+            document[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = _AUTH_ALGORITHMS
         return {name: value for name, value in document.items() if value != []}
 
 

@@ -17,7 +17,7 @@ from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Parameters, single
 from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
-from broker.http.client_credentials import is_used_by_grant, read_credentials
+from broker.http.client_credentials import read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
 from broker.ports import Clock
 
@@ -28,7 +28,8 @@ Serve = Callable[[Parameters, Caller], Awaitable[Answer]]
 class OAuthEndpoint:
     """An ASGI endpoint; `serve` does its work and may raise `Refusal`.
 
-    `grants` says that it is a token endpoint, where a grant may need the client itself.
+    `authenticates` tells of a request's parameters whether `serve` finds out itself who the client
+    is.
     """
 
     serve: Serve
@@ -37,7 +38,7 @@ class OAuthEndpoint:
     limits: RateLimits
     clock: Clock
     trusted_proxies: Networks
-    grants: bool = False
+    authenticates: Callable[[Parameters], bool] = lambda _: False
     json_allowed: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -50,8 +51,8 @@ class OAuthEndpoint:
             parameters = await read_parameters(scope, receive, json_allowed=self.json_allowed)
             credentials = read_credentials(scope, parameters)
             if credentials is not None:
-                if not (self.grants and is_used_by_grant(parameters)):
-                    # The grant needs none, but bad ones fail the request (CA-10).
+                if not self.authenticates(parameters):
+                    # Nothing needs them here, but bad ones fail the request (CA-10).
                     await self.authentication.require(credentials, caller)
                 caller = Caller(
                     caller.request_id, caller.client_address, credentials, caller.counted

@@ -69,11 +69,23 @@ class Ledger(Protocol):
 
 
 class TokenRecord(Protocol):
-    """Which service tokens the broker has issued."""
+    """Which service tokens the broker has issued, and which of them were revoked."""
 
-    async def token_was_issued(self, token_id: str) -> bool:
-        """Tell whether a token with this id is on record.
+    async def token_is_active(self, token_id: str, expires_at: int) -> bool:
+        """Tell whether a token with this id is on record, and was not revoked.
 
-        The id must have been drawn for the same instant as its event's. Raises `Unavailable`.
+        The id must have been drawn for the same instant as its event's; `expires_at` is the token's
+        `exp`. Raises `Unavailable`.
+        """
+        ...
+
+
+class Revocations(Protocol):
+    """Where service tokens are revoked."""
+
+    async def revoke_token(self, token_id: str, expires_at: int, event: AuditEvent) -> bool:
+        """Revoke a token and record it, both or nothing; tell whether it was not revoked before.
+
+        `expires_at` is the token's `exp`. Raises `Unavailable`.
         """
         ...

@@ -8,7 +8,7 @@ from broker.core.audit import AuditEvent
 from broker.ports.accounts import AccountRow, AccountRowStore, SecretRow
 from broker.ports.audit import AuditLog, AuditRetention
 from broker.ports.keys import SigningKeyRow, SigningKeyStore
-from broker.ports.ledger import Ledger, TokenRecord
+from broker.ports.ledger import Ledger, Revocations, TokenRecord
 from broker.ports.policies import PolicySetStore
 from broker.ports.state import SealedRows, StateEpoch
 
@@ -48,6 +48,7 @@ class Store(
     SealedRows,
     RewrappingStore,
     TokenRecord,
+    Revocations,
     PolicySetStore,
     AccountRowStore,
     AuditLog,

@@ -25,6 +25,7 @@ from broker.stores import (
     sqlite_ledger,
     sqlite_policy_sets,
     sqlite_retention,
+    sqlite_revocations,
     sqlite_rewrap,
     sqlite_signing_keys,
     sqlite_state,
@@ -115,6 +116,18 @@ class SqliteStore(SqliteReading):
         """
         return await self._make_recorded(
             lambda connection: sqlite_accounts.change(connection, change), change.events
+        )
+
+    async def revoke_token(self, token_id: str, expires_at: int, event: AuditEvent) -> bool:
+        """Revoke a token and record it in one transaction; tell whether it was not revoked before.
+
+        Raises `Unavailable`.
+        """
+        return await self._make_recorded(
+            lambda connection: sqlite_revocations.revoke(
+                connection, token_id, expires_at, self._clock.now()
+            ),
+            [event],
         )
 
     async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:

@@ -139,6 +139,16 @@ CREATE INDEX events_by_outcome ON events (body ->> 'outcome')
     WHERE body ->> 'outcome' <> 'success';
 """
 
+# What was revoked, and how far in time that has been forgotten.
+_REVOCATIONS: Final = """
+CREATE TABLE revocations (
+    token_id TEXT PRIMARY KEY,
+    expires_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX revocations_by_expiry ON revocations (expires_at);
+ALTER TABLE state ADD COLUMN revocations_forgotten_until INTEGER NOT NULL DEFAULT 0;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
 _STEPS: Final = (
     _FIRST_TABLES,
@@ -149,6 +159,7 @@ _STEPS: Final = (
     _SPENDS_IN_ORDER,
     _ACCOUNTS,
     _RARE_EVENTS,
+    _REVOCATIONS,
 )
 SCHEMA_VERSION: Final = len(_STEPS)
 

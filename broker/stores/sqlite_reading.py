@@ -25,6 +25,7 @@ from broker.stores import (
     sqlite_erasure,
     sqlite_ledger,
     sqlite_policy_sets,
+    sqlite_revocations,
     sqlite_signing_keys,
     sqlite_state,
 )
@@ -150,10 +151,13 @@ class SqliteReading:
             lambda connection: sqlite_ledger.read_events(connection, decision_id, after_seq, limit)
         )
 
-    async def token_was_issued(self, token_id: str) -> bool:
-        """Tell whether a token with this id is on record."""
+    async def token_is_active(self, token_id: str, expires_at: int) -> bool:
+        """Tell whether a token with this id is on record, and was not revoked."""
         return await self._read(
-            lambda connection: sqlite_ledger.token_was_issued(connection, token_id)
+            lambda connection: (
+                sqlite_ledger.token_was_issued(connection, token_id)
+                and not sqlite_revocations.is_revoked(connection, token_id, expires_at)
+            )
         )
 
     async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:

@@ -746,17 +746,54 @@ async def test_closing_twice_is_closing_once(store: ReadableStore) -> None:
 # --- Which tokens are on record -------------------------------------------------------------------
 
 
-async def test_a_token_is_on_record_once_its_event_is(store: ReadableStore) -> None:
+async def test_a_token_is_active_once_its_event_is_on_record(store: ReadableStore) -> None:
     identifiers = UuidV7Identifiers()
     token_id = identifiers.new(NOW)
-    assert not await store.token_was_issued(token_id)
+    assert not await store.token_is_active(token_id, NOW + 600)
 
     await store.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
 
-    assert await store.token_was_issued(token_id)
-    assert not await store.token_was_issued(identifiers.new(NOW))
-    assert not await store.token_was_issued("")
-    assert not await store.token_was_issued("' OR 1=1 --")
+    assert await store.token_is_active(token_id, NOW + 600)
+    for other in (identifiers.new(NOW), "", "' OR 1=1 --"):
+        assert not await store.token_is_active(other, NOW + 600)
+
+
+async def test_a_revoked_token_is_active_no_more_wherever_it_is_asked_for(
+    open_store: OpenStore,
+) -> None:
+    one, other = await open_store(), await open_store()
+    identifiers = UuidV7Identifiers()
+    revoked, stays = identifiers.new(NOW), identifiers.new(NOW)
+    for token_id in (revoked, stays):
+        await one.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
+
+    assert await one.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
+    assert not await other.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
+
+    for store in (one, other):
+        assert not await store.token_is_active(revoked, NOW + 600)
+        assert await store.token_is_active(stays, NOW + 600)
+    types = [each["type"] for each in await other.events()]
+    assert types.count("token.revoked") == 1
+
+
+async def test_revocations_are_forgotten_once_their_tokens_are_over_and_stay_over(
+    open_store: OpenStore, clock: FrozenClock
+) -> None:
+    """Also for a clock that was ahead for a while: what may have been revoked is not active."""
+    store, identifiers = await open_store(), UuidV7Identifiers()
+    revoked = identifiers.new(NOW)
+    await store.commit(an_entry(id=identifiers.new(NOW), token_id=revoked))
+    await store.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
+
+    clock.advance(3600)
+    later = identifiers.new(NOW)
+    await store.commit(an_entry(id=identifiers.new(NOW), token_id=later))
+    await store.revoke_token("another", NOW + 7200, an_event(type="token.revoked"))
+    clock.advance(-3600)
+
+    assert not await store.token_is_active(revoked, NOW + 600)
+    assert await store.token_is_active(later, NOW + 601)
 
 
 # --- Policy sets that ran -------------------------------------------------------------------------

@@ -86,8 +86,11 @@ class Bearer:
         except OwnTokenRefused:
             raise _invalid_token() from None
         account = await self.authentication.account(token.client_id, token.issued_at)
-        if account is None or not await self.record.token_was_issued(token.token_id):
-            # Signed with a stolen key, or issued after the backup that was restored (row 153).
+        if account is None or not await self.record.token_is_active(
+            token.token_id, token.expires_at
+        ):
+            # Revoked, signed with a stolen key, or issued after the backup that was restored
+            # (attacks row 153).
             raise _invalid_token()
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())

@@ -158,6 +158,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "OAuth",
         bodies={FORM: "ExplainRequest"},
     ),
+    ("POST", "/oauth/revoke"): Operation(
+        "Revoke a service token", "Nothing", "OAuth", bodies={FORM: "RevocationRequest"}
+    ),
     ("GET", "/api/v1/policies"): Operation(
         "List the policies in force, or of a set that ran",
         "Policies",

@@ -184,6 +184,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
             if name not in {"grant_type", "assertion", *_CREDENTIALS}
         },
     ),
+    "RevocationRequest": _object(
+        ("token_type_hint", *_CREDENTIALS),
+        token=TEXT,
+        token_type_hint=_one_of(("access_token",)),
+        **{name: _TOKEN_REQUEST[name] for name in sorted(_CREDENTIALS)},
+    ),
+    "Nothing": _object(()),
     "Token": _object(
         ("issued_token_type", "scope"),
         access_token=TEXT,
