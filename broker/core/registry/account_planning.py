@@ -114,7 +114,12 @@ def plan_patch(
         return _plan_override(rows.in_files, before, patch, reading)
     assert rows.row is not None  # noqa: S101 - `found` gave it
     after = _patched(rows.row, patch, reading)
-    check_grants(authority, after.grants, after.organization, reading.policy_set)
+    # What it was granted before is not given now, and stands in nobody's way: an account is switched
+    # off also when a service has closed itself to it since.
+    given = {
+        name: scopes for name, scopes in after.grants.items() if rows.row.grants.get(name) != scopes
+    }
+    check_grants(authority, given, after.organization, reading.policy_set)
     changes = _differing(before, of_row(after, reading.policy_set))
     if not changes:
         return Plan()

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,6 +11,7 @@ from urllib.parse import urlsplit
 from broker.core.account_id import is_account_id, is_generated
 from broker.core.durations import DurationRefused, seconds_of
 from broker.core.grant_text import WILDCARD, scopes_meant
+from broker.core.instants import TIME_FORM, InstantRefused, parse_time
 from broker.core.issuer_keys import KeysRefused, read_jwks
 from broker.core.policy import PolicySet, Service
 from broker.core.registry.refused import invalid
@@ -83,16 +83,12 @@ def instant(name: str, value: object, now: float) -> float | None:
     """Read a moment that lies ahead, RFC 3339 with its offset. Raises `ChangeRefused`."""
     if value is None:
         return None
-    text = "must be a time of RFC 3339 with its offset, as in 2027-06-30T12:00:00Z"
     if not isinstance(value, str):
-        raise invalid(name, text)
+        raise invalid(name, TIME_FORM)
     try:
-        moment = datetime.fromisoformat(value)
-        seconds = moment.timestamp()
-    except (ValueError, OverflowError):
-        raise invalid(name, text) from None
-    if moment.tzinfo is None:
-        raise invalid(name, text)
+        seconds = parse_time(value)
+    except InstantRefused as refused:
+        raise invalid(name, str(refused)) from None
     if seconds <= now:
         raise invalid(name, "must lie ahead")
     return seconds
@@ -228,11 +224,21 @@ def _read_networks(_reading: Reading, name: str, value: object) -> tuple[str, ..
     networks = []
     for text in texts(name, value, at_most=MAX_NETWORKS):
         try:
-            networks.append(str(ip_network(text)))
+            networks.append(_network(text))
         except ValueError:
             fault = f"{_shown(text)} is no network, as 192.0.2.0/24 or 2001:db8::/32 are"
             raise invalid(name, fault) from None
     return tuple(dict.fromkeys(networks))
+
+
+def _network(text: str) -> str:
+    """Read a network that addresses can lie in. Raises `ValueError`."""
+    network = ip_network(text)
+    # What follows `%` means something to one machine alone, and could be any text of any length;
+    # an IPv4 address within IPv6 is compared as the IPv4 address that it is.
+    if "%" in text or getattr(network.network_address, "ipv4_mapped", None) is not None:
+        raise ValueError("no address lies in it")
+    return str(network)
 
 
 def _read_jwks(_reading: Reading, name: str, value: object) -> dict[str, Any] | None:
