@@ -66,8 +66,9 @@ class Bearer:
         `ApiRefused`.
         """
         text = _bearer_token(scope)
+        address = caller_of(scope, self.trusted_proxies).client_address
         is_key = text.startswith(KEY_BEGINNING)
-        caller = await (self._by_key(text, scope) if is_key else self._by_token(text))
+        caller = await (self._by_key if is_key else self._by_token)(text, address)
         held = wanted in caller.scopes or or_scope in caller.scopes
         if not held or (caller.organization is not None and not confined):
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
@@ -79,13 +80,13 @@ class Bearer:
             raise refused
         return caller
 
-    async def _by_token(self, text: str) -> ApiCaller:
+    async def _by_token(self, text: str, address: str | None) -> ApiCaller:
         keys, now = self.signing_keys.current(), self.clock.now()
         try:
             token = own_token.read(text, keys, self.issuer, now)
         except OwnTokenRefused:
             raise _invalid_token() from None
-        account = await self.authentication.account(token.client_id, token.issued_at)
+        account = await self.authentication.account(token.client_id, token.issued_at, address)
         if account is None or not await self.record.token_was_issued(token.token_id):
             # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise _invalid_token()
@@ -94,8 +95,7 @@ class Bearer:
         organization = account.organization or token.organization
         return ApiCaller(token.client_id, scopes, organization)
 
-    async def _by_key(self, text: str, scope: Scope) -> ApiCaller:
-        address = caller_of(scope, self.trusted_proxies).client_address
+    async def _by_key(self, text: str, address: str | None) -> ApiCaller:
         client = await self.authentication.by_key(text, address)
         if client is None or BROKER_SERVICE not in client.account.grants:
             raise _invalid_token()
