@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from broker.core.account_id import is_account_id
 from broker.core.audit import AuditEvent
 from broker.core.errors import Unavailable
 from broker.core.managed_account import AccountOverride, ClientSecret
@@ -65,7 +66,8 @@ class AccountRegistry:
         """List accounts, those of files and those that were made, by id."""
         if organization is not None and not caller.authority.sees(organization):
             return AccountList([])
-        organization = organization or caller.authority.organization
+        if organization is None:
+            organization = caller.authority.organization
         policy_set = self._policy_set()
         # One more than asked for tells whether there is a next page.
         in_files = self._file_accounts.page(policy_set, organization, after, limit + 1)
@@ -253,6 +255,9 @@ class AccountRegistry:
         return Reading(self._policy_set(), self.rules, self.clock.now())
 
     async def _rows(self, client_id: str, policy_set: PolicySet) -> AccountEntry:
+        if not is_account_id(client_id):
+            # It may be as long as a path, and of any characters: nothing has such an id.
+            return AccountEntry()
         return AccountEntry(
             row=await self.store.account(client_id),
             in_files=policy_set.service_accounts.get(client_id),

@@ -13,6 +13,10 @@ from tests.special_brokers import special_broker
 
 IN_FILE = """\
   ops: {grants: {broker: ["broker:accounts:*"]}, secrets: allowed}
+  per-repo:
+    grants: {broker: ["broker:accounts:read"]}
+    instances: [repository_id]
+    secrets: allowed
 policies:
 """
 
@@ -143,3 +147,11 @@ def test_an_administrator_of_an_organization_stays_within_it(
     assert set(acme.ids()) == {"acme-admin", made["id"]}
     assert problem(acme("GET", "/admin"), 404)[0] == "NOT_FOUND"
     assert broker.request("GET", "/api/v1/keys", headers=acme.headers).status_code == 403
+
+
+def test_none_is_one_of_an_account_with_an_identity_for_each_value_of_a_claim(
+    broker: RunningBroker,
+) -> None:
+    per_repo = with_key(broker, give_to_file_account(broker, "per-repo"))
+
+    assert problem(per_repo("GET"), 401)[0] == "INVALID_API_KEY"

@@ -100,6 +100,9 @@ class Bearer:
         if client is None or BROKER_SERVICE not in client.account.grants:
             raise _invalid_token()
         account = client.account
+        if account.instances:
+            # One identity for each value of a claim, and a key has no claims.
+            raise _invalid_token()
         self.last_uses.note(account.client_id, client.secret_id, self.clock.now())
         return ApiCaller(account.client_id, account.grants[BROKER_SERVICE], account.organization)
 
