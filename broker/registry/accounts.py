@@ -4,6 +4,7 @@ Every change is planned by rows of one epoch and by what its caller may do at th
 state has changed since, nothing is written, and it is planned anew.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
@@ -57,6 +58,7 @@ class AccountRegistry:
     drawing: Drawing
     rules: RegistryRules
     _file_accounts: FileAccounts = field(default_factory=FileAccounts)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -213,11 +215,13 @@ class AccountRegistry:
                 _log(change.events)
             return planned, result
 
-        planned, result = await by_current_state(self.state, attempt)
-        if not planned.is_empty:
-            # Who has just made something finds it here at once; the change itself is made.
-            with suppress(Unavailable):
-                await self.state.refresh()
+        # One after another: of many at once, each would overtake all the others.
+        async with self._changing:
+            planned, result = await by_current_state(self.state, attempt)
+            if not planned.is_empty:
+                # Who has just made something finds it here at once; the change itself is made.
+                with suppress(Unavailable):
+                    await self.state.refresh()
         return result
 
     def _account_change(self, epoch: int, plan: Plan, caller: RegistryCaller) -> AccountChange:
