@@ -108,7 +108,7 @@ class AccountRegistry:
         """Make an account, with a secret if it may have one."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, Made]:
-            reading = self._reading()
+            reading = self._reading(caller)
             request = read_request(caller.authority, members, reading)
             text, new = self.drawing.secret(reading.now) if with_secret else (None, None)
             drawn = Drawn(self.drawing.client_id(), self.drawing.identifier(reading.now), new)
@@ -127,7 +127,7 @@ class AccountRegistry:
         """Change an account by a merge patch (RFC 7396), and show it."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, RegisteredAccount]:
-            reading = self._reading()
+            reading = self._reading(caller)
             rows = await self._rows(client_id, reading.policy_set)
             plan = plan_patch(rows, patch, caller.authority, reading)
             after = plan.applied_to(rows).found(caller.authority, reading.policy_set)
@@ -139,7 +139,7 @@ class AccountRegistry:
         """End an account and its secrets."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, None]:
-            reading = self._reading()
+            reading = self._reading(caller)
             rows = await self._rows(client_id, reading.policy_set)
             return plan_deletion(rows, caller.authority, reading), None
 
@@ -255,8 +255,9 @@ class AccountRegistry:
     def _policy_set(self) -> PolicySet:
         return self.policies.current().policy_set
 
-    def _reading(self) -> Reading:
-        return Reading(self._policy_set(), self.rules, self.clock.now())
+    def _reading(self, caller: RegistryCaller) -> Reading:
+        organization = caller.authority.organization
+        return Reading(self._policy_set(), self.rules, self.clock.now(), organization)
 
     async def _rows(self, client_id: str, policy_set: PolicySet) -> AccountEntry:
         if not is_account_id(client_id):

@@ -1,5 +1,6 @@
 """Attacks 142, 143: the administrator of one organization reaches for others, or for all."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -132,6 +133,31 @@ def test_it_grants_no_services_that_are_not_open_to_it(
         answer = acme("PATCH", f"/{made['id']}", json=members)
         assert problem(answer, 403) == (DENIED, field)
         assert acme.shown(f"/{made['id']}")["grants"] == {"of-acme": ["acme:run"]}
+
+
+@pytest.mark.parametrize(
+    "members",
+    [
+        {"grants": {"NAME": []}},
+        {"grants": {"NAME": ["umbrella:run"]}},
+        {"grants": {"NAME": ["no:scope"]}},
+        {"services": ["NAME"], "scopes": ["umbrella:run"]},
+    ],
+)
+def test_it_does_not_learn_which_services_others_have(
+    acme: RegistryClient, members: dict[str, Any]
+) -> None:
+    made = acme.create()["id"]
+
+    def answers(name: str) -> list[tuple[int, str]]:
+        body = json.loads(json.dumps({"name": "x"} | members).replace("NAME", name))
+        asked = [acme("POST", json=body)]
+        if "grants" in body:
+            asked.append(acme("PATCH", f"/{made}", json=body))
+        return [(each.status_code, each.text.replace(name, "NAME")) for each in asked]
+
+    assert answers("of-umbrella") == answers("of-nobody")
+    assert answers("of-umbrella")[0][0] == 403
 
 
 def test_not_even_an_operator_gives_one_organization_the_services_of_another(

@@ -114,8 +114,8 @@ def plan_patch(
         return _plan_override(rows.in_files, before, patch, reading)
     assert rows.row is not None  # noqa: S101 - `found` gave it
     after = _patched(rows.row, patch, reading)
-    # What it was granted before is not given now, and stands in nobody's way: an account is switched
-    # off also when a service has closed itself to it since.
+    # What it was granted before is not given now, and stands in nobody's way: an account is
+    # switched off also when a service has closed itself to it since.
     given = {
         name: scopes for name, scopes in after.grants.items() if rows.row.grants.get(name) != scopes
     }
@@ -175,7 +175,7 @@ def _asked_grants(members: Mapping[str, Any], reading: Reading) -> Mapping[str, 
     if "services" not in members:
         raise invalid("services", "is missing: say in which services the scopes are granted")
     named = "permissions" if "permissions" in members else "scopes"
-    return read.shortcut(members["services"], members.get(named, []), named, reading.policy_set)
+    return read.shortcut(members["services"], members.get(named, []), named, reading)
 
 
 def _patched(row: ManagedAccount, patch: Mapping[str, Any], reading: Reading) -> ManagedAccount:

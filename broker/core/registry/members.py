@@ -13,7 +13,9 @@ from broker.core.durations import DurationRefused, seconds_of
 from broker.core.grant_text import WILDCARD, scopes_meant
 from broker.core.instants import TIME_FORM, InstantRefused, parse_time
 from broker.core.issuer_keys import KeysRefused, read_jwks
+from broker.core.managed_account import admits
 from broker.core.policy import PolicySet, Service
+from broker.core.registry.authority import not_open
 from broker.core.registry.refused import invalid
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS
 
@@ -51,6 +53,8 @@ class Reading:
     policy_set: PolicySet
     rules: RegistryRules
     now: float
+    organization: str | None = None
+    """What whoever writes them is confined to."""
 
     def member(self, name: str, value: object) -> Any:  # noqa: ANN401 - as its field is typed
         """Read one member by its name. Raises `ChangeRefused` (`INVALID_REQUEST`) naming it."""
@@ -107,7 +111,7 @@ def duration(name: str, value: object, *, minimum: int, maximum: int) -> int:
 
 
 def shortcut(
-    services: object, scopes: object, named: str, policy_set: PolicySet
+    services: object, scopes: object, named: str, reading: Reading
 ) -> dict[str, tuple[str, ...]]:
     """Read `services` and `scopes`: each scope in each of the services whose catalogue has it.
 
@@ -118,7 +122,7 @@ def shortcut(
     grants: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
     for name in wanted:
-        service = _service(f"services.{name}", name, policy_set)
+        service = _service(f"services.{name}", name, reading)
         having = tuple(scope for scope in asked if scopes_meant([scope], service))
         used.update(having)
         if having or not service.scopes:
@@ -153,13 +157,13 @@ def _read_grants(reading: Reading, name: str, value: object) -> dict[str, tuple[
         text = f"must be an object of at most {MAX_SERVICES} services, each with its scopes"
         raise invalid(name, text)
     return {
-        service: _scopes(f"{name}.{service}", scopes, service, reading.policy_set)
+        service: _scopes(f"{name}.{service}", scopes, service, reading)
         for service, scopes in value.items()
     }
 
 
-def _scopes(field: str, value: object, name: str, policy_set: PolicySet) -> tuple[str, ...]:
-    service = _service(field, name, policy_set)
+def _scopes(field: str, value: object, name: str, reading: Reading) -> tuple[str, ...]:
+    service = _service(field, name, reading)
     scopes = texts(field, value, at_most=MAX_SCOPES)
     for scope in scopes:
         if not scopes_meant([scope], service):
@@ -175,8 +179,12 @@ def _scope_fault(scope: str, service: Service) -> str:
     return f"service '{service.name}' has no scope {_shown(scope)}"
 
 
-def _service(field: str, name: str, policy_set: PolicySet) -> Service:
-    service = policy_set.services.get(name)
+def _service(field: str, name: str, reading: Reading) -> Service:
+    service = reading.policy_set.services.get(name)
+    own = reading.organization
+    if own is not None and (service is None or not admits(service, own)):
+        # The same for both: who asks does not learn what others have (attacks row 142).
+        raise not_open(name, own)
     if service is None:
         raise invalid(field, f"there is no service {_shown(name)}")
     return service

@@ -169,4 +169,3 @@ def _found(members: Mapping[str, Any]) -> Answer:
 
 def _done() -> Answer:
     return Answer(204, b"", NO_STORE)
-
