@@ -228,7 +228,7 @@ def test_the_report_tells_which_secrets_could_go(
         (["secret", "create", "admin"], 1, "may have no secrets"),
         # A byte that is not UTF-8.
         (["show", "\udcff"], 1, "there is no such service account"),
-        (["create", "x1", "--metadata", "team=\udcff"], 2, "metadata.team: is not clean UTF-8"),
+        (["create", "x1", "--metadata", "team=\udcff"], 2, "metadata.team: must have printable"),
         (["report", "--since", "once"], 2, "--since: 'once' is no point in time"),
     ],
 )

@@ -31,8 +31,6 @@ MAX_JWKS_BYTES: Final = 16 * 1024
 MAX_URL: Final = 2000
 
 _NAME_OF_METADATA: Final = re.compile(r"[!-~]{1,64}")
-# Stands for a byte of a command line that is not UTF-8; no JSON text has one alone.
-_SURROGATE: Final = re.compile(r"[\ud800-\udfff]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,8 +213,8 @@ def _scalar_fault(item: object) -> str | None:
         return "must be a text, a whole number, true or false"
     if isinstance(item, int) and abs(item) > MAX_JSON_INTEGER:
         return "is too large for a number in JSON; send it as a text"
-    if isinstance(item, str) and _SURROGATE.search(item):
-        return "is not clean UTF-8"
+    if isinstance(item, str) and not item.isprintable():
+        return "must have printable characters alone"
     return None
 
 

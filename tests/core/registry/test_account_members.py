@@ -101,7 +101,9 @@ def test_a_grant_outside_the_catalogue_is_refused(
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("item", [1.5, None, ["x"], {"x": 1}, 2**53 + 1, -(2**53) - 1, "a\udcff"])
+@pytest.mark.parametrize(
+    "item", [1.5, None, ["x"], {"x": 1}, 2**53 + 1, -(2**53) - 1, "a\udcff", "\x1b[31m", "a\0"]
+)
 def test_metadata_is_of_scalars(world: World, item: Any) -> None:
     with pytest.raises(ChangeRefused) as caught:
         world.create({"name": "x", "metadata": {"team": item}})
