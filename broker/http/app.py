@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
@@ -80,10 +81,9 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
             Route(f"/.well-known/openid-configuration{path}", discovery.metadata),
             Mount(path, routes=list(routes)),
         ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={HTTPException: _http_problem},
-    )
+    app = Starlette(routes=routes)
+    # Without the middleware that answers faults by itself: `RequestEdge` does, alike for all paths.
+    app.middleware_stack = ExceptionMiddleware(app.router, {HTTPException: _http_problem})
     # A redirect would send the credentials of a POST elsewhere (RFC 9700 §4.12).
     app.router.redirect_slashes = False
     # The one busy endpoint is reached without the router's detours.

@@ -1,11 +1,16 @@
 """Around every request: ids, headers, problems, and an answer when the broker itself fails."""
 
 import logging
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from broker.http.answers import Answer
+from broker.http.api.service_accounts import PATH as ACCOUNTS
+from broker.http.app import Endpoints, build_app
 from broker.http.middleware import RequestEdge
 from tests.http.asgi import Sent, a_scope, call, receiving
 from tests.running_broker import RunningBroker
@@ -70,6 +75,16 @@ async def failing(scope: Scope, receive: Receive, send: Send) -> None:
     raise RuntimeError("the fault itself")
 
 
+class Failing:
+    """An endpoint with a fault, and with all that some have: `metadata`, `healthz` and so on."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await failing(scope, receive, send)
+
+    def __getattr__(self, name: str) -> "Failing":
+        return self
+
+
 async def failing_late(scope: Scope, receive: Receive, send: Send) -> None:
     """An app with a fault in the middle of its answer."""
     await send({"type": "http.response.start", "status": 200, "headers": []})
@@ -90,6 +105,22 @@ async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
     assert record.levelno == logging.ERROR
     assert "the fault itself" in caplog.text
     assert vars(record)["request_id"] == "drawn-id"
+
+
+@pytest.mark.parametrize("prefix", ["", "/broker"])
+@pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/auth/token", "/api/v1/audit-logs"])
+async def test_a_fault_is_answered_alike_wherever_it_is(prefix: str, path: str) -> None:
+    endpoints: Any = SimpleNamespace(**{each.name: Failing() for each in fields(Endpoints)})
+    endpoints.accounts = {f"{ACCOUNTS}/{{client_id}}": Failing()}
+    app = build_app("https://broker.example/broker", endpoints, lambda: "drawn-id")
+
+    for asked in (f"{prefix}{path}", f"{prefix}{ACCOUNTS}/nightly"):
+        sent = await call(app, a_scope("GET", asked))
+
+        assert sent.status == 500
+        assert sent.headers[b"content-type"] == b"application/json"
+        assert b"server_error" in sent.body
+        assert b"fault" not in sent.body
 
 
 async def test_an_answer_that_has_begun_is_broken_off() -> None:

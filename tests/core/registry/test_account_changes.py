@@ -77,7 +77,7 @@ def test_an_account_is_switched_off_though_a_service_has_closed_itself_to_it(by:
         {"name": "x", "organization": "acme", "grants": {"of-acme": ["acme:run"]}}, EVERYTHING
     )
     closed = replace(POLICIES.services["of-acme"], organizations=("umbrella",))
-    world.policy_set = replace(POLICIES, services=POLICIES.services | {"of-acme": closed})
+    world.policy_set = replace(POLICIES, services={**POLICIES.services, "of-acme": closed})
 
     after = world.patch(made.client_id, {"enabled": False, "grants": {"shared": []}}, by)
 
