@@ -18,6 +18,9 @@ class OwnToken:
 
     token_id: str
     client_id: str
+    sub: str
+    """The account's id, or that of its instance."""
+
     issued_at: int
     """Whole seconds since the epoch."""
 
@@ -51,6 +54,7 @@ def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
     return OwnToken(
         token_id=str(claims.get("jti")),
         client_id=str(claims.get("client_id")),
+        sub=str(claims.get("sub")),
         issued_at=int(claims["iat"]),
         scopes=frozenset(str(claims.get("scope", "")).split()),
         organization=None if organization is None else str(organization),

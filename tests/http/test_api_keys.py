@@ -14,10 +14,14 @@ from tests.special_brokers import special_broker
 IN_FILE = """\
   ops: {grants: {broker: ["broker:accounts:*"]}, secrets: allowed}
   per-repo:
-    grants: {broker: ["broker:accounts:read"]}
+    grants: {broker: ["broker:accounts:*"]}
     instances: [repository_id]
     secrets: allowed
 policies:
+  per-repo:
+    service_account: per-repo
+    issuer: github
+    match: {repository_id: 456789, environment: per-repo}
 """
 
 
@@ -30,6 +34,16 @@ def broker(tmp_path: Path) -> Iterator[RunningBroker]:
 @pytest.fixture
 def admin(broker: RunningBroker) -> RegistryClient:
     return calling(broker, "admin")
+
+
+def test_the_audit_tells_the_instances_of_an_account_apart(broker: RunningBroker) -> None:
+    ci_token = broker.github_token(environment="per-repo")
+    token = broker.exchange(ci_token, audience="broker").json()["access_token"]
+
+    made = with_key(broker, token).create()
+
+    [event] = [each for each in broker.events() if each["target"] == made["id"]]
+    assert event["actor"] == "per-repo:repository_id:456789"
 
 
 def with_key(broker: RunningBroker, key: str) -> RegistryClient:

@@ -40,7 +40,9 @@ class ApiRefused(Exception):
 class ApiCaller:
     """The account behind a request to the API, and what it may do there."""
 
-    client_id: str
+    sub: str
+    """Its id, or that of its instance: as the audit and the limits know it."""
+
     scopes: frozenset[str]
     organization: str | None
 
@@ -76,7 +78,7 @@ class Bearer:
             refused = _refused(
                 403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge
             )
-            refused.client_id = caller.client_id
+            refused.client_id = caller.sub
             raise refused
         return caller
 
@@ -93,7 +95,7 @@ class Bearer:
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
         organization = account.organization or token.organization
-        return ApiCaller(token.client_id, scopes, organization)
+        return ApiCaller(token.sub, scopes, organization)
 
     async def _by_key(self, text: str, address: str | None) -> ApiCaller:
         client = await self.authentication.by_key(text, address)

@@ -70,7 +70,7 @@ class ApiEndpoint:
             )
         except ApiRefused as refused:
             raise await self.limits.refused(caller, refused) from None
-        await self.limits.admit_account(caller, account.client_id)
+        await self.limits.admit_account(caller, account.sub)
         return account
 
 

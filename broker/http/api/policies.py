@@ -37,7 +37,7 @@ class PoliciesApi:
 
     async def reload(self, _request: Request, caller: ApiCaller) -> Answer:
         """Put the policy files in force, also when they drop a deny policy: that is asked for."""
-        outcome = await self.reloading.reload(forced=True, actor=caller.client_id)
+        outcome = await self.reloading.reload(forced=True, actor=caller.sub)
         match outcome:
             case Reloaded(changes):
                 return _taken("reloaded", changes.new_version, asdict(changes))

@@ -150,7 +150,7 @@ class ServiceAccountsApi:
     def _registry_caller(self, request: Request, caller: ApiCaller) -> RegistryCaller:
         source = caller_of(request.scope, self.trusted_proxies)
         authority = Authority(caller.scopes, caller.organization)
-        return RegistryCaller(caller.client_id, authority, source.request_id, source.client_address)
+        return RegistryCaller(caller.sub, authority, source.request_id, source.client_address)
 
 
 def _client_id(request: Request) -> str:
