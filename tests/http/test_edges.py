@@ -1,5 +1,6 @@
 """Around every request: ids, headers, problems, and an answer when the broker itself fails."""
 
+import json
 import logging
 
 import pytest
@@ -49,9 +50,27 @@ def test_an_unknown_place_is_a_problem(broker: RunningBroker, method: str, path:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank",
-        "title": "there is no such endpoint",
+        "title": "Not Found",
         "status": 404,
+        "detail": "there is no such endpoint",
         "code": "NOT_FOUND",
+        "instance": f"#{answer.headers['x-request-id']}",
+    }
+
+
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/authorize", "/api/v1/auth/login"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_unknown_place_among_those_of_oauth_is_an_oauth_error(
+    broker: RunningBroker, method: str, path: str
+) -> None:
+    answer = broker.request(method, path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "error": "invalid_request",
+        "error_description": "there is no such endpoint",
     }
 
 
@@ -90,6 +109,37 @@ async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
     assert record.levelno == logging.ERROR
     assert "the fault itself" in caplog.text
     assert vars(record)["request_id"] == "drawn-id"
+
+
+@pytest.mark.parametrize("path", ["/api/v1/keys", "/ci/broker/api/v1/keys", "/healthz"])
+async def test_outside_oauth_a_fault_of_the_broker_is_a_problem(path: str) -> None:
+    sent = await call(RequestEdge(failing, lambda: "drawn-id", {}), a_scope("GET", path))
+
+    assert sent.status == 500
+    assert sent.headers[b"content-type"] == b"application/problem+json"
+    problem = json.loads(sent.body)
+    assert (problem["code"], problem["instance"]) == ("UNAVAILABLE", "#drawn-id")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/oauth/token", b"application/json"),
+        ("/ci/broker/api/v1/auth/token", b"application/json"),
+        ("/api/v1/keys", b"application/problem+json"),
+    ],
+)
+async def test_who_cannot_be_served_now_is_told_in_the_form_of_the_path(
+    path: str, media_type: bytes
+) -> None:
+    scope = a_scope(path=path, state={"overloaded": True})
+
+    sent = await call(RequestEdge(failing, lambda: "drawn-id", {}), scope)
+
+    assert sent.status == 503
+    assert sent.headers[b"content-type"] == media_type
+    assert sent.headers[b"retry-after"] == b"1"
+    assert json.loads(sent.body).get("code", "UNAVAILABLE") == "UNAVAILABLE"
 
 
 async def test_an_answer_that_has_begun_is_broken_off() -> None:

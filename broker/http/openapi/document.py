@@ -30,6 +30,7 @@ _MEANINGS: Final = {
     408: "The body did not arrive in time.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
+    415: "The body is of another media type.",
     429: "There were too many requests; `Retry-After` says when to try again.",
     503: "Not now: the store or an issuer is out of reach.",
 }
@@ -123,6 +124,8 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
         errors |= dict.fromkeys((400, 401, 429, 503), "OAuthError")
     if operation.bodies:
         errors |= dict.fromkeys((408, 413), "OAuthError" if is_oauth else "Problem")
+        if not is_oauth:
+            errors[415] = "Problem"
         members["requestBody"] = {
             "required": operation.body_required,
             "content": {media: {"schema": ref(name)} for media, name in operation.bodies.items()},
