@@ -173,7 +173,7 @@ def test_secrets_are_printed_alone_and_once(accounts: Accounts) -> None:
 
     refused = accounts("secret", "rotate", "with-secrets")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "secret_id" in refused.stderr
+    assert "--secret-id: several secrets are alive" in refused.stderr
     assert "revoked" in done(accounts("secret", "revoke", "with-secrets", other))
     rotated = as_json(accounts("secret", "rotate", "with-secrets", "--overlap", "1h", "--json"))
     assert rotated["replaces"] == old
@@ -217,15 +217,24 @@ def test_the_report_tells_which_secrets_could_go(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["create"], 2, "name: is missing"),
+        (["create"], 2, "--name: is missing; say what people call the account"),
         (["create", "x1", "--grant", "broker"], 2, "--grant: 'broker' is not SERVICE=SCOPE"),
         (["create", "x1", "--metadata", "team"], 2, "--metadata: 'team' is not NAME=TEXT"),
         (["create", "x1", "--expires", "soon"], 2, "--expires: 'soon' is no time"),
         (["create", "x1", "--jwks-file", "nowhere.json"], 2, "nowhere.json: No such file"),
-        (["create", "admin"], 1, "client_id: is taken"),
+        (["create", "x1", "--grant", "nothing="], 2, "--grant nothing: there is no service"),
+        (["create", "x1", "--ttl", "2d"], 2, "--ttl: must be from 1s to 1d"),
+        (["create", "x1", "--max-ttl", "2d"], 2, "--max-ttl: must be from 1s to 1d"),
+        (["create", "x1", "--network", "192.0.2.1/24"], 2, "--network: '192.0.2.1/24' is no"),
+        (["create", "x1", "--expires", "2020-01-01"], 2, "--expires: must lie ahead"),
+        (["create", "x1", "--organization", "x"], 2, "--organization: there is no such"),
+        (["create", "admin"], 1, "ID: is taken"),
+        (["update", "admin"], 2, "say what shall be changed"),
         (["update", "admin", "--name", "x"], 1, "defined by a policy file"),
         (["update", "admin", "--name", "x", "--patch", "-"], 2, "leave the other options out"),
-        (["secret", "create", "admin"], 1, "may have no secrets"),
+        (["secret", "create", "admin"], 1, "write `secrets: allowed` in its policy file"),
+        (["secret", "complete", "admin"], 1, "no rotation is going on; `rotate` begins one"),
+        (["secret", "revoke", "admin", "x"], 1, "the account has no such secret; the list"),
         (["report", "--since", "once"], 2, "--since: 'once' is no point in time"),
     ],
 )

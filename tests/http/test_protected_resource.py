@@ -56,7 +56,7 @@ def test_a_token_for_the_resource_is_good_there(below_a_path: RunningBroker) -> 
     resource = below_a_path.request("GET", f"{WELL_KNOWN}/ci/broker").json()["resource"]
     ci_token = below_a_path.github_token(environment="admin", ref="refs/heads/ops")
 
-    token = below_a_path.exchange(ci_token, resource=resource).json()["access_token"]
+    token = below_a_path.exchange(ci_token, audience=None, resource=resource).json()["access_token"]
 
     made = below_a_path.request(
         "POST",

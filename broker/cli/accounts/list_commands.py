@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 
 import typer
 
+from broker.cli import terminal
 from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import print_members
 from broker.cli.common_options import AsJson, Config, Data
@@ -33,9 +34,10 @@ def list_accounts(
         return
     for each in items:
         state = "enabled" if each["enabled"] else "disabled"
-        facts = [each["id"], each["managed_by"], state, each["organization"] or "-"]
+        organization = each["organization"] or "-"
+        facts = [each["id"], each["managed_by"], terminal.state_coloured(state), organization]
         name = "" if each["name"] == each["id"] else f"  {each['name']}"
-        typer.echo("  ".join(facts) + name)
+        terminal.show("  ".join(facts) + f"{name}\n")
 
 
 def show(

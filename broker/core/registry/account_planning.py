@@ -64,7 +64,8 @@ def read_request(
     known = reading.policy_set.organizations
     others = (None, authority.organization)
     if organization not in others and organization not in list(known):
-        raise invalid("organization", "there is no such organization")
+        text = "there is no such organization among the `organizations` of the policy files"
+        raise invalid("organization", text)
     return NewAccountRequest(chosen, organization, members)
 
 
@@ -138,7 +139,7 @@ def plan_deletion(rows: AccountEntry, authority: Authority, reading: Reading) ->
 def _new_account(request: NewAccountRequest, drawn: Drawn, reading: Reading) -> ManagedAccount:
     members = dict(request.members)
     if "name" not in members:
-        raise invalid("name", "is missing")
+        raise invalid("name", "is missing; say what people call the account")
     grants = _asked_grants(members, reading)
     fields = {
         name: reading.member(name, value)
@@ -263,5 +264,8 @@ def _settable(account: RegisteredAccount) -> dict[str, Any]:
 
 
 def _managed_by_file() -> ChangeRefused:
-    text = "the account is defined by a policy file; change it there (here: `enabled`, its secrets)"
+    text = (
+        "the account is defined by a policy file; change it there. Here it can be disabled and"
+        " enabled, and its secrets be changed"
+    )
     return conflict(text)

@@ -180,7 +180,8 @@ def _scope_fault(scope: str, service: Service) -> str:
 def _service(field: str, name: str, policy_set: PolicySet) -> Service:
     service = policy_set.services.get(name)
     if service is None:
-        raise invalid(field, f"there is no service {_shown(name)}")
+        text = f"there is no service {_shown(name)} among the `services` of the policy files"
+        raise invalid(field, text)
     return service
 
 
@@ -230,9 +231,17 @@ def _read_networks(_reading: Reading, name: str, value: object) -> tuple[str, ..
         try:
             networks.append(str(ip_network(text)))
         except ValueError:
-            fault = f"{_shown(text)} is no network, as 192.0.2.0/24 or 2001:db8::/32 are"
-            raise invalid(name, fault) from None
+            raise invalid(name, _network_fault(text)) from None
     return tuple(dict.fromkeys(networks))
+
+
+def _network_fault(text: str) -> str:
+    fault = f"{_shown(text)} is no network"
+    try:
+        whole = ip_network(text, strict=False)
+    except ValueError:
+        return f"{fault}, as 192.0.2.0/24 or 2001:db8::/32 are"
+    return f"{fault}: the address goes on behind its prefix; write {whole}"
 
 
 def _read_jwks(_reading: Reading, name: str, value: object) -> dict[str, Any] | None:
