@@ -246,3 +246,26 @@ def test_what_cannot_be_done_is_said_and_not_done(
     assert (refused.returncode, refused.stdout) == (code, "")
     assert message in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_patch_is_refused_by_the_members_that_it_names(accounts: Accounts) -> None:
+    done(accounts("create", "patched"))
+
+    refused = accounts("update", "patched", "--patch", "-", stdin='{"max_ttl": "2d"}')
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("broker: max_ttl: must be from 1s to 1d")
+
+
+def test_on_a_terminal_it_is_told_in_colour_who_is_switched_off(
+    accounts: Accounts, running: RunningBroker
+) -> None:
+    done(accounts("create", "switched-off"))
+    done(accounts("disable", "switched-off"))
+    settings = {"BROKER_ISSUER": running.url, "BROKER_STORE": f"sqlite:{running.folder}/broker.db"}
+    settings["BROKER_MASTER_KEY_FILE"] = f"{running.folder}/master.key"
+
+    coloured = CliRunner().invoke(app, ["accounts", "list"], env=settings, color=True).stdout
+
+    assert "switched-off  api  \x1b[31mdisabled\x1b[0m  -" in coloured
+    assert "admin  file  \x1b[32menabled\x1b[0m  -" in coloured
