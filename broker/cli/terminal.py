@@ -11,7 +11,9 @@ _COLOURS: Final = {
     "permit:": "green", "deny:": "red", "fix:": "cyan",
 }  # fmt: skip
 
-_STATES: Final = {"enabled": "green", "disabled": "red", "old": "yellow", "overdue": "red"}
+_STATES: Final = {
+    "enabled": "green", "disabled": "red", "expired": "red", "old": "yellow", "overdue": "red",
+}  # fmt: skip
 
 _BEFORE_THE_SIGN: Final = len("2026-11-25 21:49:41 ")
 

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -269,3 +270,13 @@ def test_on_a_terminal_it_is_told_in_colour_who_is_switched_off(
 
     assert "switched-off  api  \x1b[31mdisabled\x1b[0m  -" in coloured
     assert "admin  file  \x1b[32menabled\x1b[0m  -" in coloured
+
+
+def test_an_account_that_is_over_is_listed_as_such(accounts: Accounts) -> None:
+    done(accounts("create", "over", "--expires", "1s"))
+    [over] = [e for e in as_json(accounts("list", "--json"))["items"] if e["id"] == "over"]
+    while datetime.now(UTC) < datetime.fromisoformat(over["expires_at"]):
+        time.sleep(0.05)
+
+    assert "over  api  expired  -" in done(accounts("list")).splitlines()
+    assert over["enabled"] is True

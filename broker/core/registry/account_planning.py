@@ -85,7 +85,10 @@ def plan_creation(
     limit = reading.rules.max_accounts
     if count >= limit:
         whose = f"of '{request.organization}'" if request.organization else "without organization"
-        text = f"there are {limit} accounts {whose} already, as many as there may be"
+        text = (
+            f"there may be {limit} accounts {whose} (`max_accounts`), and there are: delete one, or"
+            " raise it"
+        )
         raise ChangeRefused(Code.ACCOUNT_LIMIT, text)
     plan = Plan(
         accounts=(account,),
