@@ -184,7 +184,10 @@ def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> s
             asked = _names(request.targets)
             return f"{asked} is not one service of this account, which has {_names(account.grants)}"
         case _:
-            return f"scope '{deny.detail}' is not granted to this account at this service"
+            return (
+                f"scope '{deny.detail}' is not granted to this account at this service; see its"
+                " `grants`, or leave 'scope' out for all that it has"
+            )
 
 
 def _names(names: Iterable[str]) -> str:

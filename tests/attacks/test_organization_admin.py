@@ -65,7 +65,8 @@ def test_others_accounts_are_as_if_they_were_not(
 
     for client_id in others:
         answer = acme(method, f"/{client_id}{path}", **body)
-        assert (answer.status_code, answer.content) == (404, unknown.content)
+        assert answer.status_code == 404
+        assert answer.json() | {"instance": ""} == unknown.json() | {"instance": ""}
 
 
 @pytest.mark.parametrize(
@@ -154,7 +155,8 @@ def test_it_does_not_learn_which_services_others_have(
         asked = [acme("POST", json=body)]
         if "grants" in body:
             asked.append(acme("PATCH", f"/{made}", json=body))
-        return [(each.status_code, each.text.replace(name, "NAME")) for each in asked]
+        told = [each.text.replace(name, "NAME").partition(',"instance":')[0] for each in asked]
+        return list(zip([each.status_code for each in asked], told, strict=True))
 
     assert answers("of-umbrella") == answers("of-nobody")
     assert answers("of-umbrella")[0][0] == 403

@@ -184,7 +184,8 @@ def _service(field: str, name: str, reading: Reading) -> Service:
         # The same for both: who asks does not learn what others have (attacks row 142).
         raise not_open(name, own)
     if service is None:
-        raise invalid(field, f"there is no service {_shown(name)}")
+        text = f"there is no service {_shown(name)} among the `services` of the policy files"
+        raise invalid(field, text)
     return service
 
 
@@ -236,8 +237,7 @@ def _read_networks(_reading: Reading, name: str, value: object) -> tuple[str, ..
         try:
             networks.append(_network(text))
         except ValueError:
-            fault = f"{_shown(text)} is no network, as 192.0.2.0/24 or 2001:db8::/32 are"
-            raise invalid(name, fault) from None
+            raise invalid(name, _network_fault(text)) from None
     return tuple(dict.fromkeys(networks))
 
 
@@ -249,6 +249,15 @@ def _network(text: str) -> str:
     if "%" in text or getattr(network.network_address, "ipv4_mapped", None) is not None:
         raise ValueError("no address lies in it")
     return str(network)
+
+
+def _network_fault(text: str) -> str:
+    fault = f"{_shown(text)} is no network"
+    try:
+        whole = ip_network(text, strict=False)
+    except ValueError:
+        return f"{fault}, as 192.0.2.0/24 or 2001:db8::/32 are"
+    return f"{fault}: the address goes on behind its prefix; write {whole}"
 
 
 def _read_jwks(_reading: Reading, name: str, value: object) -> dict[str, Any] | None:

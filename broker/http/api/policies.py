@@ -47,8 +47,8 @@ class PoliciesApi:
                     "count": count,
                     "problems": [asdict(each) for each in problems],
                 }
-                title = "the policy files are not in force: they do not load"
-                return problem_answer(409, "CONFLICT", title, _NO_STORE, members)
+                detail = "the policy files are not in force: they do not load"
+                return problem_answer(409, "CONFLICT", detail, _NO_STORE, members)
             case unchanged:
                 return _taken("unchanged", unchanged.version, None)
 

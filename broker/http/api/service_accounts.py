@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
@@ -80,7 +81,9 @@ class ServiceAccountsApi:
         """Make an account, with a secret if it may have one."""
         members = await read_members(request)
         made = await self.registry.create(self._identify(request), members, with_secret=True)
-        location = (b"location", f"{PATH}/{made.members['id']}".encode())
+        # Where the issuer's URL has a path, it is below that.
+        place = f"{urlsplit(self.bearer.issuer).path}{PATH}/{made.members['id']}"
+        location = (b"location", place.encode())
         return json_answer(201, _with_secret(made), [*NO_STORE, location])
 
     async def shown(self, request: Request, caller: ApiCaller) -> Answer:
