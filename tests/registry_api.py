@@ -85,5 +85,6 @@ def problem(answer: httpx.Response, status: int) -> tuple[str, str | None]:
     assert answer.headers["content-type"] == "application/problem+json"
     members = answer.json()
     assert members["status"] == status
+    assert members["detail"]
     assert answer.headers["cache-control"] == "no-store"
     return members["code"], members.get("field")

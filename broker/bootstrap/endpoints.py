@@ -20,7 +20,11 @@ from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
+<<<<<<< HEAD
 from broker.http.revocation_endpoint import RevocationEndpoint
+=======
+from broker.http.protected_resource import ProtectedResource
+>>>>>>> main
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.reload.following import Following
@@ -101,6 +105,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         organizations=_catalogue_endpoint(bearer, api_limits, catalogue_api.organizations),
         issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
         discovery=Discovery(settings.issuer, policies, keys, clock),
+        protected_resource=ProtectedResource(settings.issuer),
         health=Health(store, keys, reloading, clock),
     )
 

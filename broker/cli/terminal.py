@@ -11,6 +11,10 @@ _COLOURS: Final = {
     "permit:": "green", "deny:": "red", "fix:": "cyan",
 }  # fmt: skip
 
+_STATES: Final = {
+    "enabled": "green", "disabled": "red", "expired": "red", "old": "yellow", "overdue": "red",
+}  # fmt: skip
+
 _BEFORE_THE_SIGN: Final = len("2026-11-25 21:49:41 ")
 
 
@@ -26,6 +30,11 @@ def ascii_only() -> bool:
     except UnicodeEncodeError:
         return True
     return False
+
+
+def state_coloured(word: str) -> str:
+    """Colour a word that says how it stands with something."""
+    return typer.style(word, fg=_STATES[word])
 
 
 def signed(text: str) -> str:

@@ -18,8 +18,9 @@ MAX_TOKEN_BYTES: Final = 4096
 # inflate goes first, so that no branch name pushes out the metadata that a service decides by.
 _OPTIONAL: Final = ("workload", "act", "policy", "metadata")
 
-# Built once: `json.dumps` builds an encoder per call when it is given options.
-_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).encode
+# Built once: `json.dumps` builds an encoder per call when it is given options. Escapes would make
+# metadata that is as large as it may be three times as large, and so drop it.
+_json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 _TO_BASE64URL: Final = bytes.maketrans(b"+/", b"-_")
 
 

@@ -12,6 +12,9 @@ from broker.core.durations import duration_text
 
 _DATE_AND_TIME: Final = len("2026-11-25T21:38:50")
 
+_ISSUED: Final = ("token.exchanged", "token.issued")
+_OF_TOKENS: Final = (*_ISSUED, "token.refused")
+
 
 def event_line(event: Mapping[str, Any], *, ascii_only: bool = False) -> str:
     """Write an event, given as JSON members, without the line feed.
@@ -28,6 +31,10 @@ def event_line(event: Mapping[str, Any], *, ascii_only: bool = False) -> str:
 
 def _parts(event: Mapping[str, Any]) -> Iterator[str]:
     yield _what(event)
+    if event["type"] in _OF_TOKENS and event["actor"] is not None:
+        # A client's own credentials got the token, or were not enough.
+        account = f" of {shown(event['service_account'])}" if event["sub"] is None else ""
+        yield f"{shown(event['actor'])}{account}"
     if event["subject"] is not None:
         yield f"job {shown(event['subject'])} of {shown(event['issuer'])}"
     if event["outcome"] != "success" and event["requested"] is not None:
@@ -40,7 +47,7 @@ def _parts(event: Mapping[str, Any]) -> Iterator[str]:
 
 def _what(event: Mapping[str, Any]) -> str:
     kind, reason = event["type"], event["reason"]
-    if kind == "token.exchanged":
+    if kind in _ISSUED:
         ttl = event["ttl"]
         life = duration_text(ttl) if isinstance(ttl, int) else shown(ttl)
         scopes = _words(event["scopes"]) or "no scopes"
@@ -51,8 +58,10 @@ def _what(event: Mapping[str, Any]) -> str:
     if kind == "token.explained":
         return f"explained: {shown(reason or 'permit')}"
     target = "" if event["target"] is None else f" {shown(event['target'])}"
+    account = event["service_account"]
+    whose = "" if account in (None, event["target"]) else f" of {shown(account)}"
     actor = "" if event["actor"] is None else f" by {shown(event['actor'])}"
-    return f"{shown(kind)}{target}{actor}"
+    return f"{shown(kind)}{target}{whose}{actor}"
 
 
 def _asked(requested: object) -> str:

@@ -90,9 +90,7 @@ def live_account(
         switched_off = override is not None and not override.enabled
         live = in_files.enabled and in_files.secrets_allowed and not switched_off
         return LiveAccount(in_files, FILE_INCARNATION) if live else None
-    if managed is None or not managed.live(now) or not managed.secrets_allowed:
-        return None
-    if managed.allowed_networks and not is_within(address, managed.allowed_networks):
+    if managed is None or not managed.secrets_allowed or not _may_call(managed, address, now):
         return None
     return LiveAccount(managed.resolved(policy_set), managed.incarnation)
 
@@ -102,11 +100,12 @@ def account_of(
     managed: ManagedAccount | None,
     override: AccountOverride | None,
     policy_set: PolicySet,
+    address: str | None,
     now: float,
     *,
     issued_at: int,
 ) -> ServiceAccount | None:
-    """Give the account of an id that may do something now; None when there is none.
+    """Give the account of an id that may do something here and now; None when there is none.
 
     For whoever shows a token of the broker's own, of which `issued_at` is the whole second; what
     the other arguments are, `client_of` says.
@@ -115,12 +114,17 @@ def account_of(
     if in_files is not None:
         switched_off = override is not None and not override.enabled
         return in_files if in_files.enabled and not switched_off else None
-    if managed is None or not managed.live(now):
+    if managed is None or not _may_call(managed, address, now):
         return None
     if issued_at < int(managed.created_at):
         # Of a namesake that a file once defined: another incarnation (attacks row 144).
         return None
     return managed.resolved(policy_set)
+
+
+def _may_call(managed: ManagedAccount, address: str | None, now: float) -> bool:
+    networks = managed.allowed_networks
+    return managed.live(now) and (not networks or is_within(address, networks))
 
 
 def is_within(address: str | None, networks: Sequence[str]) -> bool:
@@ -180,7 +184,10 @@ def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> s
             asked = _names(request.targets)
             return f"{asked} is not one service of this account, which has {_names(account.grants)}"
         case _:
-            return f"scope '{deny.detail}' is not granted to this account at this service"
+            return (
+                f"scope '{deny.detail}' is not granted to this account at this service; see its"
+                " `grants`, or leave 'scope' out for all that it has"
+            )
 
 
 def _names(names: Iterable[str]) -> str:

@@ -19,7 +19,12 @@ class OwnToken:
     token_id: str
     client_id: str
     sub: str
+<<<<<<< HEAD
     audience: str
+=======
+    """The account's id, or that of its instance."""
+
+>>>>>>> main
     issued_at: int
     """Whole seconds since the epoch, as the next."""
 
@@ -69,7 +74,10 @@ def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> Ow
         token_id=str(claims.get("jti")),
         client_id=str(claims.get("client_id")),
         sub=str(claims.get("sub")),
+<<<<<<< HEAD
         audience=str(claims.get("aud")),
+=======
+>>>>>>> main
         issued_at=int(claims["iat"]),
         expires_at=int(claims["exp"]),
         scopes=frozenset(str(claims.get("scope", "")).split()),

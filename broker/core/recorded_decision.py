@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from broker.core.accounts_in_force import accounts_named, with_accounts
+from broker.core.condition_text import shown
 from broker.core.decision import DecisionRequest, IndexedPolicies
 from broker.core.errors import Reason
 from broker.core.explain import Explanation, explain
@@ -100,6 +101,11 @@ def _obstacle(event: Mapping[str, Any]) -> str | None:
         )
     if "claims_erased" in event:
         return "the claims were erased, so that the decision cannot be computed anew"
+    if event["claims"] is None and event["requested"] is not None:
+        return (
+            "a client asked with credentials of its own: policies have no say, the grants of its"
+            f" account decide (`broker accounts show {shown(event['service_account'])}`)"
+        )
     if event["claims"] is None or event["requested"] is None:
         return "this event is no decision by policies"
     return None

@@ -50,8 +50,10 @@ class ClientAuthentication:
         """Give the client whose secret is sent alone, as an API key. Raises `Unavailable`."""
         return await self._find(key, None, address)
 
-    async def account(self, client_id: str, issued_at: int) -> ServiceAccount | None:
-        """Give the account of a token if it may do something now. Raises `Unavailable`.
+    async def account(
+        self, client_id: str, issued_at: int, address: str | None
+    ) -> ServiceAccount | None:
+        """Give the account of a token if it may do something here and now. Raises `Unavailable`.
 
         `issued_at` is the second in which the token was issued.
         """
@@ -60,6 +62,7 @@ class ClientAuthentication:
             await self.accounts.account(client_id),
             await self.accounts.override(client_id),
             self.policies.current().policy_set,
+            address,
             self.clock.now(),
             issued_at=issued_at,
         )

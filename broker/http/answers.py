@@ -5,12 +5,14 @@ OAuth ones answer with RFC 9457 problems.
 """
 
 import json
+import re
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, Final
 
-from starlette.types import Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from broker.core import vocabulary
 from broker.core.errors import (
@@ -28,6 +30,7 @@ Headers = list[tuple[bytes, bytes]]
 NO_STORE: Final[Headers] = [(b"cache-control", b"no-store"), (b"pragma", b"no-cache")]
 _JSON: Final = (b"content-type", b"application/json")
 _PROBLEM: Final = (b"content-type", b"application/problem+json")
+_OAUTH_PATH: Final = re.compile(r"(?:/.*)?/(?:oauth|api/v1/auth)/.*", re.DOTALL)
 
 # Refusals of the presented token or of the decision on it: the grant chooses the error code.
 _ABOUT_THE_TOKEN: Final = frozenset({
@@ -143,43 +146,93 @@ def error_code(reason: Reason, grant_type: str | None) -> str:
     return _ERROR_CODES[reason]
 
 
-def server_error_answer() -> Answer:
+def server_error_answer() -> "AnswerByPath":
     """Answer a fault of the broker itself; what it was is in the log, not here."""
     members = {
         "error": "server_error",
         "error_description": "the broker failed; nothing was issued",
     }
-    return json_answer(500, members, NO_STORE)
+    detail = "the broker failed; its log says more beside the id of this request"
+    return AnswerByPath(
+        json_answer(500, members, NO_STORE), problem_answer(500, "UNAVAILABLE", detail, NO_STORE)
+    )
 
 
-def overloaded_answer() -> Answer:
+def overloaded_answer() -> "AnswerByPath":
     """Answer while more requests are served than can be."""
-    members = {
-        "error": vocabulary.TEMPORARILY_UNAVAILABLE,
-        "error_description": "the broker serves too many requests; try again",
-    }
-    return json_answer(503, members, [*NO_STORE, (b"retry-after", b"1"), (b"connection", b"close")])
+    description = "the broker serves too many requests; try again"
+    members = {"error": vocabulary.TEMPORARILY_UNAVAILABLE, "error_description": description}
+    headers = [*NO_STORE, (b"retry-after", b"1"), (b"connection", b"close")]
+    return AnswerByPath(
+        json_answer(503, members, headers),
+        problem_answer(503, "UNAVAILABLE", description, headers),
+    )
 
 
-def rate_limited_problem(refusal: RateLimited) -> Answer:
+def not_found_answer() -> "AnswerByPath":
+    """Answer where there is no endpoint."""
+    description = "there is no such endpoint"
+    members = {"error": vocabulary.INVALID_REQUEST, "error_description": description}
+    return AnswerByPath(
+        json_answer(404, members, NO_STORE), problem_answer(404, "NOT_FOUND", description)
+    )
+
+
+def rate_limited_problem(refusal: RateLimited) -> "Problem":
     """Answer on `/api/v1` that there were too many requests."""
     retry_after = (b"retry-after", str(refusal.retry_after).encode())
-    more = {"detail": refusal.description, "decision_id": refusal.decision_id}
-    return problem_answer(429, "RATE_LIMITED", "too many requests", [*NO_STORE, retry_after], more)
+    more = {"decision_id": refusal.decision_id}
+    return problem_answer(429, "RATE_LIMITED", refusal.description, [*NO_STORE, retry_after], more)
 
 
 def problem_answer(
     status: int,
     code: str,
-    title: str,
+    detail: str,
     headers: Headers | None = None,
     more: Mapping[str, Any] | None = None,
-) -> Answer:
-    """Answer with an RFC 9457 problem, its `code` and `more` members about this case."""
-    members = {"type": "about:blank", "title": title, "status": status, "code": code}
-    return Answer(
-        status, json_text(members | dict(more or {})).encode(), [_PROBLEM, *(headers or [])]
-    )
+) -> "Problem":
+    """Answer with an RFC 9457 problem, its `code`, what is wrong, and `more` about this case."""
+    # Of this type the title is the phrase of the status (§4.2.1).
+    members = {"type": "about:blank", "title": HTTPStatus(status).phrase, "status": status}
+    return Problem(status, members | {"detail": detail, "code": code} | dict(more or {}), headers)
+
+
+class Problem(Answer):
+    """An answer whose `instance` is known when it is sent: it names the request, by its id."""
+
+    def __init__(
+        self, status: int, members: Mapping[str, Any], headers: Headers | None = None
+    ) -> None:
+        super().__init__(status, json_text(members).encode(), [_PROBLEM, *(headers or [])])
+        self._members = members
+        self._headers = headers
+
+    def to(self, request_id: str) -> Answer:
+        """Give the answer to one request."""
+        # A fragment: it is relative to the URL of the request (RFC 9457 §3.1.5), which is not
+        # repeated, whatever it holds.
+        return Problem(self.status, {**self._members, "instance": f"#{request_id}"}, self._headers)
+
+    async def __call__(self, scope: Scope, receive: object, send: Send) -> None:
+        """Send it, with the id of the request."""
+        await Answer.__call__(self.to(scope["state"]["request_id"]), scope, receive, send)
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerByPath:
+    """An answer in the form of OAuth errors on OAuth paths, a problem on all others."""
+
+    oauth: Answer
+    problem: Problem
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Send it."""
+        await self.on(scope["path"])(scope, receive, send)
+
+    def on(self, path: str) -> Answer:
+        """Give the form that a path has."""
+        return self.oauth if _OAUTH_PATH.fullmatch(path) else self.problem
 
 
 def _status(refusal: Refusal) -> tuple[int, Headers]:

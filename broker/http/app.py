@@ -7,18 +7,20 @@ from urllib.parse import urlsplit
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
+from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp
 
-from broker.http.answers import problem_answer
+from broker.http.answers import Answer, Problem, not_found_answer, problem_answer
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.discovery import Discovery
 from broker.http.health import Health
 from broker.http.middleware import RequestEdge
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.document import OpenApi
+from broker.http.protected_resource import WELL_KNOWN, ProtectedResource
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,17 +44,19 @@ class Endpoints:
     organizations: ApiEndpoint
     issuers: ApiEndpoint
     discovery: Discovery
+    protected_resource: ProtectedResource
     health: Health
 
 
 def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> ASGIApp:
     """Put the endpoints where the issuer's URL says, and at the root as well.
 
-    An issuer with a path has its RFC 8414 metadata inserted behind the host (§3.1), all else below
-    its path.
+    An issuer with a path has its metadata of RFC 8414 and RFC 9728 inserted behind the host (§3.1
+    of both), all else below its path.
     """
     path = urlsplit(issuer).path
     discovery, health = endpoints.discovery, endpoints.health
+    resource = endpoints.protected_resource
     routes: list[BaseRoute] = [
         Route("/oauth/token", endpoints.oauth_token),
         Route("/oauth/explain", endpoints.oauth_explain),
@@ -71,6 +75,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),
+        Route(WELL_KNOWN, resource.metadata),
         Route("/healthz", health.healthz),
         Route("/readyz", health.readyz),
     ]
@@ -80,12 +85,12 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         routes += [
             Route(f"/.well-known/oauth-authorization-server{path}", discovery.metadata),
             Route(f"/.well-known/openid-configuration{path}", discovery.metadata),
+            Route(f"{WELL_KNOWN}{path}", resource.metadata),
             Mount(path, routes=list(routes)),
         ]
-    app = Starlette(
-        routes=routes,
-        exception_handlers={HTTPException: _http_problem},
-    )
+    app = Starlette(routes=routes)
+    # Without the middleware that answers faults by itself: `RequestEdge` does, alike for all paths.
+    app.middleware_stack = ExceptionMiddleware(app.router, {HTTPException: _http_problem})
     # A redirect would send the credentials of a POST elsewhere (RFC 9700 §4.12).
     app.router.redirect_slashes = False
     # The one busy endpoint is reached without the router's detours.
@@ -93,12 +98,16 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
     return RequestEdge(app, draw_id, direct)
 
 
-async def _http_problem(_request: Request, error: Exception) -> Response:
+async def _http_problem(request: Request, error: Exception) -> Response:
     """Answer what no endpoint serves: an unknown path, or a method it does not take."""
+    headers: dict[str, str] = {}
+    answer: Answer
     if isinstance(error, HTTPException) and error.status_code == HTTPStatus.METHOD_NOT_ALLOWED:
         answer = problem_answer(405, "INVALID_REQUEST", "the method is not allowed here")
         headers = dict(error.headers or {})
     else:
-        answer = problem_answer(404, "NOT_FOUND", "there is no such endpoint")
-        headers = {}
-    return Response(answer.body, answer.status, headers, media_type="application/problem+json")
+        answer = not_found_answer().on(request.url.path)
+    if isinstance(answer, Problem):
+        answer = answer.to(request.state.request_id)
+    headers |= {name.decode(): value.decode() for name, value in answer.headers}
+    return Response(answer.body, answer.status, headers)

@@ -48,7 +48,12 @@ def client_address(
 
 
 def _is_within(address: str, networks: Networks) -> bool:
-    return _is_address(address) and any(ip_address(address) in network for network in networks)
+    if not _is_address(address):
+        return False
+    parsed = ip_address(address)
+    # Sockets that take both kinds write an IPv4 address so.
+    mapped = getattr(parsed, "ipv4_mapped", None)
+    return any((mapped or parsed) in network for network in networks)
 
 
 def _is_address(text: str) -> bool:

@@ -23,8 +23,9 @@ def read_credentials(
     """Read the client credentials of a request; None when it has none.
 
     An empty Basic pair counts as none: some clients probe with it first. Raises `RequestRefused`:
-    `malformed_request` for two ways at once, for two client ids, and for what cannot be read;
-    `client_unknown_or_bad_secret` for an assertion of another type, or beside another way.
+    `malformed_request` for two ways at once and for two client ids; `client_unknown_or_bad_secret`
+    for a header that is not Basic or cannot be read, and for an assertion of another type, or
+    beside another way.
     """
     values = header_values(scope, b"authorization")
     if not values and _CREDENTIALS.isdisjoint(parameters):
@@ -70,19 +71,22 @@ def _basic(values: Sequence[str]) -> Credentials | None:
         raise _malformed("send one Authorization header")
     scheme, _, encoded = values[0].partition(" ")
     if scheme.lower() != "basic":
-        raise _malformed("the token endpoint knows no Authorization but Basic")
+        # RFC 6749 §5.2: also of a method that is not known, with a challenge for one that is.
+        raise _bad("the only Authorization here is Basic, of a client's id and secret", basic=True)
     try:
         pair = base64.b64decode(encoded.strip(), validate=True).decode()
         client_id, colon, secret = pair.partition(":")
         client_id, secret = (unquote_plus(half, errors="strict") for half in (client_id, secret))
     except (binascii.Error, ValueError):
-        raise _malformed("the Basic header is unreadable") from None
+        raise _bad(
+            "the Basic header is no base64 of a client's id and secret", basic=True
+        ) from None
     empty = colon and not client_id and not secret
     return None if empty else Credentials(client_id, secret, with_basic=True)
 
 
-def _bad(description: str) -> RequestRefused:
-    return RequestRefused(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, description)
+def _bad(description: str, *, basic: bool = False) -> RequestRefused:
+    return RequestRefused(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET, description, with_basic=basic)
 
 
 def _malformed(description: str) -> RequestRefused:

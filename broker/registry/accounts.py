@@ -4,12 +4,14 @@ Every change is planned by rows of one epoch and by what its caller may do at th
 state has changed since, nothing is written, and it is planned anew.
 """
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
+from broker.core.account_id import is_account_id
 from broker.core.audit import AuditEvent
 from broker.core.errors import Unavailable
 from broker.core.managed_account import AccountOverride, ClientSecret
@@ -56,6 +58,7 @@ class AccountRegistry:
     drawing: Drawing
     rules: RegistryRules
     _file_accounts: FileAccounts = field(default_factory=FileAccounts)
+    _changing: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     # --- reading ----------------------------------------------------------------------------------
 
@@ -65,7 +68,8 @@ class AccountRegistry:
         """List accounts, those of files and those that were made, by id."""
         if organization is not None and not caller.authority.sees(organization):
             return AccountList([])
-        organization = organization or caller.authority.organization
+        if organization is None:
+            organization = caller.authority.organization
         policy_set = self._policy_set()
         # One more than asked for tells whether there is a next page.
         in_files = self._file_accounts.page(policy_set, organization, after, limit + 1)
@@ -75,9 +79,12 @@ class AccountRegistry:
         for account in in_files:
             found[account.client_id] = of_file(account, overrides.get(account.client_id))
         ids = sorted(found)
+        if page.next_after is not None:
+            # Of altered rows a page holds nothing, so that it may end before the list does.
+            ids = [client_id for client_id in ids if client_id <= page.next_after]
         uses = await self.store.last_used(ids[:limit])
         items = [found[client_id].members(uses.get(client_id)) for client_id in ids[:limit]]
-        return AccountList(items, ids[limit - 1] if len(ids) > limit else None)
+        return AccountList(items, ids[limit - 1] if len(ids) > limit else page.next_after)
 
     async def shown(self, caller: RegistryCaller, client_id: str) -> dict[str, Any]:
         """Show one account."""
@@ -101,7 +108,7 @@ class AccountRegistry:
         """Make an account, with a secret if it may have one."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, Made]:
-            reading = self._reading()
+            reading = self._reading(caller)
             request = read_request(caller.authority, members, reading)
             text, new = self.drawing.secret(reading.now) if with_secret else (None, None)
             drawn = Drawn(self.drawing.client_id(), self.drawing.identifier(reading.now), new)
@@ -120,7 +127,7 @@ class AccountRegistry:
         """Change an account by a merge patch (RFC 7396), and show it."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, RegisteredAccount]:
-            reading = self._reading()
+            reading = self._reading(caller)
             rows = await self._rows(client_id, reading.policy_set)
             plan = plan_patch(rows, patch, caller.authority, reading)
             after = plan.applied_to(rows).found(caller.authority, reading.policy_set)
@@ -132,7 +139,7 @@ class AccountRegistry:
         """End an account and its secrets."""
 
         async def plan(caller: RegistryCaller) -> tuple[Plan, None]:
-            reading = self._reading()
+            reading = self._reading(caller)
             rows = await self._rows(client_id, reading.policy_set)
             return plan_deletion(rows, caller.authority, reading), None
 
@@ -208,11 +215,13 @@ class AccountRegistry:
                 _log(change.events)
             return planned, result
 
-        planned, result = await by_current_state(self.state, attempt)
-        if not planned.is_empty:
-            # Who has just made something finds it here at once; the change itself is made.
-            with suppress(Unavailable):
-                await self.state.refresh()
+        # One after another: of many at once, each would overtake all the others.
+        async with self._changing:
+            planned, result = await by_current_state(self.state, attempt)
+            if not planned.is_empty:
+                # Who has just made something finds it here at once; the change itself is made.
+                with suppress(Unavailable):
+                    await self.state.refresh()
         return result
 
     def _account_change(self, epoch: int, plan: Plan, caller: RegistryCaller) -> AccountChange:
@@ -246,10 +255,14 @@ class AccountRegistry:
     def _policy_set(self) -> PolicySet:
         return self.policies.current().policy_set
 
-    def _reading(self) -> Reading:
-        return Reading(self._policy_set(), self.rules, self.clock.now())
+    def _reading(self, caller: RegistryCaller) -> Reading:
+        organization = caller.authority.organization
+        return Reading(self._policy_set(), self.rules, self.clock.now(), organization)
 
     async def _rows(self, client_id: str, policy_set: PolicySet) -> AccountEntry:
+        if not is_account_id(client_id):
+            # It may be as long as a path, and of any characters: nothing has such an id.
+            return AccountEntry()
         return AccountEntry(
             row=await self.store.account(client_id),
             in_files=policy_set.service_accounts.get(client_id),

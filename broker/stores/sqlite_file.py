@@ -200,7 +200,9 @@ def open_for_reading(path: Path) -> apsw.Connection:
 def require_readable(path: Path) -> None:
     """Raise `ConfigurationError` unless the file is a store of this version that can be read."""
     if not path.exists():
-        raise _unusable(path, "is not there: name the configuration with --config")
+        raise _unusable(
+            path, "is not there: name the configuration with --config, or its folder with --data"
+        )
     try:
         connection = open_for_reading(path)
         try:

@@ -64,5 +64,5 @@ def test_the_token_endpoint_takes_no_bearer(live_broker: RunningBroker) -> None:
     )
 
     verified(live_broker, answer)
-    assert_refused(live_broker, refused, "malformed_request")
+    assert_refused(live_broker, refused, "client_unknown_or_bad_secret", status=401)
     assert token not in refused.text

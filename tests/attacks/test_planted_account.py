@@ -20,8 +20,10 @@ from broker.signing.sealed_rows import SealedBox
 from tests.attacks.refusals import LOG
 from tests.client_keys import KeyPair, asserting
 from tests.client_secrets import an_account, ask, give
+from tests.registry_api import OPERATORS, calling
 from tests.running_broker import NOW, RunningBroker
 from tests.service_tokens import verified
+from tests.special_brokers import special_broker
 
 ATTACKERS = SealedBox(MasterKey(bytes(32)))
 SECRET = client_secret.generate("live", os.urandom)
@@ -176,3 +178,22 @@ def test_the_alarm_is_given_once(
     # One line and its record; the store is read by two that each tell it.
     lines = [each for each in LOG.text().splitlines() if account.client_id in each]
     assert 1 <= len([each for each in lines if "was altered" in each]) <= 2
+
+
+def test_altered_rows_hide_no_others_in_the_list(tmp_path: Path) -> None:
+    with special_broker(tmp_path, OPERATORS) as running:
+        admin = calling(running, "admin")
+        made = [admin.create()["id"] for _ in range(4)]
+        whole = admin.ids()
+        planted = [an_account(client_id=f"{each}0") for each in ("aa", *made[:2])]
+        for each in planted:
+            plant_account(running, seal_account(ATTACKERS, each))
+
+        for size in (1, 2, 3, 100):
+            seen, query = [], f"?limit={size}"
+            while query:
+                page = admin.shown(query)
+                seen += [each["id"] for each in page["items"]]
+                following = page.get("next_cursor")
+                query = f"?limit={size}&cursor={following}" if following else ""
+            assert seen == whole

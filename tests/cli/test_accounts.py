@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -173,7 +174,7 @@ def test_secrets_are_printed_alone_and_once(accounts: Accounts) -> None:
 
     refused = accounts("secret", "rotate", "with-secrets")
     assert (refused.returncode, refused.stdout) == (2, "")
-    assert "secret_id" in refused.stderr
+    assert "--secret-id: several secrets are alive" in refused.stderr
     assert "revoked" in done(accounts("secret", "revoke", "with-secrets", other))
     rotated = as_json(accounts("secret", "rotate", "with-secrets", "--overlap", "1h", "--json"))
     assert rotated["replaces"] == old
@@ -217,15 +218,27 @@ def test_the_report_tells_which_secrets_could_go(
 @pytest.mark.parametrize(
     ("arguments", "code", "message"),
     [
-        (["create"], 2, "name: is missing"),
+        (["create"], 2, "--name: is missing; say what people call the account"),
         (["create", "x1", "--grant", "broker"], 2, "--grant: 'broker' is not SERVICE=SCOPE"),
         (["create", "x1", "--metadata", "team"], 2, "--metadata: 'team' is not NAME=TEXT"),
         (["create", "x1", "--expires", "soon"], 2, "--expires: 'soon' is no time"),
         (["create", "x1", "--jwks-file", "nowhere.json"], 2, "nowhere.json: No such file"),
-        (["create", "admin"], 1, "client_id: is taken"),
+        (["create", "x1", "--grant", "nothing="], 2, "--grant nothing: there is no service"),
+        (["create", "x1", "--ttl", "2d"], 2, "--ttl: must be from 1s to 1d"),
+        (["create", "x1", "--max-ttl", "2d"], 2, "--max-ttl: must be from 1s to 1d"),
+        (["create", "x1", "--network", "192.0.2.1/24"], 2, "--network: '192.0.2.1/24' is no"),
+        (["create", "x1", "--expires", "2020-01-01"], 2, "--expires: must lie ahead"),
+        (["create", "x1", "--organization", "x"], 2, "--organization: there is no such"),
+        (["create", "admin"], 1, "ID: is taken"),
+        (["update", "admin"], 2, "say what shall be changed"),
         (["update", "admin", "--name", "x"], 1, "defined by a policy file"),
         (["update", "admin", "--name", "x", "--patch", "-"], 2, "leave the other options out"),
-        (["secret", "create", "admin"], 1, "may have no secrets"),
+        (["secret", "create", "admin"], 1, "write `secrets: allowed` in its policy file"),
+        (["secret", "complete", "admin"], 1, "no rotation is going on; `rotate` begins one"),
+        (["secret", "revoke", "admin", "x"], 1, "the account has no such secret; the list"),
+        # A byte that is not UTF-8.
+        (["show", "\udcff"], 1, "there is no such service account"),
+        (["create", "x1", "--metadata", "team=\udcff"], 2, "--metadata team: must have printable"),
         (["report", "--since", "once"], 2, "--since: 'once' is no point in time"),
     ],
 )
@@ -237,3 +250,36 @@ def test_what_cannot_be_done_is_said_and_not_done(
     assert (refused.returncode, refused.stdout) == (code, "")
     assert message in refused.stderr
     assert refused.stderr.count("\n") == 1
+
+
+def test_a_patch_is_refused_by_the_members_that_it_names(accounts: Accounts) -> None:
+    done(accounts("create", "patched"))
+
+    refused = accounts("update", "patched", "--patch", "-", stdin='{"max_ttl": "2d"}')
+
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert refused.stderr.startswith("broker: max_ttl: must be from 1s to 1d")
+
+
+def test_on_a_terminal_it_is_told_in_colour_who_is_switched_off(
+    accounts: Accounts, running: RunningBroker
+) -> None:
+    done(accounts("create", "switched-off"))
+    done(accounts("disable", "switched-off"))
+    settings = {"BROKER_ISSUER": running.url, "BROKER_STORE": f"sqlite:{running.folder}/broker.db"}
+    settings["BROKER_MASTER_KEY_FILE"] = f"{running.folder}/master.key"
+
+    coloured = CliRunner().invoke(app, ["accounts", "list"], env=settings, color=True).stdout
+
+    assert "switched-off  api  \x1b[31mdisabled\x1b[0m  -" in coloured
+    assert "admin  file  \x1b[32menabled\x1b[0m  -" in coloured
+
+
+def test_an_account_that_is_over_is_listed_as_such(accounts: Accounts) -> None:
+    done(accounts("create", "over", "--expires", "1s"))
+    [over] = [e for e in as_json(accounts("list", "--json"))["items"] if e["id"] == "over"]
+    while datetime.now(UTC) < datetime.fromisoformat(over["expires_at"]):
+        time.sleep(0.05)
+
+    assert "over  api  expired  -" in done(accounts("list")).splitlines()
+    assert over["enabled"] is True

@@ -365,7 +365,19 @@ def test_a_store_that_is_not_there_is_not_made(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "broker.db: the store is not there: name the configuration with --config" in done.stderr
+    assert "or its folder with --data" in done.stderr
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["list", "export", "verify", "erase-claims"])
+def test_the_folder_of_the_store_can_be_named_as_for_accounts(broker: Broker, command: str) -> None:
+    made = broker("accounts", "create", "nightly", "--data", "elsewhere")
+    assert made.returncode == 0, made.stderr
+    more = ["--before", "1d"] if command == "erase-claims" else []
+
+    done = broker("audit", command, "--data", "elsewhere", *more)
+
+    assert done.returncode == 0, done.stderr
 
 
 def test_a_store_of_another_kind_is_refused(broker: Broker, tmp_path: Path) -> None:

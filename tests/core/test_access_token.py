@@ -223,7 +223,7 @@ def optional_members(token: str) -> list[str]:
             {"ref": "x" * 2500}, ["p"], {"a": "b"}, ["act", "policy", "metadata"], id="a large job"
         ),
         pytest.param(
-            {"sub": "é" * 1000}, ["p"], {"a": "b"}, ["policy", "metadata"], id="a large subject"
+            {"sub": "é" * 2000}, ["p"], {"a": "b"}, ["policy", "metadata"], id="a large subject"
         ),
         pytest.param({}, ["p" * 3000], {"a": "b"}, ["metadata"], id="many policies"),
         pytest.param({}, ["p"], {"a": "b" * 3000}, [], id="a large account"),
@@ -246,6 +246,19 @@ def test_optional_members_are_dropped_whole_and_those_that_a_job_can_inflate_fir
     rest = part(token, 1)
     assert rest == {name: whole[name] for name in rest}
     assert whole.keys() - rest.keys() == {"workload", "act", "policy", "metadata"} - set(kept)
+
+
+@pytest.mark.parametrize("character", ["a", "é", "中", "😀", '"'])
+def test_metadata_of_the_greatest_size_stays_in_whatever_script_it_is(
+    character: str, signing_keys: dict[str, SigningKey]
+) -> None:
+    small = len(json.dumps({"note": ""}))
+    each = len(json.dumps(character, ensure_ascii=False).encode()) - 2
+    account = an_account(metadata={"note": character * ((1024 - small) // each)})
+
+    token = service_token(plain(a_permit(service_account=account)), signing_keys["RS256"], "at+jwt")
+
+    assert optional_members(token) == ["metadata"]
 
 
 @pytest.mark.parametrize(("algorithm", "from_"), [("RS256", 1800), ("ES256", 2000)])

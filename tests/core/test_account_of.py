@@ -20,8 +20,9 @@ def account(
     override: AccountOverride | None,
     policy_set: PolicySet,
     issued_at: int = int(NOW),
+    address: str | None = None,
 ) -> ServiceAccount | None:
-    return account_of(client_id, managed, override, policy_set, NOW, issued_at=issued_at)
+    return account_of(client_id, managed, override, policy_set, address, NOW, issued_at=issued_at)
 
 
 def test_an_account_of_a_file_counts_unless_it_is_switched_off() -> None:
@@ -46,3 +47,12 @@ def test_a_token_of_before_it_was_made_is_of_another() -> None:
     # Tokens tell whole seconds.
     assert account("cron", made, None, FILES, int(NOW)) is not None
     assert account("web", None, None, FILES, 0) is not None
+
+
+def test_one_that_may_call_from_some_networks_counts_there_alone() -> None:
+    bound = replace(CRON, allowed_networks=("192.0.2.0/24", "2001:db8::/32"))
+
+    for address in ("192.0.2.7", "::ffff:192.0.2.7", "2001:db8::1"):
+        assert account("cron", bound, None, FILES, address=address) is not None
+    for elsewhere in ("198.51.100.7", "2001:db9::1", None):
+        assert account("cron", bound, None, FILES, address=elsewhere) is None

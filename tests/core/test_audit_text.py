@@ -67,6 +67,36 @@ def test_a_counted_refusal_says_how_many_and_from_where() -> None:
     assert ", from" not in line("token.refused", "refused", **counted)
 
 
+def test_a_token_for_a_secret_says_whose_and_which_it_was() -> None:
+    told = line(
+        "token.issued",
+        service_account="nightly",
+        sub="nightly",
+        audience="https://deploy.example.com",
+        scopes=("deploy:read",),
+        ttl=300,
+        actor="secret 17",
+    )
+
+    assert "✓ nightly at https://deploy.example.com (deploy:read, 5m), secret 17  the-id" in told
+
+
+def test_a_client_that_is_refused_is_named() -> None:
+    told = line(
+        "token.refused",
+        "refused",
+        service_account="nightly",
+        reason="scope_not_allowed",
+        requested={"audience": [], "scope": "deploy:undo"},
+        actor="secret 17",
+    )
+
+    assert (
+        "✗ refused: scope_not_allowed, secret 17 of nightly, asked for any service (deploy:undo)"
+        in told
+    )
+
+
 @pytest.mark.parametrize(("reason", "said"), [(None, "permit"), ("blocked", "blocked")])
 def test_an_explained_decision_says_what_it_would_be(reason: str | None, said: str) -> None:
     assert f"✓ explained: {said}  the-id" in line("token.explained", reason=reason)
@@ -77,6 +107,17 @@ def test_an_administrative_event_says_who_did_what_to_what() -> None:
         "policy.reloaded", actor="SIGHUP", target="policies"
     )
     assert "✗ key.rotated  " in line("key.rotated", "error")
+
+
+def test_a_change_of_a_secret_says_whose_it_is() -> None:
+    nightly: dict[str, Any] = {"service_account": "nightly", "actor": "admin"}
+
+    assert "✓ secret.created 17 of nightly by admin  " in line(
+        "secret.created", target="17", **nightly
+    )
+    assert "✓ account.created nightly by admin  " in line(
+        "account.created", target="nightly", **nightly
+    )
 
 
 def test_a_terminal_that_shows_ascii_alone_gets_it() -> None:
@@ -113,7 +154,9 @@ VALUES = st.none() | st.integers() | HOSTILE | st.lists(HOSTILE, max_size=2)
 
 @given(
     st.dictionaries(st.sampled_from(sorted(AuditEvent("", 0, "", "").members())) | HOSTILE, VALUES),
-    st.sampled_from(["token.exchanged", "token.refused", "token.explained", "policy.reloaded"]),
+    st.sampled_from(
+        ["token.exchanged", "token.issued", "token.refused", "token.explained", "policy.reloaded"]
+    ),
 )
 def test_an_event_that_was_edited_is_shown_all_the_same(event: dict[str, Any], kind: str) -> None:
     assert event_line({"type": kind} | event).isprintable()

@@ -49,6 +49,7 @@ def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) 
     assert read(token, SigningKeySet((own_key,)), BROKER, NOW) == OwnToken(
         token_id="t-1",
         client_id="admin",
+        sub="admin",
         issued_at=int(NOW),
         scopes=frozenset({"broker:accounts:read", "broker:audit:read"}),
         organization="acme",

@@ -157,6 +157,17 @@ COUNTED = AuditEvent("id", NOW, "token.refused", "refused", count=42).members()
 ADMINISTRATIVE = AuditEvent(
     "id", NOW, "policy.reloaded", "success", policy_set="0" * 64, actor="start"
 ).members()
+CLIENT = AuditEvent(
+    "id",
+    NOW,
+    "token.refused",
+    "refused",
+    reason="scope_not_allowed",
+    service_account="nightly",
+    requested={"audience": [], "scope": "deploy:undo"},
+    policy_set="0" * 64,
+    actor="secret 17",
+).members()
 ERASED = recorded() | {"claims": None, "claims_erased": "0" * 64}
 
 
@@ -165,6 +176,7 @@ ERASED = recorded() | {"claims": None, "claims_erased": "0" * 64}
     [
         (COUNTED, "this event counts 42 refusals of before any signature held"),
         (ADMINISTRATIVE, "this event is no decision by policies"),
+        (CLIENT, "a client asked with credentials of its own: policies have no say, the grants of"),
         (ERASED, "the claims were erased"),
     ],
 )

@@ -69,11 +69,11 @@ def get(broker: RunningBroker, account: str, path: str, **query: Any) -> httpx.R
 
 
 def refused(answer: httpx.Response, field: str | None = None) -> str:
-    """Assert that a request was refused for its form, and for which field; give the title."""
+    """Assert that a request was refused for its form, and for which field; give what is wrong."""
     problem = answer.json()
     assert (answer.status_code, problem["code"]) == (400, "INVALID_REQUEST"), answer.text
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.headers["cache-control"] == "no-store"
     assert problem.get("field") == field
-    title: str = problem["title"]
-    return title
+    detail: str = problem["detail"]
+    return detail

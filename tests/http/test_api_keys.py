@@ -13,7 +13,15 @@ from tests.special_brokers import special_broker
 
 IN_FILE = """\
   ops: {grants: {broker: ["broker:accounts:*"]}, secrets: allowed}
+  per-repo:
+    grants: {broker: ["broker:accounts:*"]}
+    instances: [repository_id]
+    secrets: allowed
 policies:
+  per-repo:
+    service_account: per-repo
+    issuer: github
+    match: {repository_id: 456789, environment: per-repo}
 """
 
 
@@ -26,6 +34,16 @@ def broker(tmp_path: Path) -> Iterator[RunningBroker]:
 @pytest.fixture
 def admin(broker: RunningBroker) -> RegistryClient:
     return calling(broker, "admin")
+
+
+def test_the_audit_tells_the_instances_of_an_account_apart(broker: RunningBroker) -> None:
+    ci_token = broker.github_token(environment="per-repo")
+    token = broker.exchange(ci_token, audience="broker").json()["access_token"]
+
+    made = with_key(broker, token).create()
+
+    [event] = [each for each in broker.events() if each["target"] == made["id"]]
+    assert event["actor"] == "per-repo:repository_id:456789"
 
 
 def with_key(broker: RunningBroker, key: str) -> RegistryClient:
@@ -143,3 +161,11 @@ def test_an_administrator_of_an_organization_stays_within_it(
     assert set(acme.ids()) == {"acme-admin", made["id"]}
     assert problem(acme("GET", "/admin"), 404)[0] == "NOT_FOUND"
     assert broker.request("GET", "/api/v1/keys", headers=acme.headers).status_code == 403
+
+
+def test_none_is_one_of_an_account_with_an_identity_for_each_value_of_a_claim(
+    broker: RunningBroker,
+) -> None:
+    per_repo = with_key(broker, give_to_file_account(broker, "per-repo"))
+
+    assert problem(per_repo("GET"), 401)[0] == "INVALID_API_KEY"

@@ -111,11 +111,12 @@ def test_empty_credentials_in_the_body_are_none_either(broker: RunningBroker) ->
     "header",
     ["Basic *", "Basic Og", "Basic b2s=\u00e9", "Bearer x", "Digest x", "", "x"],
 )
-def test_an_unreadable_header_is_a_malformed_request(broker: RunningBroker, header: str) -> None:
+def test_a_header_that_proves_no_client_is_challenged(broker: RunningBroker, header: str) -> None:
     answer = ask(broker, {}, {"authorization": header})
 
-    assert (answer.status_code, answer.json()["reason"]) == (400, "malformed_request")
-    assert "www-authenticate" not in answer.headers
+    assert (answer.status_code, answer.json()["error"]) == (401, "invalid_client")
+    assert answer.json()["reason"] == "client_unknown_or_bad_secret"
+    assert answer.headers["www-authenticate"].startswith("Basic realm=")
 
 
 def test_credentials_are_judged_before_the_grant(broker: RunningBroker) -> None:

@@ -1,11 +1,17 @@
 """Around every request: ids, headers, problems, and an answer when the broker itself fails."""
 
+import json
 import logging
+from dataclasses import fields
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 from starlette.types import Receive, Scope, Send
 
 from broker.http.answers import Answer
+from broker.http.api.service_accounts import PATH as ACCOUNTS
+from broker.http.app import Endpoints, build_app
 from broker.http.middleware import RequestEdge
 from tests.http.asgi import Sent, a_scope, call, receiving
 from tests.running_broker import RunningBroker
@@ -49,9 +55,27 @@ def test_an_unknown_place_is_a_problem(broker: RunningBroker, method: str, path:
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json() == {
         "type": "about:blank",
-        "title": "there is no such endpoint",
+        "title": "Not Found",
         "status": 404,
+        "detail": "there is no such endpoint",
         "code": "NOT_FOUND",
+        "instance": f"#{answer.headers['x-request-id']}",
+    }
+
+
+@pytest.mark.parametrize("path", ["/oauth/token/", "/oauth/authorize", "/api/v1/auth/login"])
+@pytest.mark.parametrize("method", ["GET", "POST"])
+def test_an_unknown_place_among_those_of_oauth_is_an_oauth_error(
+    broker: RunningBroker, method: str, path: str
+) -> None:
+    answer = broker.request(method, path)
+
+    assert answer.status_code == 404
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.headers["cache-control"] == "no-store"
+    assert answer.json() == {
+        "error": "invalid_request",
+        "error_description": "there is no such endpoint",
     }
 
 
@@ -68,6 +92,16 @@ def test_a_method_that_a_place_does_not_take_is_a_problem(broker: RunningBroker,
 async def failing(scope: Scope, receive: Receive, send: Send) -> None:
     """An app with a fault before it answers."""
     raise RuntimeError("the fault itself")
+
+
+class Failing:
+    """An endpoint with a fault, and with all that some have: `metadata`, `healthz` and so on."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await failing(scope, receive, send)
+
+    def __getattr__(self, name: str) -> "Failing":
+        return self
 
 
 async def failing_late(scope: Scope, receive: Receive, send: Send) -> None:
@@ -90,6 +124,55 @@ async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
     assert record.levelno == logging.ERROR
     assert "the fault itself" in caplog.text
     assert vars(record)["request_id"] == "drawn-id"
+
+
+@pytest.mark.parametrize("prefix", ["", "/broker"])
+@pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/auth/token", "/api/v1/audit-logs"])
+async def test_a_fault_is_answered_in_the_form_of_the_path(prefix: str, path: str) -> None:
+    endpoints: Any = SimpleNamespace(**{each.name: Failing() for each in fields(Endpoints)})
+    endpoints.accounts = {f"{ACCOUNTS}/{{client_id}}": Failing()}
+    app = build_app("https://broker.example/broker", endpoints, lambda: "drawn-id")
+
+    for asked in (f"{prefix}{path}", f"{prefix}{ACCOUNTS}/nightly"):
+        sent = await call(app, a_scope("GET", asked))
+
+        assert sent.status == 500
+        oauth = asked.endswith("/token")
+        form = b"application/json" if oauth else b"application/problem+json"
+        assert sent.headers[b"content-type"] == form
+        assert (b"server_error" if oauth else b"UNAVAILABLE") in sent.body
+        assert b"fault" not in sent.body
+
+
+@pytest.mark.parametrize("path", ["/api/v1/keys", "/ci/broker/api/v1/keys", "/healthz"])
+async def test_outside_oauth_a_fault_of_the_broker_is_a_problem(path: str) -> None:
+    sent = await call(RequestEdge(failing, lambda: "drawn-id", {}), a_scope("GET", path))
+
+    assert sent.status == 500
+    assert sent.headers[b"content-type"] == b"application/problem+json"
+    problem = json.loads(sent.body)
+    assert (problem["code"], problem["instance"]) == ("UNAVAILABLE", "#drawn-id")
+
+
+@pytest.mark.parametrize(
+    ("path", "media_type"),
+    [
+        ("/oauth/token", b"application/json"),
+        ("/ci/broker/api/v1/auth/token", b"application/json"),
+        ("/api/v1/keys", b"application/problem+json"),
+    ],
+)
+async def test_who_cannot_be_served_now_is_told_in_the_form_of_the_path(
+    path: str, media_type: bytes
+) -> None:
+    scope = a_scope(path=path, state={"overloaded": True})
+
+    sent = await call(RequestEdge(failing, lambda: "drawn-id", {}), scope)
+
+    assert sent.status == 503
+    assert sent.headers[b"content-type"] == media_type
+    assert sent.headers[b"retry-after"] == b"1"
+    assert json.loads(sent.body).get("code", "UNAVAILABLE") == "UNAVAILABLE"
 
 
 async def test_an_answer_that_has_begun_is_broken_off() -> None:

@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from broker.core.broker_service import BROKER_SCOPES
 from broker.http.api.audit_logs import FILTERS
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
+from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.document import operations_of
 from broker.http.openapi.operations import OPERATIONS
 from broker.http.openapi.schemas import SCHEMAS
@@ -73,8 +74,26 @@ def test_the_scopes_are_those_that_the_endpoints_ask_for(live_broker: RunningBro
             scopes = [each["broker"][0] for each in wanted]
             assert scopes[0] == endpoint.scope
             assert set(scopes) <= BROKER_SCOPES.keys()
+        elif isinstance(endpoint, OAuthEndpoint):
+            assert wanted == [{}, {"client": []}]
         else:
             assert wanted == []
+
+
+def test_each_kind_of_credentials_is_described(live_broker: RunningBroker) -> None:
+    schemes = described(live_broker)["components"]["securitySchemes"]
+
+    assert {name: each["scheme"] for name, each in schemes.items()} == {
+        "broker": "bearer",
+        "client": "basic",
+    }
+    assert "API key" in schemes["broker"]["description"]
+
+
+def test_a_body_of_another_media_type_is_refused_as_described(live_broker: RunningBroker) -> None:
+    found = operations(described(live_broker))["POST", "/api/v1/service-accounts"]
+
+    assert found["responses"]["415"]["content"].keys() == {"application/problem+json"}
 
 
 def test_every_name_is_used_and_every_reference_leads_somewhere(live_broker: RunningBroker) -> None:

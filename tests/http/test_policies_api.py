@@ -156,12 +156,25 @@ def test_only_a_writer_may_reload(broker: RunningBroker, environment: str) -> No
     assert (answer.status_code, answer.json()["code"]) == (403, "INSUFFICIENT_PERMISSIONS")
 
 
+def bare_challenge(broker: RunningBroker) -> str:
+    """RFC 6750 §3.1: without an error code, for whoever did not know that a token is needed."""
+    place = f"{broker.url}/.well-known/oauth-protected-resource"
+    return f'Bearer realm="broker", resource_metadata="{place}"'
+
+
 def test_without_credentials_there_is_a_bare_challenge(broker: RunningBroker) -> None:
     answer = ask(broker)
 
     assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
     assert answer.headers["content-type"] == "application/problem+json"
-    assert answer.headers["www-authenticate"] == 'Bearer realm="broker"'
+    assert answer.headers["www-authenticate"] == bare_challenge(broker)
+
+
+def test_credentials_of_another_kind_get_the_same_challenge(broker: RunningBroker) -> None:
+    answer = ask(broker, "Basic eDp5")
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
+    assert answer.headers["www-authenticate"] == bare_challenge(broker)
 
 
 def test_a_token_for_another_service_is_no_key(broker: RunningBroker) -> None:
@@ -171,9 +184,22 @@ def test_a_token_for_another_service_is_no_key(broker: RunningBroker) -> None:
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-@pytest.mark.parametrize("authorization", ["Bearer x", "Bearer", "Basic eDp5", "Bearer a.b.c"])
+@pytest.mark.parametrize("authorization", ["Bearer x", "bearer x", "Bearer a.b.c"])
 def test_what_is_no_own_token_is_no_key(broker: RunningBroker, authorization: str) -> None:
-    assert ask(broker, authorization).status_code == 401
+    answer = ask(broker, authorization)
+
+    assert (answer.status_code, answer.json()["code"]) == (401, "INVALID_API_KEY")
+    assert 'error="invalid_token"' in answer.headers["www-authenticate"]
+
+
+@pytest.mark.parametrize("authorization", ["Bearer", "Bearer a b", "Bearer a, Bearer b"])
+def test_a_header_that_cannot_be_read_is_no_request(
+    broker: RunningBroker, authorization: str
+) -> None:
+    answer = ask(broker, authorization)
+
+    assert (answer.status_code, answer.json()["code"]) == (400, "INVALID_REQUEST")
+    assert 'error="invalid_request"' in answer.headers["www-authenticate"]
 
 
 def test_a_ci_token_is_no_key(broker: RunningBroker) -> None:

@@ -164,6 +164,17 @@ def test_lists_show_the_accounts_of_files_and_others_by_id(
         assert admin.ids("?organization=nobody") == []
 
 
+def test_a_cursor_goes_on_with_the_same_list_alone(admin: RegistryClient) -> None:
+    cursor = admin.shown("?limit=1")["next_cursor"]
+    services = admin.broker.request(
+        "GET", "/api/v1/services", params={"limit": 1}, headers=admin.headers
+    ).json()["next_cursor"]
+
+    assert admin.shown(f"?limit=2&cursor={cursor}")["items"]
+    for foreign in (f"?cursor={cursor}&organization=acme", f"?cursor={services}"):
+        assert problem(admin("GET", foreign), 400) == ("INVALID_REQUEST", "cursor")
+
+
 def test_an_account_of_a_file_is_disabled_and_enabled_here(
     broker: RunningBroker, admin: RegistryClient
 ) -> None:
@@ -287,7 +298,7 @@ def test_every_endpoint_wants_its_scope(broker: RunningBroker, method: str, path
 
     answer = broker.request(method, PATH + path)
     assert problem(answer, 401)[0] == "INVALID_API_KEY"
-    assert answer.headers["www-authenticate"] == 'Bearer realm="broker"'
+    assert answer.headers["www-authenticate"].startswith('Bearer realm="broker", resource_')
     if method == "GET":
         assert reader(method, path).status_code in {200, 404}
         return

@@ -102,3 +102,19 @@ async def test_lists_join_the_pages_of_the_store_and_the_files(opened: Opened) -
             found += [each["id"] for each in page.items]
             after = page.next_after
         assert found == whole
+
+
+async def test_of_many_changes_at_once_each_is_made(opened: Opened) -> None:
+    await opened.registry.create(
+        nobody_else, {"name": "x", "client_id": "nightly"}, with_secret=False
+    )
+
+    await asyncio.gather(
+        *(
+            opened.registry.patch(nobody_else, "nightly", {"metadata": {f"n{number}": number}})
+            for number in range(30)
+        )
+    )
+
+    shown = await opened.registry.shown(CALLER, "nightly")
+    assert shown["metadata"] == {f"n{number}": number for number in range(30)}

@@ -70,7 +70,10 @@ def update(
         if patch:
             fail("--patch: says all that shall be changed; leave the other options out")
         patch = json_object(patch_file)
-    _patch("update", client_id, patch, config, data, as_json=as_json)
+    elif not patch:
+        fail("say what shall be changed, by options or `--patch FILE`; `--help` lists them")
+    by_options = patch_file is None
+    _patch("update", client_id, patch, config, data, as_json=as_json, by_options=by_options)
 
 
 def enable(
@@ -116,8 +119,10 @@ def _patch(
     data: Path,
     *,
     as_json: bool,
+    by_options: bool = True,
 ) -> None:
     async def work(opened: OpenedAccounts) -> dict[str, Any]:
         return await opened.registry.patch(opened.identify, client_id, patch)
 
-    print_account(run(command, config, data, work), as_json=as_json)
+    account = run(command, config, data, work, by_options=by_options)
+    print_account(account, as_json=as_json)

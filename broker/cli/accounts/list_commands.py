@@ -1,12 +1,14 @@
 """`broker accounts list` and `broker accounts show`."""
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Annotated, Any, Final
 
 import typer
 
+from broker.cli import terminal
 from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import print_members
 from broker.cli.common_options import AsJson, Config, Data
@@ -23,6 +25,7 @@ def list_accounts(
     as_json: AsJson = False,
 ) -> None:
     """List the service accounts: those of the policy files, and those that were made."""
+    from broker.core.audit import rfc3339
 
     async def work(opened: OpenedAccounts) -> list[dict[str, Any]]:
         return [each async for each in every_account(opened, organization)]
@@ -31,11 +34,21 @@ def list_accounts(
     if as_json:
         typer.echo(json.dumps({"items": items}))
         return
+    now = rfc3339(time.time())
     for each in items:
-        state = "enabled" if each["enabled"] else "disabled"
-        facts = [each["id"], each["managed_by"], state, each["organization"] or "-"]
+        state = _state(each, now)
+        organization = each["organization"] or "-"
+        facts = [each["id"], each["managed_by"], terminal.state_coloured(state), organization]
         name = "" if each["name"] == each["id"] else f"  {each['name']}"
-        typer.echo("  ".join(facts) + name)
+        terminal.show("  ".join(facts) + f"{name}\n")
+
+
+def _state(account: dict[str, Any], now: str) -> str:
+    if not account["enabled"]:
+        return "disabled"
+    # RFC 3339 in UTC, both to the millisecond: their order is that of the texts.
+    over = account["expires_at"] is not None and account["expires_at"] <= now
+    return "expired" if over else "enabled"
 
 
 def show(

@@ -14,6 +14,7 @@ from broker.cli.endings import USAGE, fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
     from broker.core.policy import PolicySet
+    from broker.core.registry.refused import ChangeRefused
     from broker.ports import RegistryCaller
     from broker.registry.accounts import AccountRegistry
     from broker.settings import Settings
@@ -23,6 +24,15 @@ if TYPE_CHECKING:
 ACTOR: Final = "command line"
 REFUSED: Final = 1
 """The command was understood, but what is there does not allow it."""
+
+OPTIONS: Final = {
+    "client_id": "ID",
+    "grants": "--grant",
+    "expires_at": "--expires",
+    "allowed_networks": "--network",
+    "jwks": "--jwks-file",
+}
+"""How a command names members that it does not name as they are."""
 
 AccountId = Annotated[str, typer.Argument(metavar="ID", help="The account's id (`client_id`).")]
 
@@ -61,8 +71,12 @@ def run(
     work: Work[Result],
     *,
     may_make_store: bool = False,
+    by_options: bool = True,
 ) -> Result:
-    """Do the work of a command; end it with one message when it cannot be done."""
+    """Do the work of a command; end it with one message when it cannot be done.
+
+    `by_options` says that what is refused came by options, not by a document with its members.
+    """
     with server_extra(f"accounts {command}"):
         from broker.core.registry.refused import ChangeRefused, Code
 
@@ -74,7 +88,17 @@ def run(
             with told_plainly():
                 return asyncio.run(whole())
         except ChangeRefused as refused:
-            fail(str(refused), USAGE if refused.code is Code.INVALID_REQUEST else REFUSED)
+            told = _by_option(refused) if by_options else str(refused)
+            fail(told, USAGE if refused.code is Code.INVALID_REQUEST else REFUSED)
+
+
+def _by_option(refused: "ChangeRefused") -> str:
+    """Say what is refused by the option that it came by."""
+    if refused.field is None:
+        return refused.sentence
+    member, dot, rest = refused.field.partition(".")
+    option = OPTIONS.get(member, f"--{member.replace('_', '-')}")
+    return f"{option}{f' {rest}' if dot else ''}: {refused.sentence}"
 
 
 @asynccontextmanager

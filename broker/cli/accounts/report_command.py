@@ -53,10 +53,12 @@ def report(
             names = ", ".join(each["federated_policies"])
             typer.echo(f"    {each['federated_tokens']} tokens by {names}")
     tokens = reported["tokens"]
+    # A duration is one that has passed; all else is a time.
+    span = f"in the last {since}" if since[-1] in "smhd" else f"since {since}"
     if tokens["total"]:
         typer.echo(
-            f"{tokens['without_stored_secret']} of {tokens['total']} tokens since {since} were"
+            f"{tokens['without_stored_secret']} of {tokens['total']} tokens {span} were"
             f" issued without a stored secret ({tokens['share']:.1%})"
         )
     else:
-        typer.echo(f"no tokens were issued since {since}")
+        typer.echo(f"no tokens were issued {span}")

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from broker.cli import terminal
 from broker.cli.accounts.create_command import show_made
 from broker.cli.accounts.list_commands import print_account
 from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
@@ -61,8 +62,9 @@ def list_secrets(
         if each["replaces"]:
             facts.append(f"replaces {each['replaces']}")
         if each["warning"]:
-            facts.append(f"{each['warning']}: rotate it, or let a policy take its place")
-        typer.echo("  ".join(facts))
+            warning = terminal.state_coloured(each["warning"])
+            facts.append(f"{warning}: rotate it, or let a policy take its place")
+        terminal.show("  ".join(facts) + "\n")
 
 
 def revoke(

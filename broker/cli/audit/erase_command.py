@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from broker.cli.audit.opening import instant, settings_of, store_of
-from broker.cli.common_options import AsJson, Config
+from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
@@ -40,6 +41,7 @@ def erase_claims(
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     config: Config = None,
+    data: Data = Path("data"),
     as_json: AsJson = False,
 ) -> None:
     """Erase the recorded claims of events for good. The chain still verifies.
@@ -52,7 +54,7 @@ def erase_claims(
         if decision is None and before is None and claim is None:
             fail("say which claims: --decision, --before or --claim")
         wanted = ClaimsFilter(decision, instant("--before", before), _named(claim))
-        settings = settings_of(config)
+        settings = settings_of(config, data)
         store = store_of(settings)
         sequences = asyncio.run(store.events_with_claims(wanted))
         if sequences and not yes:

@@ -2,12 +2,13 @@
 
 import asyncio
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from broker.cli.audit.opening import Since, Until, instant, settings_of, store_of
-from broker.cli.common_options import Config
+from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ def export(
         typer.Option("--format", help="JSON Lines, or CSV for a spreadsheet: not to be verified."),
     ] = "jsonl",
     config: Config = None,
+    data: Data = Path("data"),
     as_json: Annotated[
         bool, typer.Option("--json", help="What it does anyway: JSON Lines.")
     ] = False,
@@ -41,7 +43,7 @@ def export(
         from broker.ports import EventFilter
 
         wanted = EventFilter(since=instant("--since", since), until=instant("--until", until))
-        store = store_of(settings_of(config))
+        store = store_of(settings_of(config, data))
         damaged = asyncio.run(_export(store, wanted, after_seq, as_csv=form == "csv"))
     if damaged is not None:
         fail(f"event {damaged} is damaged; look with `broker audit verify`", code=_BROKEN)

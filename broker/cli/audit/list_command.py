@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
 from broker.cli.audit.opening import Since, Until, instant, master_key_of, settings_of, store_of
-from broker.cli.common_options import Config
+from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.terminal import ascii_only, show, sign_coloured, signed
 
@@ -56,6 +57,7 @@ def list_events(
         bool, typer.Option("--all", help="Explain by every policy of the issuer, not 20.")
     ] = False,
     config: Config = None,
+    data: Data = Path("data"),
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON Lines.")] = False,
 ) -> None:
     """Show events, the newest last. With --decision, why it was decided so: the operator's view."""
@@ -87,7 +89,7 @@ def list_events(
         }
         filters = {name: value for name, value in asked.items() if value is not None}
         behind = _position(cursor, filters)
-        settings = settings_of(config)
+        settings = settings_of(config, data)
         store = store_of(settings)
         found, next_behind = asyncio.run(_newest(store, wanted, behind, limit))
         for each in reversed(found):

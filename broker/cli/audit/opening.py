@@ -22,11 +22,11 @@ Since = Annotated[
 Until = Annotated[str | None, typer.Option(metavar="TIME", help="Before then; as --since.")]
 
 
-def settings_of(config: Path | None) -> "Settings":
-    """Read the configuration as `serve` does. Raises `ConfigurationError`."""
+def settings_of(config: Path | None, data: Path) -> "Settings":
+    """Read the configuration as `serve --data` does. Raises `ConfigurationError`."""
     from broker.settings import load
 
-    return load(config, os.environ, working_directory=Path.cwd(), serving=False)
+    return load(config, os.environ, data_dir=data, working_directory=Path.cwd(), serving=False)
 
 
 def store_of(settings: "Settings") -> "SqliteReading":

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, BinaryIO, Final
 import typer
 
 from broker.cli.audit.opening import head_key_of, settings_of, store_of
-from broker.cli.common_options import AsJson, Config
+from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.terminal import show, signed
 
@@ -52,6 +52,7 @@ def verify(
         ),
     ] = None,
     config: Config = None,
+    data: Data = Path("data"),
     as_json: AsJson = False,
 ) -> None:
     """Verify every event: exit 0 when the chain is whole, 1 when it is not, 2 when unreadable."""
@@ -59,9 +60,11 @@ def verify(
         kept: Checkpoint | None = None
         verifier = _read_key(key) if key is not None else None
         if checkpoint is not None:
-            verifier = verifier or _store_key(config)
+            verifier = verifier or _store_key(config, data)
             kept = _read_checkpoint(checkpoint, verifier)
-        report = _verify_store(config, verifier, kept) if not file else _verify_file(file, kept)
+        report = (
+            _verify_store(config, data, verifier, kept) if not file else _verify_file(file, kept)
+        )
     whole = report.ok and not (kept and kept.refused)
     if as_json:
         refused = [] if kept is None else kept.refused
@@ -98,11 +101,11 @@ def _lines(report: "ChainReport", kept: "Checkpoint | None", *, whole: bool) -> 
 
 
 def _verify_store(
-    config: Path | None, verifier: "HeadVerifier | None", kept: "Checkpoint | None"
+    config: Path | None, data: Path, verifier: "HeadVerifier | None", kept: "Checkpoint | None"
 ) -> "ChainReport":
     from broker.audit.verification import KeyNeeded, verify_log
 
-    store = store_of(settings_of(config))
+    store = store_of(settings_of(config, data))
     heads = kept.heads if kept else ()
 
     async def run(verifier: "HeadVerifier | None") -> "ChainReport":
@@ -115,7 +118,7 @@ def _verify_store(
     try:
         return asyncio.run(run(verifier))
     except KeyNeeded:
-        return asyncio.run(run(_store_key(config)))
+        return asyncio.run(run(_store_key(config, data)))
 
 
 def _verify_file(file: Path, kept: "Checkpoint | None") -> "ChainReport":
@@ -170,10 +173,10 @@ def _read_key(file: Path) -> "HeadVerifier":
         fail(f"--key: {file}: it is not JSON")
 
 
-def _store_key(config: Path | None) -> "HeadVerifier":
+def _store_key(config: Path | None, data: Path) -> "HeadVerifier":
     from broker.core.errors import ConfigurationError
 
-    settings = settings_of(config)
+    settings = settings_of(config, data)
     store = store_of(settings)
     try:
         return asyncio.run(head_key_of(settings, store)).verifier()

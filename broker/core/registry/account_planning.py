@@ -64,7 +64,8 @@ def read_request(
     known = reading.policy_set.organizations
     others = (None, authority.organization)
     if organization not in others and organization not in list(known):
-        raise invalid("organization", "there is no such organization")
+        text = "there is no such organization among the `organizations` of the policy files"
+        raise invalid("organization", text)
     return NewAccountRequest(chosen, organization, members)
 
 
@@ -84,7 +85,10 @@ def plan_creation(
     limit = reading.rules.max_accounts
     if count >= limit:
         whose = f"of '{request.organization}'" if request.organization else "without organization"
-        text = f"there are {limit} accounts {whose} already, as many as there may be"
+        text = (
+            f"there may be {limit} accounts {whose} (`max_accounts`), and there are: delete one, or"
+            " raise it"
+        )
         raise ChangeRefused(Code.ACCOUNT_LIMIT, text)
     plan = Plan(
         accounts=(account,),
@@ -114,7 +118,12 @@ def plan_patch(
         return _plan_override(rows.in_files, before, patch, reading)
     assert rows.row is not None  # noqa: S101 - `found` gave it
     after = _patched(rows.row, patch, reading)
-    check_grants(authority, after.grants, after.organization, reading.policy_set)
+    # What it was granted before is not given now, and stands in nobody's way: an account is
+    # switched off also when a service has closed itself to it since.
+    given = {
+        name: scopes for name, scopes in after.grants.items() if rows.row.grants.get(name) != scopes
+    }
+    check_grants(authority, given, after.organization, reading.policy_set)
     changes = _differing(before, of_row(after, reading.policy_set))
     if not changes:
         return Plan()
@@ -138,7 +147,7 @@ def plan_deletion(rows: AccountEntry, authority: Authority, reading: Reading) ->
 def _new_account(request: NewAccountRequest, drawn: Drawn, reading: Reading) -> ManagedAccount:
     members = dict(request.members)
     if "name" not in members:
-        raise invalid("name", "is missing")
+        raise invalid("name", "is missing; say what people call the account")
     grants = _asked_grants(members, reading)
     fields = {
         name: reading.member(name, value)
@@ -170,7 +179,7 @@ def _asked_grants(members: Mapping[str, Any], reading: Reading) -> Mapping[str, 
     if "services" not in members:
         raise invalid("services", "is missing: say in which services the scopes are granted")
     named = "permissions" if "permissions" in members else "scopes"
-    return read.shortcut(members["services"], members.get(named, []), named, reading.policy_set)
+    return read.shortcut(members["services"], members.get(named, []), named, reading)
 
 
 def _patched(row: ManagedAccount, patch: Mapping[str, Any], reading: Reading) -> ManagedAccount:
@@ -263,5 +272,8 @@ def _settable(account: RegisteredAccount) -> dict[str, Any]:
 
 
 def _managed_by_file() -> ChangeRefused:
-    text = "the account is defined by a policy file; change it there (here: `enabled`, its secrets)"
+    text = (
+        "the account is defined by a policy file; change it there. Here it can be disabled and"
+        " enabled, and its secrets be changed"
+    )
     return conflict(text)

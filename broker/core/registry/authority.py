@@ -11,7 +11,7 @@ from broker.core.broker_service import BROKER_SCOPES, BROKER_SERVICE
 from broker.core.grant_text import scopes_meant
 from broker.core.managed_account import admits
 from broker.core.policy import Grants, PolicySet, Service
-from broker.core.registry.refused import beyond
+from broker.core.registry.refused import ChangeRefused, beyond
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,9 +48,14 @@ def check_grants(
         if name == BROKER_SERVICE:
             _check_held(authority, scopes_meant(scopes, service))
         elif not admits(service, organization):
-            whose = "without organization" if organization is None else f"of {organization}"
-            text = f"service '{name}' is not open to accounts {whose} (its `organizations`)"
-            raise beyond(f"grants.{name}", text)
+            raise not_open(name, organization)
+
+
+def not_open(name: str, organization: str | None) -> ChangeRefused:
+    """Refuse a service that accounts of an organization, or of none, may not hold."""
+    whose = "without organization" if organization is None else f"of {organization}"
+    text = f"service {name[:80]!a} is not open to accounts {whose} (its `organizations`)"
+    return beyond(f"grants.{name}", text)
 
 
 def check_not_stronger(

@@ -4,7 +4,6 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from ipaddress import ip_network
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -12,8 +11,11 @@ from urllib.parse import urlsplit
 from broker.core.account_id import is_account_id, is_generated
 from broker.core.durations import DurationRefused, seconds_of
 from broker.core.grant_text import WILDCARD, scopes_meant
+from broker.core.instants import TIME_FORM, InstantRefused, parse_time
 from broker.core.issuer_keys import KeysRefused, read_jwks
+from broker.core.managed_account import admits
 from broker.core.policy import PolicySet, Service
+from broker.core.registry.authority import not_open
 from broker.core.registry.refused import invalid
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS
 
@@ -49,6 +51,8 @@ class Reading:
     policy_set: PolicySet
     rules: RegistryRules
     now: float
+    organization: str | None = None
+    """What whoever writes them is confined to."""
 
     def member(self, name: str, value: object) -> Any:  # noqa: ANN401 - as its field is typed
         """Read one member by its name. Raises `ChangeRefused` (`INVALID_REQUEST`) naming it."""
@@ -83,16 +87,12 @@ def instant(name: str, value: object, now: float) -> float | None:
     """Read a moment that lies ahead, RFC 3339 with its offset. Raises `ChangeRefused`."""
     if value is None:
         return None
-    text = "must be a time of RFC 3339 with its offset, as in 2027-06-30T12:00:00Z"
     if not isinstance(value, str):
-        raise invalid(name, text)
+        raise invalid(name, TIME_FORM)
     try:
-        moment = datetime.fromisoformat(value)
-        seconds = moment.timestamp()
-    except (ValueError, OverflowError):
-        raise invalid(name, text) from None
-    if moment.tzinfo is None:
-        raise invalid(name, text)
+        seconds = parse_time(value)
+    except InstantRefused as refused:
+        raise invalid(name, str(refused)) from None
     if seconds <= now:
         raise invalid(name, "must lie ahead")
     return seconds
@@ -109,7 +109,7 @@ def duration(name: str, value: object, *, minimum: int, maximum: int) -> int:
 
 
 def shortcut(
-    services: object, scopes: object, named: str, policy_set: PolicySet
+    services: object, scopes: object, named: str, reading: Reading
 ) -> dict[str, tuple[str, ...]]:
     """Read `services` and `scopes`: each scope in each of the services whose catalogue has it.
 
@@ -120,7 +120,7 @@ def shortcut(
     grants: dict[str, tuple[str, ...]] = {}
     used: set[str] = set()
     for name in wanted:
-        service = _service(f"services.{name}", name, policy_set)
+        service = _service(f"services.{name}", name, reading)
         having = tuple(scope for scope in asked if scopes_meant([scope], service))
         used.update(having)
         if having or not service.scopes:
@@ -155,13 +155,13 @@ def _read_grants(reading: Reading, name: str, value: object) -> dict[str, tuple[
         text = f"must be an object of at most {MAX_SERVICES} services, each with its scopes"
         raise invalid(name, text)
     return {
-        service: _scopes(f"{name}.{service}", scopes, service, reading.policy_set)
+        service: _scopes(f"{name}.{service}", scopes, service, reading)
         for service, scopes in value.items()
     }
 
 
-def _scopes(field: str, value: object, name: str, policy_set: PolicySet) -> tuple[str, ...]:
-    service = _service(field, name, policy_set)
+def _scopes(field: str, value: object, name: str, reading: Reading) -> tuple[str, ...]:
+    service = _service(field, name, reading)
     scopes = texts(field, value, at_most=MAX_SCOPES)
     for scope in scopes:
         if not scopes_meant([scope], service):
@@ -177,10 +177,15 @@ def _scope_fault(scope: str, service: Service) -> str:
     return f"service '{service.name}' has no scope {_shown(scope)}"
 
 
-def _service(field: str, name: str, policy_set: PolicySet) -> Service:
-    service = policy_set.services.get(name)
+def _service(field: str, name: str, reading: Reading) -> Service:
+    service = reading.policy_set.services.get(name)
+    own = reading.organization
+    if own is not None and (service is None or not admits(service, own)):
+        # The same for both: who asks does not learn what others have (attacks row 142).
+        raise not_open(name, own)
     if service is None:
-        raise invalid(field, f"there is no service {_shown(name)}")
+        text = f"there is no service {_shown(name)} among the `services` of the policy files"
+        raise invalid(field, text)
     return service
 
 
@@ -209,6 +214,8 @@ def _scalar_fault(item: object) -> str | None:
         return "must be a text, a whole number, true or false"
     if isinstance(item, int) and abs(item) > MAX_JSON_INTEGER:
         return "is too large for a number in JSON; send it as a text"
+    if isinstance(item, str) and not item.isprintable():
+        return "must have printable characters alone"
     return None
 
 
@@ -228,11 +235,29 @@ def _read_networks(_reading: Reading, name: str, value: object) -> tuple[str, ..
     networks = []
     for text in texts(name, value, at_most=MAX_NETWORKS):
         try:
-            networks.append(str(ip_network(text)))
+            networks.append(_network(text))
         except ValueError:
-            fault = f"{_shown(text)} is no network, as 192.0.2.0/24 or 2001:db8::/32 are"
-            raise invalid(name, fault) from None
+            raise invalid(name, _network_fault(text)) from None
     return tuple(dict.fromkeys(networks))
+
+
+def _network(text: str) -> str:
+    """Read a network that addresses can lie in. Raises `ValueError`."""
+    network = ip_network(text)
+    # What follows `%` means something to one machine alone, and could be any text of any length;
+    # an IPv4 address within IPv6 is compared as the IPv4 address that it is.
+    if "%" in text or getattr(network.network_address, "ipv4_mapped", None) is not None:
+        raise ValueError("no address lies in it")
+    return str(network)
+
+
+def _network_fault(text: str) -> str:
+    fault = f"{_shown(text)} is no network"
+    try:
+        whole = ip_network(text, strict=False)
+    except ValueError:
+        return f"{fault}, as 192.0.2.0/24 or 2001:db8::/32 are"
+    return f"{fault}: the address goes on behind its prefix; write {whole}"
 
 
 def _read_jwks(_reading: Reading, name: str, value: object) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from broker.core.managed_account import ClientSecret, ManagedAccount
+from broker.core.managed_account import MANAGED_BY_FILE, ClientSecret, ManagedAccount
 from broker.core.policy import PolicySet
 from broker.core.registry import members as read
 from broker.core.registry.authority import Authority, check_not_stronger
@@ -23,6 +23,9 @@ MAX_OVERLAP: Final = 30 * 86_400
 DEFAULT_OVERLAP: Final = 86_400
 
 _DAY: Final = 86_400
+_NO_SUCH_SECRET: Final = (
+    "the account has no such secret; the list of its secrets has the ids of those that are alive"
+)
 OLD_AFTER: Final = 60 * _DAY
 OVERDUE_AFTER: Final = 90 * _DAY
 
@@ -94,7 +97,7 @@ class SecretPlanning:
         _, alive = self._changeable(credential=False)
         secret = _named(alive, secret_id)
         if secret is None:
-            raise not_found("the account has no such secret")
+            raise not_found(_NO_SUCH_SECRET)
         restored = _restored(alive, secret)
         return Plan(
             secrets=restored,
@@ -150,7 +153,7 @@ class SecretPlanning:
         _, alive = self._changeable(credential=False)
         rotation = _open_rotation(alive)
         if rotation is None:
-            raise conflict("no rotation is going on")
+            raise conflict("no rotation is going on; `rotate` begins one")
         return rotation
 
     def _changeable(self, *, credential: bool) -> tuple[RegisteredAccount, list[ClientSecret]]:
@@ -158,7 +161,7 @@ class SecretPlanning:
         account, alive = self.shown()
         check_not_stronger(self.authority, account.client_id, account.scopes, self.policy_set)
         if credential and not account.secrets_allowed:
-            raise _secrets_forbidden()
+            raise _secrets_forbidden(account)
         return account, alive
 
 
@@ -179,11 +182,11 @@ def _to_be_replaced(alive: Sequence[ClientSecret], secret_id: object) -> ClientS
         raise conflict("the account has no secret that could be rotated; create one")
     if secret_id is None:
         if len(alive) > 1:
-            raise invalid("secret_id", "several secrets are alive: say which one is replaced")
+            raise invalid("secret_id", "several secrets are alive: say by its id which is replaced")
         return alive[0]
     named = _named(alive, secret_id)
     if named is None:
-        raise invalid("secret_id", "the account has no such secret")
+        raise invalid("secret_id", _NO_SUCH_SECRET)
     return named
 
 
@@ -213,5 +216,7 @@ def _refuse_others(members: Mapping[str, Any], allowed: set[str]) -> None:
             raise invalid(name, f"is no member here; there may be {', '.join(sorted(allowed))}")
 
 
-def _secrets_forbidden() -> ChangeRefused:
-    return conflict("the account may have no secrets (`secrets: allowed`, `secrets_allowed`)")
+def _secrets_forbidden(account: RegisteredAccount) -> ChangeRefused:
+    in_file = account.managed_by == MANAGED_BY_FILE
+    how = "write `secrets: allowed` in its policy file" if in_file else "set `secrets_allowed`"
+    return conflict(f"the account may have no secrets; {how} if it shall")

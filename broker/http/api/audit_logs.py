@@ -151,6 +151,6 @@ def _item(event: StoredEvent) -> str:
     return line
 
 
-def _unavailable(title: str, retry_after: int) -> Answer:
+def _unavailable(detail: str, retry_after: int) -> Answer:
     headers = [*NO_STORE, (b"retry-after", str(retry_after).encode())]
-    return problem_answer(503, "UNAVAILABLE", title, headers)
+    return problem_answer(503, "UNAVAILABLE", detail, headers)

@@ -18,10 +18,13 @@ from broker.grants.last_uses import LastUses
 from broker.http.answers import Answer, Headers, problem_answer
 from broker.http.caller import Networks, caller_of
 from broker.http.parameters import header_values
+from broker.http.protected_resource import metadata_url
 from broker.ports import Clock, SigningKeySource, TokenRecord
 
 KEY_BEGINNING: Final = "sa_"
 """How API keys begin; no token does."""
+
+_HOW: Final = "send `Authorization: Bearer` and an API key, or a service token for 'broker'"
 
 
 class ApiRefused(Exception):
@@ -40,7 +43,9 @@ class ApiRefused(Exception):
 class ApiCaller:
     """The account behind a request to the API, and what it may do there."""
 
-    client_id: str
+    sub: str
+    """Its id, or that of its instance: as the audit and the limits know it."""
+
     scopes: frozenset[str]
     organization: str | None
 
@@ -65,25 +70,28 @@ class Bearer:
         What is not `confined` to the caller's organization is for callers without one. Raises
         `ApiRefused`.
         """
-        text = _bearer_token(scope)
+        text = self._bearer_token(scope)
+        address = caller_of(scope, self.trusted_proxies).client_address
         is_key = text.startswith(KEY_BEGINNING)
-        caller = await (self._by_key(text, scope) if is_key else self._by_token(text))
-        held = wanted in caller.scopes or or_scope in caller.scopes
-        if not held or (caller.organization is not None and not confined):
+        caller = await (self._by_key if is_key else self._by_token)(text, address)
+        if wanted not in caller.scopes and or_scope not in caller.scopes:
+            either = wanted if or_scope is None else f"{wanted} or {or_scope}"
+            raise self._insufficient(caller, wanted, f"this needs the scope {either}")
+        if caller.organization is not None and not confined:
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
-            challenge = f'Bearer realm="broker", error="insufficient_scope", scope="{wanted}"'
-            refused = _refused(
-                403, "INSUFFICIENT_PERMISSIONS", f"needs the scope {wanted}", challenge
+            detail = (
+                f"this concerns the whole broker; '{caller.sub}' belongs to the organization"
+                f" '{caller.organization}', so that no scope is enough"
             )
-            refused.client_id = caller.client_id
-            raise refused
+            raise self._insufficient(caller, wanted, detail)
         return caller
 
-    async def _by_token(self, text: str) -> ApiCaller:
+    async def _by_token(self, text: str, address: str | None) -> ApiCaller:
         keys, now = self.signing_keys.current(), self.clock.now()
         try:
             token = own_token.read(text, keys, self.issuer, now)
         except OwnTokenRefused:
+<<<<<<< HEAD
             raise _invalid_token() from None
         account = await self.authentication.account(token.client_id, token.issued_at)
         if account is None or not await self.record.token_is_active(
@@ -92,41 +100,71 @@ class Bearer:
             # Revoked, signed with a stolen key, or issued after the backup that was restored
             # (attacks row 153).
             raise _invalid_token()
+=======
+            raise self._invalid_token() from None
+        account = await self.authentication.account(token.client_id, token.issued_at, address)
+        if account is None or not await self.record.token_was_issued(token.token_id):
+            # Signed with a stolen key, or issued after the backup that was restored (row 153).
+            raise self._invalid_token()
+>>>>>>> main
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
         organization = account.organization or token.organization
-        return ApiCaller(token.client_id, scopes, organization)
+        return ApiCaller(token.sub, scopes, organization)
 
-    async def _by_key(self, text: str, scope: Scope) -> ApiCaller:
-        address = caller_of(scope, self.trusted_proxies).client_address
+    async def _by_key(self, text: str, address: str | None) -> ApiCaller:
         client = await self.authentication.by_key(text, address)
         if client is None or BROKER_SERVICE not in client.account.grants:
-            raise _invalid_token()
+            raise self._invalid_token()
         account = client.account
+        if account.instances:
+            # One identity for each value of a claim, and a key has no claims.
+            raise self._invalid_token()
         self.last_uses.note(account.client_id, client.secret_id, self.clock.now())
         return ApiCaller(account.client_id, account.grants[BROKER_SERVICE], account.organization)
 
+    def _bearer_token(self, scope: Scope) -> str:
+        """Read the credentials. Raises `ApiRefused`, as RFC 6750 §3.1 says for each case."""
+        values = header_values(scope, b"authorization")
+        if not values:
+            detail = f"credentials are missing; {_HOW}"
+            raise self._refused(401, "INVALID_API_KEY", detail)
+        if len(values) > 1 or "," in values[0]:
+            # A proxy and the broker could read different ones (attacks row 189).
+            raise self._malformed("send one Authorization header")
+        scheme, _, token = values[0].partition(" ")
+        if scheme.lower() != "bearer":
+            raise self._refused(
+                401, "INVALID_API_KEY", f"these credentials count for nothing; {_HOW}"
+            )
+        token = token.strip()
+        if not token or " " in token:
+            raise self._malformed(f"the Authorization header is unreadable; {_HOW}")
+        return token
 
-def _bearer_token(scope: Scope) -> str:
-    values = header_values(scope, b"authorization")
-    if not values:
-        raise _refused(401, "INVALID_API_KEY", "credentials are missing", 'Bearer realm="broker"')
-    scheme, _, token = values[0].partition(" ")
-    if len(values) > 1 or "," in values[0]:
-        # A proxy and the broker could read different ones (attacks row 189).
-        raise _refused(400, "INVALID_REQUEST", "send one Authorization header", None)
-    if scheme.lower() != "bearer":
-        raise _invalid_token()
-    return token.strip()
+    def _malformed(self, detail: str) -> ApiRefused:
+        return self._refused(400, "INVALID_REQUEST", detail, error="invalid_request")
 
+    def _invalid_token(self) -> ApiRefused:
+        detail = (
+            "the credentials are not good here: a key is of an account that is granted scopes of"
+            " 'broker', a token has the audience 'broker', and the account is live"
+        )
+        return self._refused(401, "INVALID_API_KEY", detail, error="invalid_token")
 
-def _invalid_token() -> ApiRefused:
-    challenge = 'Bearer realm="broker", error="invalid_token"'
-    return _refused(401, "INVALID_API_KEY", "the credentials are not good here", challenge)
+    def _insufficient(self, caller: ApiCaller, wanted: str, detail: str) -> ApiRefused:
+        refused = self._refused(
+            403, "INSUFFICIENT_PERMISSIONS", detail, error="insufficient_scope", scope=wanted
+        )
+        refused.client_id = caller.sub
+        return refused
 
-
-def _refused(status: int, code: str, title: str, challenge: str | None) -> ApiRefused:
-    headers: Headers = [(b"cache-control", b"no-store")]
-    if challenge is not None:
-        headers.append((b"www-authenticate", challenge.encode()))
-    return ApiRefused(problem_answer(status, code, title, headers))
+    def _refused(self, status: int, code: str, detail: str, **facts: str) -> ApiRefused:
+        """Refuse; the challenge leads to where tokens are had from (RFC 9728 §5.1)."""
+        facts = {"realm": "broker", **facts, "resource_metadata": metadata_url(self.issuer)}
+        challenge = "Bearer " + ", ".join(f'{name}="{value}"' for name, value in facts.items())
+        headers: Headers = [
+            (b"cache-control", b"no-store"),
+            (b"www-authenticate", challenge.encode()),
+        ]
+        return ApiRefused(problem_answer(status, code, detail, headers))

@@ -33,7 +33,7 @@ async def read_members(request: Request) -> dict[str, Any]:
         raise invalid_request(f"the body is no JSON object: {error}") from None
 
 
-def invalid_request(title: str, status: int = 400, *, field: str | None = None) -> ApiRefused:
+def invalid_request(detail: str, status: int = 400, *, field: str | None = None) -> ApiRefused:
     """Refuse a request for its form; `field` is the member or parameter at fault."""
     more = {} if field is None else {"field": field}
-    return ApiRefused(problem_answer(status, "INVALID_REQUEST", title, NO_STORE, more))
+    return ApiRefused(problem_answer(status, "INVALID_REQUEST", detail, NO_STORE, more))

@@ -58,8 +58,8 @@ class ApiEndpoint:
         except ChangeRefused as refused:
             return _refused(refused)
         except Unavailable as refusal:
-            retry_after = (b"retry-after", str(refusal.retry_after).encode())
-            return problem_answer(503, "UNAVAILABLE", refusal.description, [retry_after])
+            headers = [*NO_STORE, (b"retry-after", str(refusal.retry_after).encode())]
+            return problem_answer(503, "UNAVAILABLE", refusal.description, headers)
 
     async def _authorized(self, scope: Scope) -> ApiCaller:
         """Find out who calls, and whether it calls too often. Raises `ApiRefused`."""
@@ -70,7 +70,7 @@ class ApiEndpoint:
             )
         except ApiRefused as refused:
             raise await self.limits.refused(caller, refused) from None
-        await self.limits.admit_account(caller, account.client_id)
+        await self.limits.admit_account(caller, account.sub)
         return account
 
 

@@ -24,7 +24,7 @@ class KeysApi:
     async def rotate(self, request: Request, caller: ApiCaller) -> Answer:
         """Let the standbys sign: as soon as verifiers know them, or with `now` at once."""
         at_once = await _asks_for_now(request)
-        successions = await self.operations.rotate(at_once=at_once, actor=caller.client_id)
+        successions = await self.operations.rotate(at_once=at_once, actor=caller.sub)
         return json_answer(200, {"items": [each.members() for each in successions]}, NO_STORE)
 
 

@@ -37,7 +37,7 @@ class PoliciesApi:
 
     async def reload(self, _request: Request, caller: ApiCaller) -> Answer:
         """Put the policy files in force, also when they drop a deny policy: that is asked for."""
-        outcome = await self.reloading.reload(forced=True, actor=caller.client_id)
+        outcome = await self.reloading.reload(forced=True, actor=caller.sub)
         match outcome:
             case Reloaded(changes):
                 return _taken("reloaded", changes.new_version, asdict(changes))
@@ -47,8 +47,8 @@ class PoliciesApi:
                     "count": count,
                     "problems": [asdict(each) for each in problems],
                 }
-                title = "the policy files are not in force: they do not load"
-                return problem_answer(409, "CONFLICT", title, _NO_STORE, members)
+                detail = "the policy files are not in force: they do not load"
+                return problem_answer(409, "CONFLICT", detail, _NO_STORE, members)
             case unchanged:
                 return _taken("unchanged", unchanged.version, None)
 

@@ -1,21 +1,19 @@
 """`/api/v1/service-accounts`: accounts and their secrets, for operators and organizations."""
 
-import base64
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
 from broker.core.registry.authority import Authority
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller, Bearer
-from broker.http.api.body import NO_STORE, invalid_request, read_members
+from broker.http.api.body import NO_STORE, read_members
 from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
 from broker.http.api.limits import ApiLimits
-from broker.http.api.query import PAGING, read_limit, read_query
+from broker.http.api.query import PAGING, next_cursor, read_limit, read_position, read_query
 from broker.http.caller import Networks, caller_of
 from broker.ports import AccountOperations, Identify, Made, RegistryCaller
 
@@ -23,7 +21,7 @@ PATH: Final = "/api/v1/service-accounts"
 READ: Final = "broker:accounts:read"
 WRITE: Final = "broker:accounts:write"
 
-_ID: Final = re.compile(r"[a-z0-9-]{1,64}")
+_LIST: Final = "service-accounts"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,19 +69,21 @@ class ServiceAccountsApi:
         page = await self.registry.listed(
             self._registry_caller(request, caller),
             organization=query.get("organization"),
-            after=_id_of_cursor(query.get("cursor")),
+            after=read_position(_LIST, query) or "",
             limit=read_limit(query),
         )
         members: dict[str, Any] = {"items": page.items}
         if page.next_after is not None:
-            members["next_cursor"] = _cursor(page.next_after)
+            members["next_cursor"] = next_cursor(_LIST, query, page.next_after)
         return json_answer(200, members, NO_STORE)
 
     async def create(self, request: Request, _caller: ApiCaller) -> Answer:
         """Make an account, with a secret if it may have one."""
         members = await read_members(request)
         made = await self.registry.create(self._identify(request), members, with_secret=True)
-        location = (b"location", f"{PATH}/{made.members['id']}".encode())
+        # Where the issuer's URL has a path, it is below that.
+        place = f"{urlsplit(self.bearer.issuer).path}{PATH}/{made.members['id']}"
+        location = (b"location", place.encode())
         return json_answer(201, _with_secret(made), [*NO_STORE, location])
 
     async def shown(self, request: Request, caller: ApiCaller) -> Answer:
@@ -153,7 +153,7 @@ class ServiceAccountsApi:
     def _registry_caller(self, request: Request, caller: ApiCaller) -> RegistryCaller:
         source = caller_of(request.scope, self.trusted_proxies)
         authority = Authority(caller.scopes, caller.organization)
-        return RegistryCaller(caller.client_id, authority, source.request_id, source.client_address)
+        return RegistryCaller(caller.sub, authority, source.request_id, source.client_address)
 
 
 def _client_id(request: Request) -> str:
@@ -172,21 +172,3 @@ def _found(members: Mapping[str, Any]) -> Answer:
 
 def _done() -> Answer:
     return Answer(204, b"", NO_STORE)
-
-
-def _cursor(client_id: str) -> str:
-    """Write where a page goes on; what is in it is nobody's business."""
-    return base64.urlsafe_b64encode(client_id.encode()).decode().rstrip("=")
-
-
-def _id_of_cursor(cursor: str | None) -> str:
-    if cursor is None:
-        return ""
-    try:
-        padded = cursor + "=" * (-len(cursor) % 4)
-        client_id = base64.b64decode(padded, altchars=b"-_", validate=True).decode("ascii")
-    except (binascii.Error, ValueError):
-        client_id = ""
-    if not _ID.fullmatch(client_id):
-        raise invalid_request("cursor is none that a list was answered with", field="cursor")
-    return client_id

@@ -30,6 +30,7 @@ _MEANINGS: Final = {
     408: "The body did not arrive in time.",
     409: "It contradicts what is there.",
     413: "The body is too large.",
+    415: "The body is of another media type.",
     429: "There were too many requests; `Retry-After` says when to try again.",
     503: "Not now: the store or an issuer is out of reach.",
 }
@@ -94,10 +95,16 @@ def _described(issuer: str, routes: Iterable[BaseRoute]) -> dict[str, Any]:
                 "broker": {
                     "type": "http",
                     "scheme": "bearer",
-                    "bearerFormat": "JWT",
-                    "description": "A service token of the broker's own service, with the scope: "
+                    "description": "An API key, or a service token of the broker's own service,"
+                    " with the scope: "
                     + "; ".join(f"`{name}`: {text}" for name, text in BROKER_SCOPES.items()),
-                }
+                },
+                "client": {
+                    "type": "http",
+                    "scheme": "basic",
+                    "description": "The id and a secret of a service account, where the body has"
+                    " neither a secret nor an assertion.",
+                },
             },
         },
     }
@@ -120,9 +127,13 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
         members["security"] = [{"broker": [scope]} for scope in scopes]
         errors |= dict.fromkeys((400, 401, 403, 429, 503), "Problem")
     if is_oauth:
+        # Either will do: a CI job has no credentials.
+        members["security"] = [{}, {"client": []}]
         errors |= dict.fromkeys((400, 401, 429, 503), "OAuthError")
     if operation.bodies:
         errors |= dict.fromkeys((408, 413), "OAuthError" if is_oauth else "Problem")
+        if not is_oauth:
+            errors[415] = "Problem"
         members["requestBody"] = {
             "required": operation.body_required,
             "content": {media: {"schema": ref(name)} for media, name in operation.bodies.items()},

@@ -207,6 +207,9 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/.well-known/jwks.json"): Operation(
         "The keys that service tokens are signed with (RFC 7517)", "KeySet", "Discovery"
     ),
+    ("GET", "/.well-known/oauth-protected-resource"): Operation(
+        "Metadata of the broker's API (RFC 9728)", "ProtectedResource", "Discovery"
+    ),
     ("GET", "/openapi.json"): Operation("This description", "Description", "Discovery"),
     ("GET", "/healthz"): Operation("Whether the process answers", "Health", "Health"),
     ("GET", "/readyz"): Operation(

@@ -155,11 +155,14 @@ _CONDITION: Final = _object(
 
 SCHEMAS: Final[dict[str, Schema]] = {
     "Problem": _object(
-        ("field",),
+        ("field", "decision_id"),
         type=TEXT,
-        title=TEXT,
+        title=TEXT | {"description": "The phrase of the status."},
         status=WHOLE,
+        detail=TEXT | {"description": "What is wrong, and what would help."},
+        instance=TEXT | {"description": "`#` and the id of the request."},
         code=_one_of(CODES),
+        decision_id=_or_null(TEXT) | {"description": "Of the event that counts the refusal."},
         field=TEXT | {"description": "The parameter or member at fault."},
     ),
     "OAuthError": _object(
@@ -339,6 +342,13 @@ SCHEMAS: Final[dict[str, Schema]] = {
         (), overlap={"anyOf": [TEXT, WHOLE]}, secret_id=TEXT, expires_at=_or_null(TIME)
     ),
     "Metadata": _object(issuer=TEXT, token_endpoint=TEXT, jwks_uri=TEXT),
+    "ProtectedResource": _object(
+        resource=TEXT,
+        authorization_servers=TEXTS,
+        scopes_supported=TEXTS,
+        bearer_methods_supported=TEXTS,
+        resource_name=TEXT,
+    ),
     "KeySet": _object(keys={"type": "array", "items": ANYTHING}),
     "Health": _object(status=_one_of(("ok",))),
     "Readiness": _object(status=_one_of(("ready", "degraded", "unready"))),

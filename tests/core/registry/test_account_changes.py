@@ -1,5 +1,6 @@
 """A merge patch changes an account, or is refused whole; deletion is for good."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -67,6 +68,23 @@ def test_a_patch_that_changes_nothing_is_not_recorded(world: World, patch: Any) 
 
     assert plan.is_empty
     assert world.patch("nightly", patch).updated_at == NOW
+
+
+@pytest.mark.parametrize("by", [EVERYTHING, ACME])
+def test_an_account_is_switched_off_though_a_service_has_closed_itself_to_it(by: Any) -> None:
+    world = World()
+    made = world.create(
+        {"name": "x", "organization": "acme", "grants": {"of-acme": ["acme:run"]}}, EVERYTHING
+    )
+    closed = replace(POLICIES.services["of-acme"], organizations=("umbrella",))
+    world.policy_set = replace(POLICIES, services={**POLICIES.services, "of-acme": closed})
+
+    after = world.patch(made.client_id, {"enabled": False, "grants": {"shared": []}}, by)
+
+    assert not after.enabled
+    assert after.scopes == {"shared": frozenset()}
+    error = refused(world, made.client_id, {"grants": {"of-acme": ["acme:*"]}}, by)
+    assert (error.code, error.field) == (Code.INSUFFICIENT_PERMISSIONS, "grants.of-acme")
 
 
 def test_what_changed_is_recorded_as_the_old_and_the_new(world: World) -> None:

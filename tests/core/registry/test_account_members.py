@@ -44,9 +44,14 @@ KEY = public_jwk(generate_key("ES256"), "ES256", "k-1")
         ("expires_at", "soon"),
         ("expires_at", 1_900_000_000),
         ("expires_at", "2026-01-01T00:00:00Z"),
+        ("expires_at", "9999-12-31T23:59:59-23:59"),
         ("allowed_networks", "192.0.2.0/24"),
         ("allowed_networks", ["192.0.2.1/24"]),
         ("allowed_networks", ["everywhere"]),
+        ("allowed_networks", ["fe80::%\x1b[31m/64"]),
+        ("allowed_networks", ["fe80::%" + "x" * 5000 + "/64"]),
+        ("allowed_networks", ["::1%eth0"]),
+        ("allowed_networks", ["::ffff:192.0.2.0/120"]),
         ("allowed_networks", [f"192.0.2.{number}/32" for number in range(51)]),
         ("jwks", []),
         ("jwks", {}),
@@ -96,7 +101,9 @@ def test_a_grant_outside_the_catalogue_is_refused(
     assert caught.value.field == field
 
 
-@pytest.mark.parametrize("item", [1.5, None, ["x"], {"x": 1}, 2**53 + 1, -(2**53) - 1])
+@pytest.mark.parametrize(
+    "item", [1.5, None, ["x"], {"x": 1}, 2**53 + 1, -(2**53) - 1, "a\udcff", "\x1b[31m", "a\0"]
+)
 def test_metadata_is_of_scalars(world: World, item: Any) -> None:
     with pytest.raises(ChangeRefused) as caught:
         world.create({"name": "x", "metadata": {"team": item}})

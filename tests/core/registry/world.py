@@ -88,8 +88,8 @@ class World:
     secrets: dict[str, ClientSecret] = field(default_factory=dict)
     drawn: Any = field(default_factory=count)
 
-    def reading(self) -> Reading:
-        return Reading(self.policy_set, self.rules, self.now)
+    def reading(self, by: Authority = EVERYTHING) -> Reading:
+        return Reading(self.policy_set, self.rules, self.now, by.organization)
 
     def rows(self, client_id: str) -> AccountEntry:
         return AccountEntry(
@@ -125,7 +125,7 @@ class World:
     def create(
         self, members: Mapping[str, Any], by: Authority = EVERYTHING, *, with_secret: bool = True
     ) -> ManagedAccount:
-        reading = self.reading()
+        reading = self.reading(by)
         request = read_request(by, members, reading)
         number = next(self.drawn)
         secret = self.new_secret() if with_secret else None
@@ -142,11 +142,11 @@ class World:
         self, client_id: str, patch: Mapping[str, Any], by: Authority = EVERYTHING
     ) -> RegisteredAccount:
         rows = self.rows(client_id)
-        plan = self.carry_out(plan_patch(rows, patch, by, self.reading()))
+        plan = self.carry_out(plan_patch(rows, patch, by, self.reading(by)))
         return plan.applied_to(rows).found(by, self.policy_set)
 
     def delete(self, client_id: str, by: Authority = EVERYTHING) -> Plan:
-        return self.carry_out(plan_deletion(self.rows(client_id), by, self.reading()))
+        return self.carry_out(plan_deletion(self.rows(client_id), by, self.reading(by)))
 
     def on_secrets(
         self,
