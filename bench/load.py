@@ -70,8 +70,12 @@ def cpu_seconds_with_ended(pid: int) -> float:
 
 def resident_megabytes(pid: int) -> float:
     """Give the resident memory of a process and its children, in MB."""
-    statuses = [Path(f"/proc/{each}/status").read_text() for each in tree(pid)]
-    lines = [line for status in statuses for line in status.splitlines()]
+    return sum(map(own_resident_megabytes, tree(pid)))
+
+
+def own_resident_megabytes(pid: int) -> float:
+    """Give the resident memory of a process alone, in MB."""
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     return sum(int(line.split()[1]) for line in lines if line.startswith("VmRSS:")) / 1024
 
 

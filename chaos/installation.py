@@ -144,6 +144,11 @@ class Installation:
         draft.write_text(_DOOR)
         draft.replace(file)
 
+    def log_errors(self) -> str:
+        """Give the last lines of the log that tell of errors."""
+        lines = (self.folder / "broker.log").read_text().splitlines()
+        return "\n".join([line for line in lines if '"level":"error"' in line][-10:])
+
     def log_end(self) -> str:
         """Give the last lines of the log."""
         return "\n".join((self.folder / "broker.log").read_text().splitlines()[-20:])

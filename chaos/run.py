@@ -56,7 +56,10 @@ async def chaos(folder: Path) -> Verdict:
         broker.kill()
     print("faults: " + ", ".join(f"{name} {count}" for name, count in done.items()))
     print(record.summary())
-    return await judge(broker.database, record)
+    verdict = await judge(broker.database, record)
+    if not verdict.good:
+        print(broker.log_errors())
+    return verdict
 
 
 def _free_port() -> int:

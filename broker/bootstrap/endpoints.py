@@ -20,11 +20,8 @@ from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
 from broker.http.oauth_endpoint import OAuthEndpoint
-<<<<<<< HEAD
-from broker.http.revocation_endpoint import RevocationEndpoint
-=======
 from broker.http.protected_resource import ProtectedResource
->>>>>>> main
+from broker.http.revocation_endpoint import RevocationEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
 from broker.reload.following import Following

@@ -19,12 +19,9 @@ class OwnToken:
     token_id: str
     client_id: str
     sub: str
-<<<<<<< HEAD
-    audience: str
-=======
     """The account's id, or that of its instance."""
 
->>>>>>> main
+    audience: str
     issued_at: int
     """Whole seconds since the epoch, as the next."""
 
@@ -64,9 +61,9 @@ def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> Ow
         raise OwnTokenRefused("the signature does not hold")
     claims = parsed.claims
     if claims.get("token_type") != "service":
-        raise OwnTokenRefused("no service token")
+        raise OwnTokenRefused("of another type than a service token")
     if claims.get("iss") != issuer:
-        raise OwnTokenRefused("of another issuer")
+        raise OwnTokenRefused("not for this broker: of another issuer")
     if not claims["iat"] <= now < claims["exp"]:
         raise OwnTokenRefused("not valid now")
     organization = claims.get("org_id")
@@ -74,10 +71,7 @@ def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> Ow
         token_id=str(claims.get("jti")),
         client_id=str(claims.get("client_id")),
         sub=str(claims.get("sub")),
-<<<<<<< HEAD
         audience=str(claims.get("aud")),
-=======
->>>>>>> main
         issued_at=int(claims["iat"]),
         expires_at=int(claims["exp"]),
         scopes=frozenset(str(claims.get("scope", "")).split()),

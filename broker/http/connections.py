@@ -83,6 +83,10 @@ class BoundedConnection(HttpToolsProtocol):
     owing: ClassVar["dict[BoundedConnection, None]"]
     """Connections whose client owes a request or the rest of one, the longest waiting first."""
 
+    ending: ClassVar[bool] = False
+    """Whether the server is about to end: what was accepted and begins only now would hold it up
+    for as long as its client goes on asking."""
+
     def __init__(
         self,
         config: Config,
@@ -104,6 +108,9 @@ class BoundedConnection(HttpToolsProtocol):
         """Take a connection, at the cost of another one if there are too many."""
         super().connection_made(transport)
         self._joined = _Joined(transport)
+        if self.ending:
+            self._end()
+            return
         if len(self.connections) > self.limits.connections:
             longest = next(iter(self.owing), None)
             if longest is None:
@@ -145,6 +152,8 @@ class BoundedConnection(HttpToolsProtocol):
         super().on_headers_complete()
         # It is served from a later turn of the loop on: nothing was written yet.
         self.cycle.transport = self._joined  # type: ignore[assignment]
+        if self.ending:
+            self.cycle.keep_alive = False
         self.scope["state"]["send_at_once"] = self._send_at_once
         self._in_head = False
         self._asked_before = True

@@ -1,5 +1,6 @@
 """Around every request: an id, harmless headers, and an answer even when the broker fails."""
 
+import asyncio
 import logging
 from collections.abc import Callable, Mapping
 from typing import Final
@@ -56,6 +57,11 @@ class RequestEdge:
             if state.get("overloaded"):
                 endpoint = overloaded_answer()
             await endpoint(scope, receive, send_with_headers)
+        except asyncio.CancelledError:
+            # The server ends, and waits no longer.
+            if started:
+                raise
+            await overloaded_answer()(scope, receive, send_with_headers)
         except Exception:
             logger.exception("a request failed", extra={"request_id": request_id})
             if started:

@@ -98,6 +98,11 @@ class Server(uvicorn.Server):
         """Capture nothing."""
         yield
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Finish the requests that are under way, and take no more on any connection."""
+        self.config.http_protocol_class.ending = True  # type: ignore[attr-defined]
+        await super().shutdown(sockets)
+
     def stop(self) -> None:
         """Finish the requests that are under way, then end."""
         self.should_exit = True

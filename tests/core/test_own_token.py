@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from broker.core.access_token import claims_for
 from broker.core.broker_service import BROKER_SCOPES, BROKER_SERVICE, broker_service
 from broker.core.decision import Permit
-from broker.core.own_token import OwnToken, OwnTokenRefused, read
+from broker.core.own_token import OwnToken, OwnTokenRefused, read, read_for_any
 from broker.core.policy import WorkloadDetail
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from tests.core.builders import BROKER, NOW, an_account
@@ -49,11 +49,22 @@ def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) 
     assert read(token, SigningKeySet((own_key,)), BROKER, NOW) == OwnToken(
         token_id="t-1",
         client_id="admin",
+        audience=BROKER,
         sub="admin",
         issued_at=int(NOW),
+        expires_at=int(NOW) + 600,
         scopes=frozenset({"broker:accounts:read", "broker:audit:read"}),
         organization="acme",
+        typ="at+jwt",
     )
+
+
+def test_a_token_for_another_service_is_the_broker_s_own_too(own_key: SigningKey) -> None:
+    token = service_token(claims(aud="https://deploy.example", org_id=...), own_key, "JWT")
+
+    own = read_for_any(token, SigningKeySet((own_key,)), BROKER, NOW)
+
+    assert (own.audience, own.typ, own.token_id) == ("https://deploy.example", "JWT", "t-1")
 
 
 def test_scope_and_organization_may_be_absent(own_key: SigningKey) -> None:

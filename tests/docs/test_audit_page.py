@@ -56,7 +56,8 @@ def live_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBro
 @pytest.fixture(scope="module")
 def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
     """Events of every kind: permitted, refused after the signature, counted, and about policies."""
-    live_broker.exchange(live_broker.github_token())
+    granted = live_broker.exchange(live_broker.github_token()).json()
+    live_broker.request("POST", "/oauth/revoke", data={"token": granted["access_token"]})
     live_broker.exchange(live_broker.github_token(ref="refs/heads/ä"))
     live_broker.exchange("no token")
     explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}

@@ -1,5 +1,6 @@
 """Around every request: ids, headers, problems, and an answer when the broker itself fails."""
 
+import asyncio
 import json
 import logging
 from dataclasses import fields
@@ -208,3 +209,13 @@ async def test_what_is_no_request_passes_through() -> None:
     await RequestEdge(app, lambda: "drawn-id", {})({"type": "lifespan"}, receiving(), Sent().send)
 
     assert seen == ["lifespan"]
+
+
+async def test_a_request_that_is_given_up_at_the_end_is_worth_another_try() -> None:
+    async def cancelled(_scope: Scope, _receive: Receive, _send: Send) -> None:
+        raise asyncio.CancelledError
+
+    sent = await call(RequestEdge(cancelled, lambda: "drawn-id", {}), a_scope())
+
+    assert sent.status == 503
+    assert sent.headers[b"retry-after"] == b"1"

@@ -48,6 +48,11 @@ def test_the_document_says_only_what_works(broker: RunningBroker) -> None:
             "none", "client_secret_basic", "client_secret_post", "private_key_jwt",
         ],
         "token_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
+        "revocation_endpoint": f"{broker.url}/oauth/revoke",
+        "revocation_endpoint_auth_methods_supported": [
+            "none", "client_secret_basic", "client_secret_post", "private_key_jwt",
+        ],
+        "revocation_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act", "policy",
             "workload",
@@ -71,9 +76,10 @@ def test_every_endpoint_it_names_answers(broker: RunningBroker) -> None:
     document = metadata_of(broker, OPENID)
 
     named = {name: url for name, url in document.items() if str(url).startswith(broker.url)}
-    assert named.keys() == {"issuer", "token_endpoint", "jwks_uri"}
-    token = broker.request("POST", named["token_endpoint"].removeprefix(broker.url), data={"a": ""})
-    assert token.json()["reason"] == "malformed_request"
+    assert named.keys() == {"issuer", "token_endpoint", "revocation_endpoint", "jwks_uri"}
+    for name in ("token_endpoint", "revocation_endpoint"):
+        answer = broker.request("POST", named[name].removeprefix(broker.url), data={"a": ""})
+        assert answer.json()["reason"] == "malformed_request"
     assert broker.request("GET", named["jwks_uri"].removeprefix(broker.url)).status_code == 200
 
 

@@ -746,16 +746,19 @@ async def test_closing_twice_is_closing_once(store: ReadableStore) -> None:
 # --- Which tokens are on record -------------------------------------------------------------------
 
 
+TOKEN_ENDS = int(NOW) + 600
+
+
 async def test_a_token_is_active_once_its_event_is_on_record(store: ReadableStore) -> None:
     identifiers = UuidV7Identifiers()
     token_id = identifiers.new(NOW)
-    assert not await store.token_is_active(token_id, NOW + 600)
+    assert not await store.token_is_active(token_id, TOKEN_ENDS)
 
     await store.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
 
-    assert await store.token_is_active(token_id, NOW + 600)
+    assert await store.token_is_active(token_id, TOKEN_ENDS)
     for other in (identifiers.new(NOW), "", "' OR 1=1 --"):
-        assert not await store.token_is_active(other, NOW + 600)
+        assert not await store.token_is_active(other, TOKEN_ENDS)
 
 
 async def test_a_revoked_token_is_active_no_more_wherever_it_is_asked_for(
@@ -767,12 +770,12 @@ async def test_a_revoked_token_is_active_no_more_wherever_it_is_asked_for(
     for token_id in (revoked, stays):
         await one.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
 
-    assert await one.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
-    assert not await other.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
+    assert await one.revoke_token(revoked, TOKEN_ENDS, an_event(type="token.revoked"))
+    assert not await other.revoke_token(revoked, TOKEN_ENDS, an_event(type="token.revoked"))
 
     for store in (one, other):
-        assert not await store.token_is_active(revoked, NOW + 600)
-        assert await store.token_is_active(stays, NOW + 600)
+        assert not await store.token_is_active(revoked, TOKEN_ENDS)
+        assert await store.token_is_active(stays, TOKEN_ENDS)
     types = [each["type"] for each in await other.events()]
     assert types.count("token.revoked") == 1
 
@@ -784,16 +787,16 @@ async def test_revocations_are_forgotten_once_their_tokens_are_over_and_stay_ove
     store, identifiers = await open_store(), UuidV7Identifiers()
     revoked = identifiers.new(NOW)
     await store.commit(an_entry(id=identifiers.new(NOW), token_id=revoked))
-    await store.revoke_token(revoked, NOW + 600, an_event(type="token.revoked"))
+    await store.revoke_token(revoked, TOKEN_ENDS, an_event(type="token.revoked"))
 
     clock.advance(3600)
     later = identifiers.new(NOW)
     await store.commit(an_entry(id=identifiers.new(NOW), token_id=later))
-    await store.revoke_token("another", NOW + 7200, an_event(type="token.revoked"))
+    await store.revoke_token("another", TOKEN_ENDS + 6600, an_event(type="token.revoked"))
     clock.advance(-3600)
 
-    assert not await store.token_is_active(revoked, NOW + 600)
-    assert await store.token_is_active(later, NOW + 601)
+    assert not await store.token_is_active(revoked, TOKEN_ENDS)
+    assert await store.token_is_active(later, TOKEN_ENDS + 1)
 
 
 # --- Policy sets that ran -------------------------------------------------------------------------

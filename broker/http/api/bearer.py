@@ -91,22 +91,14 @@ class Bearer:
         try:
             token = own_token.read(text, keys, self.issuer, now)
         except OwnTokenRefused:
-<<<<<<< HEAD
-            raise _invalid_token() from None
-        account = await self.authentication.account(token.client_id, token.issued_at)
+            raise self._invalid_token() from None
+        account = await self.authentication.account(token.client_id, token.issued_at, address)
         if account is None or not await self.record.token_is_active(
             token.token_id, token.expires_at
         ):
             # Revoked, signed with a stolen key, or issued after the backup that was restored
             # (attacks row 153).
-            raise _invalid_token()
-=======
-            raise self._invalid_token() from None
-        account = await self.authentication.account(token.client_id, token.issued_at, address)
-        if account is None or not await self.record.token_was_issued(token.token_id):
-            # Signed with a stolen key, or issued after the backup that was restored (row 153).
             raise self._invalid_token()
->>>>>>> main
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
         organization = account.organization or token.organization
