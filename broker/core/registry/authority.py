@@ -38,13 +38,11 @@ def check_grants(
 ) -> None:
     """Check that a caller may give these grants to an account of an organization.
 
-    A service that is no longer in the catalogue grants nothing, and stands in nobody's way. Raises
+    The grants were read against the catalogue, so that each service is there. Raises
     `ChangeRefused` (`INSUFFICIENT_PERMISSIONS`).
     """
     for name, scopes in grants.items():
-        service = policy_set.services.get(name)
-        if service is None:
-            continue
+        service = policy_set.services[name]
         if name == BROKER_SERVICE:
             _check_held(authority, scopes_meant(scopes, service))
         elif not admits(service, organization):
