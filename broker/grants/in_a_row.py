@@ -7,7 +7,7 @@ the next: each drives the other out. Done in a row, a signature takes half as lo
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from typing import Any, Final, TypeVar
+from typing import Any, ClassVar, Final, TypeVar
 
 MAX_IN_A_ROW: Final = 32
 """The event loop looks after everything else behind so many: 10 ms of RSA-2048 at most."""
@@ -17,6 +17,9 @@ Result = TypeVar("Result")
 
 class InARow:
     """Does each piece of work in the next turn of the event loop, in the order of asking."""
+
+    _asked: ClassVar[int] = 0
+    """How much is waiting in all the rows of this process."""
 
     def __init__(self) -> None:
         self._waiting: list[tuple[Callable[[], Any], asyncio.Future[Any]]] = []
@@ -28,12 +31,19 @@ class InARow:
         if not self._waiting:
             loop.call_soon(self._do_all)
         self._waiting.append((work, future))
+        InARow._asked += 1
         return future
+
+    @classmethod
+    def busy(cls) -> bool:
+        """Tell whether any row of this process has work."""
+        return cls._asked > 0
 
     def _do_all(self) -> None:
         row, self._waiting = self._waiting[:MAX_IN_A_ROW], self._waiting[MAX_IN_A_ROW:]
         if self._waiting:
             asyncio.get_running_loop().call_soon(self._do_all)
+        InARow._asked -= len(row)
         outcomes = [_outcome(work) for work, _ in row]
         for (_, future), outcome in zip(row, outcomes, strict=True):
             if future.done():  # whoever asked was cancelled

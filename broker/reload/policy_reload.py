@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from collections.abc import Set as AbstractSet
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
+from functools import partial
 from typing import Final
 
 from broker.core.audit import AuditEvent
@@ -31,7 +32,7 @@ from broker.ports import (
 from broker.reload import reload_record
 from broker.reload.kept_sets import KeptSets
 from broker.reload.reading import LoadedSet, PolicyReader, Reading, Refused
-from broker.reload.slices import finish_in_slices
+from broker.reload.slices import finish_in_slices, serving
 from broker.reload.swap import PolicySwap
 
 START: Final = "start"
@@ -219,7 +220,9 @@ class PolicyReload:
         return Refused(tuple(problems[:MAX_TOLD]), len(problems)), ()
 
     async def _compare(self, old: PolicySet, new: PolicySet) -> PolicyChanges:
-        return await finish_in_slices(compare(old, new, self._clock.now()), self._ledger.busy)
+        return await finish_in_slices(
+            compare(old, new, self._clock.now()), partial(serving, self._ledger)
+        )
 
     async def _reject(self, refused: Refused, actor: str) -> Rejected:
         version, now = self._swap.in_force().version, self._clock.now()

@@ -6,6 +6,8 @@ from time import perf_counter
 from typing import Final, TypeVar
 
 from broker.core.steps import Steps
+from broker.grants.in_a_row import InARow
+from broker.ports import Ledger
 
 SLICE_SECONDS: Final = 0.001
 
@@ -24,7 +26,7 @@ async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] | None = No
     """Do all of the work, standing back after every millisecond.
 
     The loop always gets its turn. A request takes several turns from its commit to its answer, and
-    would wait for a slice in each: while the ledger is `busy`, the work goes on standing back.
+    would wait for a slice in each: while the process is `busy`, the work goes on standing back.
     """
     ends_at = perf_counter() + SLICE_SECONDS
     while True:
@@ -36,6 +38,11 @@ async def finish_in_slices(steps: Steps[T], busy: Callable[[], bool] | None = No
         if perf_counter() >= ends_at:
             await _stand_back(busy)
             ends_at = perf_counter() + SLICE_SECONDS
+
+
+def serving(ledger: Ledger) -> bool:
+    """Tell whether requests are under way: verified, committed or signed in the next turns."""
+    return ledger.busy() or InARow.busy()
 
 
 async def _stand_back(busy: Callable[[], bool] | None) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from broker.core.audit import AuditEvent
@@ -14,7 +15,7 @@ from broker.reload.held import HeldPolicies
 from broker.reload.kept_sets import KeptSets
 from broker.reload.reading import LoadedSet
 from broker.reload.retirement import let_go
-from broker.reload.slices import finish_in_slices
+from broker.reload.slices import finish_in_slices, serving
 
 logger = logging.getLogger(__name__)
 
@@ -128,7 +129,9 @@ class PolicySwap:
                 await self._install(staged)
 
     async def _indexed(self, policy_set: PolicySet) -> IndexedPolicies:
-        return await finish_in_slices(IndexedPolicies.in_steps(policy_set), self._ledger.busy)
+        return await finish_in_slices(
+            IndexedPolicies.in_steps(policy_set), partial(serving, self._ledger)
+        )
 
     async def _install(self, policies: IndexedPolicies) -> None:
         retired = asyncio.create_task(let_go(self._held.current()))

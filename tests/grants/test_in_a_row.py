@@ -60,3 +60,14 @@ async def test_a_long_row_lets_others_through() -> None:
     assert len(done) == MAX_IN_A_ROW
 
     assert [await each for each in asked] == done == list(map(str, range(2 * MAX_IN_A_ROW + 1)))
+
+
+async def test_work_that_waits_is_told_of() -> None:
+    row, done = InARow(), list[str]()
+    assert not InARow.busy()
+
+    asked = row.do(noting(done, "work"))
+    assert InARow.busy()
+
+    await asked
+    assert not InARow.busy()
