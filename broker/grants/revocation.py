@@ -13,7 +13,7 @@ from broker.core.broker_service import BROKER_SERVICE
 from broker.core.client import Client
 from broker.core.errors import Reason, RequestRefused
 from broker.core.own_token import OwnToken, OwnTokenRefused
-from broker.core.vocabulary import UNSUPPORTED_TOKEN_TYPE
+from broker.core.vocabulary import MAX_LEEWAY, UNSUPPORTED_TOKEN_TYPE
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.request import Caller, Parameters, required, single
 from broker.ports import Clock, Identifiers, PolicySource, Revocations, SigningKeySource
@@ -48,11 +48,12 @@ class Revocation:
         if token is None:
             return
         # 3 may it be revoked by this client? Whoever shows no credentials shows the token
-        if client is not None and not _may_revoke(client, token):
+        if client is not None and not self._may_revoke(client, token):
             raise RequestRefused(
                 Reason.GRANT_NOT_ALLOWED,
                 "the token is another account's: it stays; send it without client credentials, or"
-                f" with those of its account or of one that is granted {MAY_END_ACCOUNTS}",
+                f" with those of its account or of one that is granted {MAY_END_ACCOUNTS} and no"
+                " less at the broker than the token",
             )
         # 4 make it durable, with its record
         event = self._event(token, client, caller)
@@ -68,9 +69,11 @@ class Revocation:
             )
         keys, now = self.signing_keys.current(), self.clock.now()
         try:
-            return own_token.read_for_any(text, keys, self.issuer, now)
+            token = own_token.read_for_any(text, keys, self.issuer, now)
         except OwnTokenRefused:
             return None
+        # By another clock it may count already, or still: a revocation is not to be lost to that.
+        return token if now < token.expires_at + MAX_LEEWAY else None
 
     def _event(self, token: OwnToken, client: Client | None, caller: Caller) -> AuditEvent:
         now = self.clock.now()
@@ -89,11 +92,13 @@ class Revocation:
             actor="the token itself" if client is None else client.account.client_id,
         )
 
-
-def _may_revoke(client: Client, token: OwnToken) -> bool:
-    account = client.account
-    if account.client_id == token.client_id:
-        return True
-    if account.organization not in (None, token.organization):
-        return False
-    return MAY_END_ACCOUNTS in account.grants.get(BROKER_SERVICE, ())
+    def _may_revoke(self, client: Client, token: OwnToken) -> bool:
+        account = client.account
+        if account.client_id == token.client_id:
+            return True
+        if account.organization not in (None, token.organization):
+            return False
+        held = account.grants.get(BROKER_SERVICE, frozenset())
+        # As an account that is stronger cannot be ended, so its tokens (attacks row 141).
+        stronger = token.audience == self.issuer and not token.scopes <= held
+        return MAY_END_ACCOUNTS in held and not stronger

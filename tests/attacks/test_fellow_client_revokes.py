@@ -55,7 +55,7 @@ def test_an_organization_ends_its_own_accounts_tokens_alone(broker: RunningBroke
     owner = operator.create(grants={"broker": ["broker:accounts:read"]})
     token = ask(broker, owner["id"], owner["client_secret"], audience="broker").json()
     assert counts(broker, token["access_token"])
-    fellow = operator.create(grants={"broker": ["broker:accounts:write"]})
+    fellow = operator.create(grants={"broker": ["broker:accounts:*"]})
 
     answer = revoke(
         broker,
@@ -77,3 +77,14 @@ def test_a_token_of_nobody_revokes_nothing(broker: RunningBroker) -> None:
 
     assert revoke(broker, forged).status_code == 200
     assert RegistryClient(broker, admin.headers)("GET").status_code == 200
+
+
+def test_a_weaker_account_does_not_end_the_token_of_a_stronger_one(broker: RunningBroker) -> None:
+    admin = calling(broker, "admin")
+    token = admin.headers["Authorization"].removeprefix("Bearer ")
+    weaker = admin.create(grants={"broker": ["broker:accounts:write"]})
+
+    answer = revoke(broker, token, client_id=weaker["id"], client_secret=weaker["client_secret"])
+
+    assert (answer.status_code, answer.json()["error"]) == (400, "unauthorized_client")
+    assert counts(broker, token)

@@ -125,7 +125,7 @@ def test_an_account_that_may_end_accounts_revokes_their_tokens(
     broker: RunningBroker, admin: RegistryClient
 ) -> None:
     _, token = token_of(admin)
-    operator = admin.create(grants={"broker": ["broker:accounts:write"]})
+    operator = admin.create(grants={"broker": ["broker:accounts:*"]})
 
     answer = revoke(
         broker, token, client_id=operator["id"], client_secret=operator["client_secret"]
@@ -181,6 +181,29 @@ def test_the_metadata_says_where(broker: RunningBroker) -> None:
 
     assert metadata["revocation_endpoint"] == f"{broker.url}/oauth/revoke"
     assert "none" in metadata["revocation_endpoint_auth_methods_supported"]
+
+
+@pytest.mark.parametrize("seconds", [-120, 890])
+def test_a_revocation_is_not_lost_to_a_clock_that_differs(tmp_path: Path, seconds: int) -> None:
+    """By the clock of this replica the token is not valid yet, or is over."""
+    with special_broker(tmp_path, OPERATORS) as broker:
+        # Its keys are older than the difference.
+        broker.clock.advance(600)
+        _, token = token_of(calling(broker, "admin"))
+        broker.clock.advance(seconds)
+        assert revoke(broker, token).status_code == 200
+        broker.clock.advance(-seconds)
+
+        assert not counts(broker, token)
+
+
+def test_a_token_that_is_long_over_is_not_noted(tmp_path: Path) -> None:
+    with special_broker(tmp_path, OPERATORS) as broker:
+        _, token = token_of(calling(broker, "admin"))
+        broker.clock.advance(901)
+
+        assert revoke(broker, token).status_code == 200
+        assert last_revocation(broker) is None
 
 
 def test_a_revoked_token_stays_so_after_a_restart(tmp_path: Path) -> None:
