@@ -2,6 +2,7 @@
 
 import statistics
 from contextlib import ExitStack
+from functools import partial
 
 from bench.crypto_alone import CryptoAlone
 from bench.exchanges import exchanges
@@ -13,6 +14,9 @@ from broker.testing import FakeIssuer
 WORKERS = (1, 2)
 """A pair of rows for each of these numbers of processes."""
 
+CONNECTIONS = 16
+"""For each worker."""
+
 
 def main() -> None:
     """Run the rounds and print the table."""
@@ -23,11 +27,26 @@ def main() -> None:
         rows = [Row(FLOOR, floor, lambda: exchanges(issuer, "es256"))]
         for workers, server in brokers.items():
             # The load of one exchange: parse, verify, decide, commit with sync, sign, answer.
+            # Each worker has as many connections as the one alone: what they share of a
+            # transaction depends on how many wait for it.
             name = f"{workers} worker" + "s" * (workers > 1)
             rows += [
-                Row(f"exchange, ES256, {name}", server, lambda: exchanges(issuer, "es256")),
-                Row(f"exchange, RS256, {name}", server, lambda: exchanges(issuer, "rs256")),
+                Row(
+                    f"exchange, {algorithm}, {name}",
+                    server,
+                    partial(exchanges, issuer, algorithm.lower()),
+                    connections=CONNECTIONS * workers,
+                )
+                for algorithm in ("ES256", "RS256")
             ]
+        rows.append(
+            Row(
+                f"the same, {CONNECTIONS} connections in all",
+                brokers[WORKERS[-1]],
+                lambda: exchanges(issuer, "es256"),
+                connections=CONNECTIONS,
+            )
+        )
         take_turns(rows, crypto.measure)
         numbers = table(rows)
         alone = {name: statistics.median(each) for name, each in crypto.rounds.items()}

@@ -28,6 +28,7 @@ class Row:
     server: Server
     bodies: Callable[[], Sequence[bytes]]
     path: str = "/oauth/token"
+    connections: int = 16
     rounds: list[Measured] = field(default_factory=list)
 
 
@@ -39,7 +40,9 @@ def take_turns(rows: Sequence[Row], beside: Callable[[], None] = lambda: None) -
         pin(row.server.pid, 1)
     for number in range(ROUNDS + 1):
         for row in rows:
-            result = measure(row.server.pid, row.server.port, row.bodies(), path=row.path)
+            result = measure(
+                row.server.pid, row.server.port, row.bodies(), row.connections, path=row.path
+            )
             if result.refused:
                 sys.exit(f"{row.name}: {result.refused} of {result.requests} were refused")
             if number:  # the first round warms up
