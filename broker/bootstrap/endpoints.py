@@ -3,6 +3,7 @@
 from broker.audit.verification import LogVerification
 from broker.bootstrap.for_accounts import ForAccounts
 from broker.grants.explanation import ExchangeExplanation
+from broker.grants.introspection import Introspection
 from broker.grants.revocation import Revocation
 from broker.grants.token_exchange import TokenExchange
 from broker.http.api.audit_logs import AuditLogsApi
@@ -19,6 +20,7 @@ from broker.http.client_credentials import is_used_by_grant
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health
+from broker.http.introspection_endpoint import IntrospectionEndpoint
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.protected_resource import ProtectedResource
 from broker.http.revocation_endpoint import RevocationEndpoint
@@ -53,6 +55,9 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         authentication, keys, policies, store, clock, exchange.identifiers, settings.issuer
     )
     last_uses = served.credentials.last_uses
+    introspection = Introspection(
+        authentication, keys, policies, store, last_uses, clock, settings.issuer, settings.leeway
+    )
     bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
     api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
@@ -80,6 +85,15 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         ),
         oauth_revoke=OAuthEndpoint(
             RevocationEndpoint(revocation).serve,
+            authentication,
+            counts,
+            limits,
+            clock,
+            proxies,
+            lambda _: True,
+        ),
+        oauth_introspect=OAuthEndpoint(
+            IntrospectionEndpoint(introspection).serve,
             authentication,
             counts,
             limits,

@@ -110,11 +110,31 @@ def account_of(
     For whoever shows a token of the broker's own, of which `issued_at` is the whole second; what
     the other arguments are, `client_of` says.
     """
+    if client_id not in policy_set.service_accounts and managed is not None:
+        networks = managed.allowed_networks
+        if networks and not is_within(address, networks):
+            return None
+    return account_of_token(client_id, managed, override, policy_set, now, issued_at=issued_at)
+
+
+def account_of_token(
+    client_id: str,
+    managed: ManagedAccount | None,
+    override: AccountOverride | None,
+    policy_set: PolicySet,
+    now: float,
+    *,
+    issued_at: int,
+) -> ServiceAccount | None:
+    """Give the account that a token still stands for, wherever it is shown; else None.
+
+    What the arguments are, `account_of` says.
+    """
     in_files = policy_set.service_accounts.get(client_id)
     if in_files is not None:
         switched_off = override is not None and not override.enabled
         return in_files if in_files.enabled and not switched_off else None
-    if managed is None or not _may_call(managed, address, now):
+    if managed is None or not managed.live(now):
         return None
     if issued_at < int(managed.created_at):
         # Of a namesake that a file once defined: another incarnation (attacks row 144).

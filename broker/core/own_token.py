@@ -1,6 +1,8 @@
 """Reading service tokens that the broker itself issued (RFC 9068 §4, contract §5)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from broker.core.errors import BrokerError, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
@@ -29,6 +31,8 @@ class OwnToken:
     scopes: frozenset[str]
     organization: str | None
     typ: str
+    claims: Mapping[str, Any]
+    """All that it says, as it was signed."""
 
 
 def read(token: str, keys: SigningKeySet, issuer: str, now: float) -> OwnToken:
@@ -78,6 +82,7 @@ def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> Ow
         scopes=frozenset(str(claims.get("scope", "")).split()),
         organization=None if organization is None else str(organization),
         typ=str(parsed.token_type),
+        claims=claims,
     )
 
 

@@ -206,6 +206,10 @@ class PolicySet:
         """Find the issuer whose URL is exactly this."""
         return self._issuer_by_url.get(url)
 
+    def service_by_audience(self, audience: str) -> Service | None:
+        """Find the service whose tokens carry an audience."""
+        return self._service_by_audience.get(audience)
+
     def service(self, target: str) -> Service | None:
         """Find a service by its name or its audience URI."""
         return self.services.get(target) or self._service_by_audience.get(target)

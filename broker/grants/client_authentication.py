@@ -4,7 +4,14 @@ from dataclasses import dataclass, field
 
 from broker.core import client_assertion, client_secret
 from broker.core.account_id import is_account_id
-from broker.core.client import Client, LiveAccount, account_of, client_of, live_account
+from broker.core.client import (
+    Client,
+    LiveAccount,
+    account_of,
+    account_of_token,
+    client_of,
+    live_account,
+)
 from broker.core.errors import Reason, RequestRefused
 from broker.core.policy import ServiceAccount
 from broker.grants.rate_limits import RateLimits
@@ -63,6 +70,20 @@ class ClientAuthentication:
             await self.accounts.override(client_id),
             self.policies.current().policy_set,
             address,
+            self.clock.now(),
+            issued_at=issued_at,
+        )
+
+    async def account_of_token(self, client_id: str, issued_at: int) -> ServiceAccount | None:
+        """Give the account that a token still stands for, wherever it is. Raises `Unavailable`.
+
+        `issued_at` is the second in which the token was issued.
+        """
+        return account_of_token(
+            client_id,
+            await self.accounts.account(client_id),
+            await self.accounts.override(client_id),
+            self.policies.current().policy_set,
             self.clock.now(),
             issued_at=issued_at,
         )

@@ -31,6 +31,7 @@ class Endpoints:
     api_token: OAuthEndpoint
     oauth_explain: OAuthEndpoint
     oauth_revoke: OAuthEndpoint
+    oauth_introspect: OAuthEndpoint
     policies: ApiEndpoint
     policies_reload: ApiEndpoint
     keys: ApiEndpoint
@@ -61,6 +62,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/oauth/token", endpoints.oauth_token),
         Route("/oauth/explain", endpoints.oauth_explain),
         Route("/oauth/revoke", endpoints.oauth_revoke),
+        Route("/oauth/introspect", endpoints.oauth_introspect),
         Route("/api/v1/auth/token", endpoints.api_token),
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),

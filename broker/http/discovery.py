@@ -16,6 +16,7 @@ _CLAIMS: Final = [
     "workload",
 ]  # fmt: skip
 
+# The first is for whoever shows a token that is proof enough; introspection has no such thing.
 _AUTH_METHODS: Final = ["none", "client_secret_basic", "client_secret_post", "private_key_jwt"]
 _AUTH_ALGORITHMS: Final = sorted(ASYMMETRIC_ALGORITHMS)
 
@@ -68,12 +69,14 @@ class Discovery:
             "id_token_signing_alg_values_supported": algorithms,
             "grant_types_supported": list(GRANT_TYPES),
             "revocation_endpoint": f"{self._issuer}/oauth/revoke",
+            "introspection_endpoint": f"{self._issuer}/oauth/introspect",
             "claims_supported": _CLAIMS,
             "scopes_supported": sorted(scopes),
             "subject_token_audiences": sorted(audiences),
         }
-        for endpoint in ("token", "revocation"):
-            document[f"{endpoint}_endpoint_auth_methods_supported"] = _AUTH_METHODS
+        for endpoint in ("token", "revocation", "introspection"):
+            methods = _AUTH_METHODS if endpoint != "introspection" else _AUTH_METHODS[1:]
+            document[f"{endpoint}_endpoint_auth_methods_supported"] = methods
             # RFC 8414 §2: required beside private_key_jwt.
             document[f"{endpoint}_endpoint_auth_signing_alg_values_supported"] = _AUTH_ALGORITHMS
         return {name: value for name, value in document.items() if value != []}

@@ -44,7 +44,8 @@ def refused(token: str, *keys: SigningKey, now: float = NOW) -> str:
 
 
 def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) -> None:
-    token = service_token(claims(org_id="acme"), own_key, "at+jwt")
+    said = claims(org_id="acme")
+    token = service_token(said, own_key, "at+jwt")
 
     assert read(token, SigningKeySet((own_key,)), BROKER, NOW) == OwnToken(
         token_id="t-1",
@@ -56,6 +57,7 @@ def test_a_token_for_the_broker_s_api_says_who_may_do_what(own_key: SigningKey) 
         scopes=frozenset({"broker:accounts:read", "broker:audit:read"}),
         organization="acme",
         typ="at+jwt",
+        claims=said,
     )
 
 

@@ -53,6 +53,11 @@ def test_the_document_says_only_what_works(broker: RunningBroker) -> None:
             "none", "client_secret_basic", "client_secret_post", "private_key_jwt",
         ],
         "revocation_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
+        "introspection_endpoint": f"{broker.url}/oauth/introspect",
+        "introspection_endpoint_auth_methods_supported": [
+            "client_secret_basic", "client_secret_post", "private_key_jwt",
+        ],
+        "introspection_endpoint_auth_signing_alg_values_supported": sorted(ASYMMETRIC_ALGORITHMS),
         "claims_supported": [
             "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "act", "policy",
             "workload",
@@ -76,7 +81,9 @@ def test_every_endpoint_it_names_answers(broker: RunningBroker) -> None:
     document = metadata_of(broker, OPENID)
 
     named = {name: url for name, url in document.items() if str(url).startswith(broker.url)}
-    assert named.keys() == {"issuer", "token_endpoint", "revocation_endpoint", "jwks_uri"}
+    assert named.keys() == {
+        "issuer", "token_endpoint", "revocation_endpoint", "introspection_endpoint", "jwks_uri",
+    }  # fmt: skip
     for name in ("token_endpoint", "revocation_endpoint"):
         answer = broker.request("POST", named[name].removeprefix(broker.url), data={"a": ""})
         assert answer.json()["reason"] == "malformed_request"

@@ -161,6 +161,12 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("POST", "/oauth/revoke"): Operation(
         "Revoke a service token", "Nothing", "OAuth", bodies={FORM: "RevocationRequest"}
     ),
+    ("POST", "/oauth/introspect"): Operation(
+        "Tell whether a service token counts, and what it says",
+        "Introspection",
+        "OAuth",
+        bodies={FORM: "IntrospectionRequest"},
+    ),
     ("GET", "/api/v1/policies"): Operation(
         "List the policies in force, or of a set that ran",
         "Policies",

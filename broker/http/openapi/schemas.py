@@ -149,6 +149,11 @@ _KEY_HOURS: Final[dict[str, Schema]] = {
     "sign_until": _or_null(TIME),
     "remove_at": _or_null(TIME),
 }
+_CLAIMS_OF_A_TOKEN: Final = (
+    "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "token_type", "org_id",
+    "metadata", "act", "policy", "workload",
+)  # fmt: skip
+
 _CONDITION: Final = _object(
     claim=TEXT, operator=TEXT, expected={}, got={}, holds=FLAG
 )  # fmt: skip
@@ -194,6 +199,31 @@ SCHEMAS: Final[dict[str, Schema]] = {
         **{name: _TOKEN_REQUEST[name] for name in sorted(_CREDENTIALS)},
     ),
     "Nothing": _object(()),
+    "IntrospectionRequest": _object(
+        ("token_type_hint", *_CREDENTIALS),
+        token=TEXT,
+        token_type_hint=TEXT,
+        **{name: _TOKEN_REQUEST[name] for name in sorted(_CREDENTIALS)},
+    ),
+    "Introspection": _object(
+        _CLAIMS_OF_A_TOKEN,
+        active=FLAG,
+        iss=TEXT,
+        sub=TEXT,
+        aud=TEXT,
+        exp=WHOLE,
+        iat=WHOLE,
+        nbf=WHOLE,
+        jti=TEXT,
+        client_id=TEXT,
+        scope=TEXT,
+        token_type=_one_of(("Bearer",)),
+        org_id=TEXT,
+        metadata=ANYTHING,
+        act=ANYTHING,
+        policy=TEXT,
+        workload=ANYTHING,
+    ),
     "Token": _object(
         ("issued_token_type", "scope"),
         access_token=TEXT,
