@@ -6,8 +6,10 @@ from broker.grants.explanation import ExchangeExplanation
 from broker.grants.introspection import Introspection
 from broker.grants.revocation import Revocation
 from broker.grants.token_exchange import TokenExchange
+from broker.grants.token_standing import TokenStanding
 from broker.http.api.audit_logs import AuditLogsApi
 from broker.http.api.bearer import Bearer
+from broker.http.api.blocks import BlocksApi
 from broker.http.api.catalogue import CatalogueApi
 from broker.http.api.endpoint import ApiEndpoint, Serve
 from broker.http.api.issuers import IssuersApi
@@ -55,10 +57,11 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         authentication, keys, policies, store, clock, exchange.identifiers, settings.issuer
     )
     last_uses = served.credentials.last_uses
+    standing = TokenStanding(store, policies, clock)
     introspection = Introspection(
-        authentication, keys, policies, store, last_uses, clock, settings.issuer, settings.leeway
+        authentication, keys, policies, standing, last_uses, clock, settings.issuer, settings.leeway
     )
-    bearer = Bearer(settings.issuer, keys, store, clock, authentication, last_uses, proxies)
+    bearer = Bearer(settings.issuer, keys, standing, clock, authentication, last_uses, proxies)
     api_limits = ApiLimits(limits, clock, proxies)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
@@ -107,6 +110,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         ),
         keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),
+        blocks=BlocksApi(served.blocks, bearer, api_limits, proxies).endpoints(),
         accounts=ServiceAccountsApi(served.registry, bearer, api_limits, proxies).endpoints(),
         audit_logs=ApiEndpoint(
             bearer, api_limits, "broker:audit:read", audit_api.show, confined=True

@@ -12,7 +12,8 @@ from broker.grants.token_exchange import TokenExchange
 from broker.held_accounts import HeldAccounts
 from broker.issuer_keys import ClientKeys
 from broker.registry.accounts import AccountRegistry
-from broker.reload.held import HeldPolicies
+from broker.registry.blocks import BlockRegistry
+from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.settings import Settings
 from broker.signing.pepper import load_pepper
 from broker.signing.sealed_rows import SealedBox
@@ -26,13 +27,14 @@ class ForAccounts:
     client_keys: ClientKeys
     credentials: ClientCredentials
     registry: AccountRegistry
+    blocks: BlockRegistry
 
 
 async def for_accounts(
     stack: AsyncExitStack,
     settings: Settings,
     exchange: TokenExchange,
-    policies: HeldPolicies,
+    policies: PoliciesWithBlocks,
     accounts: HeldAccounts,
     store: SqliteStore,
     box: SealedBox,
@@ -68,4 +70,7 @@ async def for_accounts(
         issuer=exchange.issuer,
     )
     registry = await open_registry(settings, store, box, exchange.state, policies, clock)
-    return ForAccounts(client_keys, credentials, registry)
+    blocks = BlockRegistry(
+        store, accounts, exchange.state, exchange.policies, clock, exchange.identifiers
+    )
+    return ForAccounts(client_keys, credentials, registry, blocks)

@@ -31,6 +31,7 @@ from broker.http.app import build_app
 from broker.issuer_keys import HttpIssuerKeys
 from broker.ports import Clock
 from broker.registry.deciding_accounts import PoliciesWithAccounts
+from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.reload.collector import setting_aside
 from broker.reload.following import Following
 from broker.reload.held import HeldPolicies
@@ -169,8 +170,12 @@ async def _started(
     stack.push_async_callback(reload.close)
     box = SealedBox(master_key)
     accounts = HeldAccounts(SealedAccounts(store, box))
-    deciding = PoliciesWithAccounts(policies, SealedAccounts(store, box), clock)
-    state = HeldState(store, [swap.follow, keyring.reload, accounts.refresh, deciding.refresh])
+    blocked = PoliciesWithBlocks(policies, store)
+    deciding = PoliciesWithAccounts(blocked, SealedAccounts(store, box), clock)
+    state = HeldState(
+        store,
+        [swap.follow, keyring.reload, accounts.refresh, blocked.refresh, deciding.refresh],
+    )
     reloading: PolicyReload | Following = reload
     if worker.link is not None:
         if worker.has_duties:
@@ -195,11 +200,18 @@ async def _started(
         issuer=settings.issuer,
         leeway=settings.leeway,
     )
-    served = await for_accounts(stack, settings, exchange, policies, accounts, store, box)
+    served = await for_accounts(stack, settings, exchange, blocked, accounts, store, box)
     head_key = await open_head_key(store, box)
-    verification = LogVerification(store, head_key)
     endpoints = endpoints_of(
-        settings, exchange, served, store, kept, reloading, upkeep, issuer_keys, verification
+        settings,
+        exchange,
+        served,
+        store,
+        kept,
+        reloading,
+        upkeep,
+        issuer_keys,
+        LogVerification(store, head_key),
     )
     counted = CountedRefusals(counts, store, clock)
     heads = AuditHeads(

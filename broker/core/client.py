@@ -7,8 +7,9 @@ policy set for its catalogue, the instant.
 from collections.abc import Iterable, Sequence
 from ipaddress import ip_address, ip_network
 
+from broker.core.blocks import Blocks
 from broker.core.client_assertion import ClientAssertion
-from broker.core.decision import Decision, DecisionRequest, Deny, Permit
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit, blocked
 from broker.core.errors import Reason
 from broker.core.managed_account import (
     FILE_INCARNATION,
@@ -157,11 +158,21 @@ def is_within(address: str | None, networks: Sequence[str]) -> bool:
     return any((mapped or parsed) in ip_network(each) for each in networks)
 
 
-def decide(account: ServiceAccount, request: DecisionRequest, policy_set: PolicySet) -> Decision:
+def decide(
+    account: ServiceAccount,
+    request: DecisionRequest,
+    policy_set: PolicySet,
+    blocks: Blocks,
+    now: float,
+) -> Decision:
     """Decide what a client gets: a part of what its account is granted, never more.
 
-    Policies say who may act as an account by a CI token; they have no say here.
+    Policies say who may act as an account by a CI token; they have no say here. `now` is in seconds
+    since the epoch.
     """
+    # 1 blocks
+    if blocks and (block := blocks.of_account((account.client_id,), now)):
+        return blocked(block)
     if account.instances:
         # One identity for each value of a claim, and a secret has no claims.
         return _deny(Reason.GRANT_NOT_ALLOWED)
@@ -193,6 +204,8 @@ def decide(account: ServiceAccount, request: DecisionRequest, policy_set: Policy
 def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> str:
     """Say why a client is refused; it may know all that its own account is granted."""
     match deny.reason:
+        case Reason.BLOCKED:
+            return f"this account is blocked for now ({deny.detail}): ask whoever runs the broker"
         case Reason.GRANT_NOT_ALLOWED:
             claims = ", ".join(account.instances)
             return f"this account has one identity per {claims}: only CI tokens have these claims"

@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from broker.core.blocks import NO_BLOCKS, Block, Blocks
 from broker.core.claims import Claims, fold_ascii, text_of
 from broker.core.conditions import Effect, all_hold
 from broker.core.errors import Reason
@@ -73,6 +74,11 @@ class Deny:
     service_accounts: tuple[str, ...] = ()
     detail: str = ""
 
+    @property
+    def block(self) -> str | None:
+        """The block that refused it, as the audit names it."""
+        return self.detail if self.reason is Reason.BLOCKED else None
+
 
 Decision = Permit | Deny
 
@@ -89,6 +95,8 @@ class IndexedPolicies:
     _deny: Mapping[str, PolicyIndex] = field(repr=False)
     _observed: Mapping[str, PolicyIndex] = field(repr=False)
     _neighbours: Mapping[str, Neighbours] = field(repr=False)
+    blocks: Blocks = field(default=NO_BLOCKS, repr=False, compare=False)
+    """Beside the policies, and before them; no part of the set."""
 
     @classmethod
     def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
@@ -152,6 +160,33 @@ def decide(
     now: float,
 ) -> Decision:
     """Decide one request of one verified token. `now` is in seconds since the epoch."""
+    # 1 blocks
+    blocks = policies.blocks
+    if not blocks:
+        return _by_policies(claims, issuer, request, policies, now)
+    if block := blocks.of_token(claims, issuer, now):
+        return blocked(block)
+    decision = _by_policies(claims, issuer, request, policies, now)
+    # Those that name an account or a policy: which it would be, the policies say.
+    if isinstance(decision, Permit):
+        account = (decision.service_account.client_id, decision.sub)
+        if block := blocks.of_decision(claims, issuer, account, decision.policies, now):
+            return blocked(block)
+    return decision
+
+
+def blocked(block: Block) -> Deny:
+    """Refuse what a block holds for."""
+    return _deny(Reason.BLOCKED, detail=block.block_id)
+
+
+def _by_policies(
+    claims: Claims,
+    issuer: Issuer,
+    request: DecisionRequest,
+    policies: IndexedPolicies,
+    now: float,
+) -> Decision:
     policy_set = policies.policy_set
     # 2 the issuer's own minimum
     if not all_hold(issuer.require, claims, Effect.ALLOW):

@@ -175,6 +175,10 @@ PRESETS: Final[Mapping[str, Platform]] = MappingProxyType(
 )
 
 
+FOLDED_CLAIMS: Final = frozenset().union(*(each.folded for each in PRESETS.values()))
+"""Whatever claim is compared without regard to ASCII case, on any platform."""
+
+
 def preset(name: str) -> Platform:
     """Find the platform of a preset. Raises `KeyError`."""
     return PRESETS[name]

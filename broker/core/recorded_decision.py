@@ -77,7 +77,12 @@ def explain_event(
     judged = sorted(of_store & _accounts_of(explanation))
     if judged:
         notes.append(f"what the store says of accounts is as of now: {', '.join(judged)}")
-    if event["reason"] in _BEFORE_THE_POLICIES:
+    if event["reason"] == Reason.BLOCKED:
+        notes.append(
+            f"the token was blocked ({shown(event['target'])}) whatever the policies say; this is"
+            " what they would have said"
+        )
+    elif event["reason"] in _BEFORE_THE_POLICIES:
         notes.append(
             f"the token was refused before any policy was asked ({event['reason']}); this is what"
             " the policies would have said"

@@ -31,6 +31,11 @@ def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issue
         case Reason.AMBIGUOUS_ACCOUNT:
             accounts = _names(deny.service_accounts)
             return f"several service accounts fit; name one of {accounts} in 'client_id'"
+        case Reason.BLOCKED:
+            return (
+                "whoever runs the broker has blocked what this token stands for"
+                f" (block {deny.detail}); ask them"
+            )
         case Reason.ACCOUNT_DISABLED:
             return "the service account is switched off or does not exist"
         case Reason.SCOPE_NOT_ALLOWED if not deny.detail:

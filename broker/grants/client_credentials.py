@@ -132,11 +132,14 @@ class ClientCredentials:
         self, request: ClientRequest, decision_id: str, now: float, epoch: int
     ) -> Permit:
         known = request.client
-        decision = client.decide(known.account, request.wanted, self.policies.current().policy_set)
+        policies = self.policies.current()
+        decision = client.decide(
+            known.account, request.wanted, policies.policy_set, policies.blocks, now
+        )
         if isinstance(decision, Permit):
             return decision
         await self.limits.failed_account(request.caller, known.account.client_id, now)
-        refused = self._refused(request, decision_id, now, decision.reason)
+        refused = self._refused(request, decision_id, now, decision.reason, decision.block)
         await commit(self.ledger, Entry(refused, epoch=epoch))
         refusal = DecisionRefused(
             decision.reason, client.describe(decision, request.wanted, known.account)
@@ -159,7 +162,12 @@ class ClientCredentials:
             raise refusal
 
     def _refused(
-        self, request: ClientRequest, decision_id: str, now: float, reason: Reason
+        self,
+        request: ClientRequest,
+        decision_id: str,
+        now: float,
+        reason: Reason,
+        target: str | None = None,
     ) -> AuditEvent:
         return self._event(
             request,
@@ -168,6 +176,7 @@ class ClientCredentials:
             type="token.refused",
             outcome="refused",
             reason=reason,
+            target=target,
         )
 
     def _event(

@@ -91,6 +91,7 @@ def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
         outcome="refused",
         reason=deny.reason,
         policies=deny.policies,
+        target=deny.block,
     )
 
 
@@ -103,6 +104,7 @@ def explained(record: BegunRecord, explanation: Explanation, duration: float) ->
         outcome="success",
         reason=decision.reason if isinstance(decision, Deny) else None,
         policies=decision.policies,
+        target=decision.block if isinstance(decision, Deny) else None,
     )
 
 

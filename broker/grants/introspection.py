@@ -17,7 +17,8 @@ from broker.core.policy import Service
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.last_uses import LastUses
 from broker.grants.request import Caller, Parameters, required
-from broker.ports import Clock, PolicySource, SigningKeySource, TokenRecord
+from broker.grants.token_standing import TokenStanding
+from broker.ports import Clock, PolicySource, SigningKeySource
 
 SEES_ALL: Final = "broker:introspect"
 """Whoever holds it sees every token; with an organization, every token of that."""
@@ -37,7 +38,7 @@ class Introspection:
     authentication: ClientAuthentication
     signing_keys: SigningKeySource
     policies: PolicySource
-    record: TokenRecord
+    standing: TokenStanding
     last_uses: LastUses
     clock: Clock
     issuer: str
@@ -61,8 +62,8 @@ class Introspection:
         account = await self.authentication.account_of_token(token.client_id, token.issued_at)
         if account is None or service.name not in account.grants:
             return INACTIVE
-        # 5 is it on record, and not revoked?
-        if not await self.record.token_is_active(token.token_id, token.expires_at):
+        # 5 is it on record, and neither revoked nor blocked?
+        if not await self.standing.counts(token):
             return INACTIVE
         # 6 say what it says; a scope taken from the account since is gone
         return _members(token, account.grants[service.name])

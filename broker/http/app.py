@@ -39,6 +39,9 @@ class Endpoints:
     accounts: Mapping[str, ByMethod]
     """What answers below `/api/v1/service-accounts`, by path."""
 
+    blocks: Mapping[str, ByMethod]
+    """What answers below `/api/v1/blocks`, by path."""
+
     audit_logs: ApiEndpoint
     audit_verify: ApiEndpoint
     services: ApiEndpoint
@@ -69,6 +72,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
         *(Route(path, each) for path, each in endpoints.accounts.items()),
+        *(Route(path, each) for path, each in endpoints.blocks.items()),
         Route("/api/v1/audit-logs", endpoints.audit_logs, methods=["GET"]),
         Route("/api/v1/audit-logs/verify", endpoints.audit_verify, methods=["POST"]),
         Route("/api/v1/services", endpoints.services, methods=["GET"]),

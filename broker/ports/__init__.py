@@ -23,6 +23,11 @@ from broker.ports.audit import (
     EventFilter,
     EventPage,
 )
+from broker.ports.blocks import (
+    BlockOperations,
+    BlockReading,
+    BlockStore,
+)
 from broker.ports.clock import (
     Clock,
     Identifiers,
@@ -107,6 +112,9 @@ __all__ = [
     "AuditLog",
     "AuditRetention",
     "AuditVerification",
+    "BlockOperations",
+    "BlockReading",
+    "BlockStore",
     "ChainPage",
     "ClaimsFilter",
     "ClientKeySource",

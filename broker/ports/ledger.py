@@ -1,7 +1,7 @@
 """One-time use and audit event, durable together before a token leaves."""
 
 from collections.abc import Callable
-from typing import Protocol, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 from broker.core.audit import AuditEvent
 from broker.core.record import record
@@ -77,6 +77,10 @@ class TokenRecord(Protocol):
         The id must have been drawn for the same instant as its event's; `expires_at` is the token's
         `exp`. Raises `Unavailable`.
         """
+        ...
+
+    async def event_of_token(self, token_id: str) -> dict[str, Any] | None:
+        """Give the event of a token's issue as JSON members. Raises `Unavailable`."""
         ...
 
 

@@ -7,6 +7,7 @@ from typing import Protocol
 from broker.core.audit import AuditEvent
 from broker.ports.accounts import AccountRow, AccountRowStore, SecretRow
 from broker.ports.audit import AuditLog, AuditRetention
+from broker.ports.blocks import BlockStore
 from broker.ports.keys import SigningKeyRow, SigningKeyStore
 from broker.ports.ledger import Ledger, Revocations, TokenRecord
 from broker.ports.policies import PolicySetStore
@@ -49,6 +50,7 @@ class Store(
     RewrappingStore,
     TokenRecord,
     Revocations,
+    BlockStore,
     PolicySetStore,
     AccountRowStore,
     AuditLog,

@@ -10,6 +10,7 @@ import apsw
 
 from broker.core.audit import AuditEvent, ChainedEvent
 from broker.core.audit_chain import Position
+from broker.core.blocks import Block
 from broker.core.errors import ConfigurationError, Unavailable
 from broker.ports import (
     AccountRows,
@@ -21,6 +22,7 @@ from broker.ports import (
 )
 from broker.stores import (
     sqlite_accounts,
+    sqlite_blocks,
     sqlite_erasure,
     sqlite_ledger,
     sqlite_policy_sets,
@@ -128,6 +130,25 @@ class SqliteStore(SqliteReading):
                 connection, token_id, expires_at, self._clock.now()
             ),
             [event],
+        )
+
+    async def set_block(self, block: Block, event: AuditEvent, *, at_most: int) -> bool:
+        """Set a block and record it in one transaction; tell whether there was room for it.
+
+        Raises `Unavailable`.
+        """
+        return await self._make_recorded(
+            lambda connection: sqlite_blocks.put(connection, block, self._clock.now(), at_most),
+            [event],
+        )
+
+    async def lift_block(self, block_id: str, event: AuditEvent) -> bool:
+        """Lift a block and record it in one transaction; tell whether there was one.
+
+        Raises `Unavailable`.
+        """
+        return await self._make_recorded(
+            lambda connection: sqlite_blocks.lift(connection, block_id), [event]
         )
 
     async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:

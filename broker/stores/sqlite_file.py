@@ -149,6 +149,15 @@ CREATE INDEX revocations_by_expiry ON revocations (expires_at);
 ALTER TABLE state ADD COLUMN revocations_forgotten_until INTEGER NOT NULL DEFAULT 0;
 """
 
+# Nothing that grants; what they say is read as JSON.
+_BLOCKS: Final = """
+CREATE TABLE blocks (
+    block_id TEXT PRIMARY KEY,
+    expires_at REAL,
+    content TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
 _STEPS: Final = (
     _FIRST_TABLES,
@@ -160,6 +169,7 @@ _STEPS: Final = (
     _ACCOUNTS,
     _RARE_EVENTS,
     _REVOCATIONS,
+    _BLOCKS,
 )
 SCHEMA_VERSION: Final = len(_STEPS)
 

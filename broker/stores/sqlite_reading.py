@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 import apsw
 
 from broker.core.audit_chain import Position, StoredEvent
+from broker.core.blocks import Block
 from broker.core.errors import Reason, Unavailable
 from broker.ports import (
     AccountRow,
@@ -22,6 +23,7 @@ from broker.ports import (
 from broker.stores import (
     sqlite_accounts,
     sqlite_audit,
+    sqlite_blocks,
     sqlite_erasure,
     sqlite_ledger,
     sqlite_policy_sets,
@@ -159,6 +161,16 @@ class SqliteReading:
                 and not sqlite_revocations.is_revoked(connection, token_id, expires_at)
             )
         )
+
+    async def event_of_token(self, token_id: str) -> dict[str, Any] | None:
+        """Give the event of a token's issue as JSON members."""
+        return await self._read(
+            lambda connection: sqlite_ledger.event_of_token(connection, token_id)
+        )
+
+    async def blocks(self) -> list[Block]:
+        """List the blocks, by id."""
+        return await self._read(sqlite_blocks.listed)
 
     async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
         """Run a query on a connection of its own, so that no commit waits for a reader."""

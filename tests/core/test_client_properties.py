@@ -5,8 +5,10 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
+from broker.core.blocks import NO_BLOCKS, Block, Blocks
 from broker.core.client import decide, describe
-from broker.core.decision import DecisionRequest, Permit
+from broker.core.decision import DecisionRequest, Deny, Permit
+from broker.core.errors import Reason
 from broker.core.policy import PolicySet, Service, ServiceAccount
 
 SCOPES = ["a:read", "a:write", "b:read", "gone"]
@@ -39,7 +41,7 @@ accounts = st.builds(
 def test_nothing_is_given_that_is_not_granted(
     account: ServiceAccount, request: DecisionRequest
 ) -> None:
-    decision = decide(account, request, CATALOGUE)
+    decision = decide(account, request, CATALOGUE, NO_BLOCKS, 0)
     if not isinstance(decision, Permit):
         assert describe(decision, request, account)
         return
@@ -59,9 +61,21 @@ def test_a_grant_that_is_taken_away_permits_nothing_new(
     account: ServiceAccount, request: DecisionRequest, more: str
 ) -> None:
     less: Any = {name: scopes for name, scopes in account.grants.items() if name != more}
-    before = decide(account, request, CATALOGUE)
-    after = decide(ServiceAccount("cron", less), request, CATALOGUE)
+    before = decide(account, request, CATALOGUE, NO_BLOCKS, 0)
+    after = decide(ServiceAccount("cron", less), request, CATALOGUE, NO_BLOCKS, 0)
 
     if isinstance(after, Permit) and request.targets:
         assert isinstance(before, Permit)
         assert set(after.scopes) <= set(before.scopes)
+
+
+@given(account=accounts, request=requests)
+def test_a_blocked_account_gets_nothing(account: ServiceAccount, request: DecisionRequest) -> None:
+    block = Block("b-1", {"service_account": account.client_id}, "INC-7", 0, "admin")
+
+    deny = decide(account, request, CATALOGUE, Blocks([block]), 0)
+
+    assert isinstance(deny, Deny)
+    assert deny.reason is Reason.BLOCKED
+    assert "b-1" in describe(deny, request, account)
+    assert "INC-7" not in describe(deny, request, account)

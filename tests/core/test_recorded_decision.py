@@ -113,7 +113,8 @@ def test_a_claim_that_was_too_large_to_keep_is_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "change", [{"sub": "other"}, {"audience": "other"}, {"scopes": []}, {"reason": "blocked"}]
+    "change",
+    [{"sub": "other"}, {"audience": "other"}, {"scopes": []}, {"reason": "denied_by_policy"}],
 )
 def test_a_result_other_than_the_recorded_one_is_told(change: dict[str, Any]) -> None:
     notes = explained(recorded() | change).notes
@@ -256,3 +257,11 @@ def test_an_account_of_a_file_that_was_switched_off_is_told_as_that() -> None:
     assert told.explanation is not None
     assert told.explanation.reason == "account_disabled"
     assert "what the store says of accounts is as of now: deploy-web" in told.notes
+
+
+def test_of_what_was_blocked_it_is_told_by_which_block_and_what_the_policies_say() -> None:
+    explained_event = explained(recorded() | {"reason": "blocked", "target": "b-1"})
+
+    assert "blocked (b-1)" in explained_event.notes[-1]
+    assert explained_event.explanation is not None
+    assert explained_event.explanation.decision == "permit"

@@ -62,14 +62,23 @@ def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
     live_broker.exchange("no token")
     explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}
     live_broker.request("POST", "/oauth/explain", data=explained)
-    account = an_account()
-    ask(live_broker, account.client_id, give(live_broker, account))
+    account = an_account(grants={"broker": ("broker:blocks:write",)})
+    secret = give(live_broker, account)
+    ask(live_broker, account.client_id, secret, audience="broker")
+    _set_and_lift_a_block(live_broker, secret)
     for text in ("organizations: {more: {description: One more}}", "no: [policy"):
         (live_broker.folder / "policies" / "more.yaml").write_text(text)
         live_broker.reload(forced=False)
     [first, *_] = live_broker.decisions()
     AuditedStore(live_broker).audit("erase-claims", "--decision", first["id"], "--yes")
     return live_broker.events()
+
+
+def _set_and_lift_a_block(broker: RunningBroker, key: str) -> None:
+    headers = {"authorization": f"Bearer {key}"}
+    body = {"where": {"issuer": "gitlab"}, "reason": "INC-7"}
+    block = broker.request("POST", "/api/v1/blocks", json=body, headers=headers).json()
+    broker.request("DELETE", f"/api/v1/blocks/{block['id']}", headers=headers)
 
 
 @pytest.fixture(scope="module")

@@ -5,6 +5,7 @@ from urllib.parse import quote_plus
 
 import pytest
 
+from broker.core.blocks import NO_BLOCKS
 from broker.core.client import decide, describe
 from broker.core.decision import DecisionRequest, Deny
 from broker.core.policy import PolicySet, ServiceAccount
@@ -210,7 +211,7 @@ def test_a_good_secret_beside_a_ci_token_changes_nothing(live_broker: RunningBro
 
 def test_an_account_of_instances_has_no_secret_of_its_own() -> None:
     account = ServiceAccount("repo-ci", {}, instances=("repository_id",))
-    deny = decide(account, DecisionRequest(), PolicySet({}, {}, {}, {}))
+    deny = decide(account, DecisionRequest(), PolicySet({}, {}, {}, {}), NO_BLOCKS, 0)
 
     assert isinstance(deny, Deny)
     assert deny.reason == "grant_not_allowed"

@@ -132,6 +132,7 @@ async def test_a_fault_of_the_broker_is_logged_and_told_to_nobody(
 async def test_a_fault_is_answered_in_the_form_of_the_path(prefix: str, path: str) -> None:
     endpoints: Any = SimpleNamespace(**{each.name: Failing() for each in fields(Endpoints)})
     endpoints.accounts = {f"{ACCOUNTS}/{{client_id}}": Failing()}
+    endpoints.blocks = {}
     app = build_app("https://broker.example/broker", endpoints, lambda: "drawn-id")
 
     for asked in (f"{prefix}{path}", f"{prefix}{ACCOUNTS}/nightly"):

@@ -9,6 +9,7 @@ import pytest
 
 from broker.core.audit import GENESIS, chain, chain_hash
 from broker.core.audit_chain import START, Position, verify_chain
+from broker.core.blocks import Block
 from broker.core.errors import ConfigurationError, Problem, Reason, Unavailable
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import (
@@ -741,6 +742,62 @@ async def test_a_closed_store_refuses_and_says_so(store: ReadableStore) -> None:
 async def test_closing_twice_is_closing_once(store: ReadableStore) -> None:
     await store.close()
     await store.close()
+
+
+# --- Blocks ---------------------------------------------------------------------------------------
+
+
+def a_block(block_id: str, expires_at: float | None = None) -> Block:
+    where = {"repository_id": "456789", "ref": "refs/heads/ä"}
+    return Block(block_id, where, "INC-7", NOW, "admin", expires_at)
+
+
+async def test_blocks_are_seen_wherever_they_are_asked_for_and_raise_the_epoch(
+    open_store: OpenStore,
+) -> None:
+    one, other = await open_store(), await open_store()
+    before = await other.state_epoch()
+
+    assert await one.set_block(a_block("b-2"), an_event(type="block.created"), at_most=10)
+    assert await one.set_block(a_block("b-1", NOW + 60), an_event(type="x"), at_most=10)
+
+    assert await other.blocks() == [a_block("b-1", NOW + 60), a_block("b-2")]
+    assert await other.state_epoch() == before + 2
+    assert await other.lift_block("b-2", an_event(type="block.deleted"))
+    assert not await one.lift_block("b-2", an_event(type="block.deleted"))
+    assert await one.blocks() == [a_block("b-1", NOW + 60)]
+    assert await one.state_epoch() == before + 3
+    assert [each["type"] for each in await one.events()] == [
+        "block.created",
+        "x",
+        "block.deleted",
+    ]
+
+
+async def test_blocks_that_are_over_make_room_and_no_others_do(
+    store: ReadableStore, clock: FrozenClock
+) -> None:
+    assert await store.set_block(a_block("b-1", NOW + 60), an_event(), at_most=1)
+    assert not await store.set_block(a_block("b-2"), an_event(), at_most=1)
+
+    clock.advance(60)
+
+    assert await store.set_block(a_block("b-2"), an_event(), at_most=1)
+    assert await store.blocks() == [a_block("b-2")]
+
+
+async def test_the_event_of_a_token_s_issue_is_found_by_its_id(store: ReadableStore) -> None:
+    identifiers = UuidV7Identifiers()
+    token_id, event_id = identifiers.new(NOW), identifiers.new(NOW)
+    await store.commit(an_entry(id=event_id, token_id=token_id))
+    revoked = an_event(id=identifiers.new(NOW), type="token.revoked", token_id=token_id)
+    await store.revoke_token(token_id, int(NOW) + 600, revoked)
+
+    event = await store.event_of_token(token_id)
+
+    assert event is not None
+    assert event["id"] == event_id
+    assert await store.event_of_token(identifiers.new(NOW)) is None
 
 
 # --- Which tokens are on record -------------------------------------------------------------------

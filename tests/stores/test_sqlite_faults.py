@@ -90,7 +90,8 @@ async def test_a_damaged_page_refuses_and_is_not_ready_after_it(
     for _ in range(5):
         await asyncio.gather(*(store.commit(a_spend(f"{object()}")) for _ in range(50)))
     await store.close()
-    overwrite(database, 4096)
+    # Behind the schema, which opening reads.
+    overwrite(database, 30 * 4096)
 
     store = await open_sqlite()
     with pytest.raises(Unavailable):

@@ -118,11 +118,19 @@ def _instance(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterat
         yield f"the `sub` of {who} would be over {MAX_SUB_BYTES} bytes"
 
 
+def _blocked(case: Case, deny: Deny, _candidates: Sequence[Candidate]) -> Iterator[str]:
+    if case.to_operator:
+        yield f"block {deny.detail} holds for this token: lift it, or wait until it is over"
+    else:
+        yield f"this is blocked for now ({deny.detail}): ask whoever runs the broker"
+
+
 def _policies(case: Case, deny: Deny) -> list[Policy]:
     return [case.policies.policy_set.policies[name] for name in deny.policies]
 
 
 _BY_REASON: Final[Mapping[Reason, Callable[[Case, Deny, Sequence[Candidate]], Iterator[str]]]] = {
+    Reason.BLOCKED: _blocked,
     Reason.NO_POLICY_MATCHED: _no_policy,
     Reason.DENIED_BY_POLICY: _denied,
     Reason.TARGET_UNKNOWN: _target,

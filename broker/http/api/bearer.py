@@ -15,11 +15,12 @@ from broker.core.broker_service import BROKER_SERVICE
 from broker.core.own_token import OwnTokenRefused
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.last_uses import LastUses
+from broker.grants.token_standing import TokenStanding
 from broker.http.answers import Answer, Headers, problem_answer
 from broker.http.caller import Networks, caller_of
 from broker.http.parameters import header_values
 from broker.http.protected_resource import metadata_url
-from broker.ports import Clock, SigningKeySource, TokenRecord
+from broker.ports import Clock, SigningKeySource
 
 KEY_BEGINNING: Final = "sa_"
 """How API keys begin; no token does."""
@@ -56,7 +57,7 @@ class Bearer:
 
     issuer: str
     signing_keys: SigningKeySource
-    record: TokenRecord
+    standing: TokenStanding
     clock: Clock
     authentication: ClientAuthentication
     last_uses: LastUses
@@ -93,11 +94,7 @@ class Bearer:
         except OwnTokenRefused:
             raise self._invalid_token() from None
         account = await self.authentication.account(token.client_id, token.issued_at, address)
-        if account is None or not await self.record.token_is_active(
-            token.token_id, token.expires_at
-        ):
-            # Revoked, signed with a stolen key, or issued after the backup that was restored
-            # (attacks row 153).
+        if account is None or not await self.standing.counts(token):
             raise self._invalid_token()
         # A scope taken from the account since is gone at once.
         scopes = token.scopes & account.grants.get(BROKER_SERVICE, frozenset())
@@ -108,11 +105,13 @@ class Bearer:
         client = await self.authentication.by_key(text, address)
         if client is None or BROKER_SERVICE not in client.account.grants:
             raise self._invalid_token()
-        account = client.account
+        account, now = client.account, self.clock.now()
         if account.instances:
             # One identity for each value of a claim, and a key has no claims.
             raise self._invalid_token()
-        self.last_uses.note(account.client_id, client.secret_id, self.clock.now())
+        if self.standing.blocks().of_account((account.client_id,), now):
+            raise self._invalid_token()
+        self.last_uses.note(account.client_id, client.secret_id, now)
         return ApiCaller(account.client_id, account.grants[BROKER_SERVICE], account.organization)
 
     def _bearer_token(self, scope: Scope) -> str:

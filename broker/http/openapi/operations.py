@@ -185,6 +185,18 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         bodies={JSON: "KeyRotation"},
         body_required=False,
     ),
+    ("GET", "/api/v1/blocks"): Operation("List the blocks that hold", "Blocks", "Blocks"),
+    ("POST", "/api/v1/blocks"): Operation(
+        "Block what claims, a service account or a policy name",
+        "Block",
+        "Blocks",
+        bodies={JSON: "BlockRequest"},
+        more={409: "Problem"},
+        status=201,
+    ),
+    ("DELETE", "/api/v1/blocks/{block_id}"): Operation(
+        "Lift a block", "", "Blocks", more=_NOT_FOUND, status=204
+    ),
     ("GET", "/api/v1/audit-logs"): Operation(
         "List audit events, the newest first",
         "AuditEvents",

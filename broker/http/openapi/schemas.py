@@ -9,6 +9,7 @@ from broker.core.conditions import Effect
 from broker.core.errors import Reason
 from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
+from broker.core.registry.block_members import MAX_REASON
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
 from broker.core.vocabulary import (
     ASSERTION_TYPE_JWT,
@@ -149,6 +150,15 @@ _KEY_HOURS: Final[dict[str, Schema]] = {
     "sign_until": _or_null(TIME),
     "remove_at": _or_null(TIME),
 }
+_BLOCK: Final[dict[str, Schema]] = {
+    "id": TEXT,
+    "where": {"type": "object", "additionalProperties": TEXT},
+    "reason": TEXT,
+    "created_at": TIME,
+    "created_by": TEXT,
+    "expires_at": _or_null(TIME),
+}
+
 _CLAIMS_OF_A_TOKEN: Final = (
     "iss", "sub", "aud", "exp", "iat", "nbf", "jti", "client_id", "scope", "token_type", "org_id",
     "metadata", "act", "policy", "workload",
@@ -370,6 +380,14 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "SecretRequest": _closed((), expires_at=_or_null(TIME)),
     "RotationRequest": _closed(
         (), overlap={"anyOf": [TEXT, WHOLE]}, secret_id=TEXT, expires_at=_or_null(TIME)
+    ),
+    "Block": _object(**_BLOCK),
+    "Blocks": _object(items={"type": "array", "items": ref("Block")}),
+    "BlockRequest": _closed(
+        ("where", "reason"),
+        where={"type": "object", "minProperties": 1, "additionalProperties": TEXT},
+        reason=TEXT | {"minLength": 1, "maxLength": MAX_REASON},
+        ttl={"anyOf": [TEXT, WHOLE]},
     ),
     "Metadata": _object(issuer=TEXT, token_endpoint=TEXT, jwks_uri=TEXT),
     "ProtectedResource": _object(

@@ -1,0 +1,103 @@
+"""A block as a request writes it, read into what is kept, and shown again (contract §5)."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from broker.core.audit import rfc3339
+from broker.core.blocks import ISSUER, NO_CLAIMS, POLICY, Block
+from broker.core.claims import text_of
+from broker.core.decision import IndexedPolicies
+from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
+from broker.core.registry.members import duration
+from broker.core.registry.refused import invalid
+
+MAX_NAMES: Final = 20
+MAX_VALUE: Final = 1024
+MAX_REASON: Final = 200
+MAX_TTL: Final = 365 * 86_400
+
+_MEMBERS: Final = frozenset({"where", "reason", "ttl"})
+
+
+def read_block(
+    members: Mapping[str, Any],
+    policies: IndexedPolicies,
+    *,
+    block_id: str,
+    actor: str,
+    now: float,
+) -> Block:
+    """Read what a request says. `now` is in seconds since the epoch. Raises `ChangeRefused`.
+
+    What no token could ever have is refused: a brake that holds nothing is worse than none.
+    """
+    for name in members:
+        if name not in _MEMBERS:
+            raise invalid(str(name)[:64], "is not known; there are where, reason and ttl")
+    ttl = members.get("ttl")
+    seconds = None if ttl is None else duration("ttl", ttl, minimum=1, maximum=MAX_TTL)
+    return Block(
+        block_id=block_id,
+        where=_where(members.get("where"), policies),
+        reason=_reason(members.get("reason")),
+        created_at=now,
+        created_by=actor,
+        expires_at=None if seconds is None else now + seconds,
+    )
+
+
+def block_members(block: Block) -> dict[str, Any]:
+    """Show a block."""
+    expires_at = None if block.expires_at is None else rfc3339(block.expires_at)
+    return {
+        "id": block.block_id,
+        "where": dict(block.where),
+        "reason": block.reason,
+        "created_at": rfc3339(block.created_at),
+        "created_by": block.created_by,
+        "expires_at": expires_at,
+    }
+
+
+def _reason(value: object) -> str:
+    if not isinstance(value, str) or not 1 <= len(value) <= MAX_REASON or not value.isprintable():
+        raise invalid("reason", f"must say why, in 1 to {MAX_REASON} printable characters")
+    return value
+
+
+def _where(value: object, policies: IndexedPolicies) -> dict[str, str]:
+    if not isinstance(value, dict) or not 1 <= len(value) <= MAX_NAMES:
+        raise invalid("where", f"must be an object with 1 to {MAX_NAMES} members")
+    known = _names(policies)
+    where: dict[str, str] = {}
+    for name, wanted in value.items():
+        field = f"where.{name[:64]}"
+        if name not in known:
+            raise invalid(
+                field,
+                "is no claim that the broker keeps of any token: it keeps those of each preset"
+                f" and those that policies name, beside {', '.join(sorted(NO_CLAIMS))}",
+            )
+        text = text_of(wanted)
+        if text is None or len(text) > MAX_VALUE or not text.isprintable():
+            raise invalid(field, f"must be one value of 1 to {MAX_VALUE} printable characters")
+        where[name] = text
+    _require_existing(where, policies)
+    return dict(sorted(where.items()))
+
+
+def _names(policies: IndexedPolicies) -> set[str]:
+    names = set(NO_CLAIMS)
+    for issuer in policies.policy_set.issuers.values():
+        platform = issuer.platform
+        names |= platform.audit_claims if platform else AUDIT_CLAIMS_WITHOUT_PRESET
+        names |= policies.named_claims[issuer.name]
+    return names
+
+
+def _require_existing(where: Mapping[str, str], policies: IndexedPolicies) -> None:
+    """Refuse what does not exist; whether an account does, the store says as well."""
+    policy_set = policies.policy_set
+    for name, those in ((ISSUER, policy_set.issuers), (POLICY, policy_set.policies)):
+        if name in where and where[name] not in those:
+            raise invalid(f"where.{name}", f"there is no {name} of this name")
