@@ -33,9 +33,9 @@ generation.database = "none"
 generation.deterministic = true
 phases.stateful.enabled = false
 
-# What an account may be granted, and which accounts there are, no schema can say.
+# What an account may be granted, which accounts there are, and which claims, no schema can say.
 [[operations]]
-include-path-regex = "^/api/v1/service-accounts"
+include-path-regex = "^/api/v1/(service-accounts|blocks)"
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]
