@@ -90,7 +90,7 @@ lock: server ## Write requirements/*.txt anew (make lock UPGRADE=1: newest versi
 clean: ## Remove everything that make has made, .venv included; data/ stays
 	@rm -rf .venv .make build dist *.egg-info .coverage .coverage.* coverage.xml
 	@rm -rf .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
-	@rm -rf tests/interop/node_modules bench/peers/node_modules
+	@rm -rf tests/interop/node_modules tests/gitlab/node_modules bench/peers/node_modules
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 ##@ Set-up (the others call these)

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from typing import Any
 
 import yaml
 
@@ -24,9 +25,25 @@ _USUAL = {
 }
 
 
+class _WithReferences(yaml.SafeLoader):
+    """YAML as GitLab reads it: `!reference [job, keyword]` is one more kind of value."""
+
+
+def _reference(loader: _WithReferences, node: yaml.SequenceNode) -> list[str]:
+    return [str(each) for each in loader.construct_sequence(node)]
+
+
+_WithReferences.add_constructor("!reference", _reference)
+
+
+def read_yaml(text: str) -> Any:
+    """Read the YAML of a page, a pipeline's included."""
+    return yaml.load(text, _WithReferences)  # noqa: S506 a SafeLoader all the same
+
+
 def holds_policies(block: Block) -> bool:
     """Tell whether a block is a policy file: it has one of the maps, with entries."""
-    content = yaml.safe_load(block.text)
+    content = read_yaml(block.text)
     return any(isinstance(content.get(name), dict | list) for name in MAPS)
 
 

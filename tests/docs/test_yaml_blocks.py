@@ -6,13 +6,12 @@ from typing import Any
 
 import jwt
 import pytest
-import yaml
 from cryptography.hazmat.primitives.asymmetric import rsa
 
 from broker.settings import load as load_settings
 from tests.docs.checkers import check_schema, check_weaknesses, write_workflow
 from tests.docs.markdown import Block, Page, pages
-from tests.docs.policies_in_pages import holds_policies, load_text
+from tests.docs.policies_in_pages import holds_policies, load_text, read_yaml
 from tests.issuer_keys.certificates import make_authority
 
 
@@ -20,7 +19,7 @@ def kind_of(block: Block) -> str:
     """Tell what a block of YAML is, by what stands in it."""
     if holds_policies(block):
         return "policies"
-    content: Any = yaml.safe_load(block.text)
+    content = read_yaml(block.text)
     if "jobs" in content:
         return "workflow"
     if any("script" in job for job in content.values() if isinstance(job, dict)):

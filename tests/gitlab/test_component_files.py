@@ -1,0 +1,95 @@
+"""actions/gitlab as a component project: GitLab's schema, its page, its own pipeline."""
+
+from pathlib import Path
+
+import pytest
+import re2
+import yaml
+
+from tests.docs.checkers import check_schema
+from tests.docs.markdown import Page, code, rows
+from tests.gitlab.component_project import COMPONENTS, ComponentProject
+from tests.gitlab.templates import TEMPLATES, inputs_of, job_of
+from tests.running_broker import AUDIENCE, RunningBroker
+
+PAGE = Page("actions/gitlab/README.md")
+NAMES = sorted(file.stem for file in TEMPLATES.iterdir())
+
+
+def test_the_project_has_what_the_catalog_asks_for() -> None:
+    assert {"README.md", "LICENSE", ".gitlab-ci.yml", "templates"} <= {
+        each.name for each in COMPONENTS.iterdir()
+    }
+    assert (COMPONENTS / "LICENSE").read_text() == (COMPONENTS / "../../LICENSE").read_text()
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_template_fits_gitlabs_schema(name: str, tmp_path: Path) -> None:
+    head, job = tmp_path / "head.yml", tmp_path / "job.yml"
+    head.write_text(yaml.safe_dump({"spec": {"inputs": inputs_of(name)}}))
+    job.write_text(yaml.safe_dump({"deploy": job_of(name), "other": {"script": ["true"]}}))
+
+    check_schema("vendor.gitlab-ci", head)
+    check_schema("vendor.gitlab-ci", job)
+
+
+def test_the_projects_pipeline_fits_gitlabs_schema() -> None:
+    check_schema("vendor.gitlab-ci", COMPONENTS / ".gitlab-ci.yml")
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_names_every_input(name: str) -> None:
+    shown = {code(row[0]): row for row in rows(PAGE.section("Inputs")) if f"`{name}`" in row[1]}
+
+    assert set(shown) == set(inputs_of(name))
+    for each, said in inputs_of(name).items():
+        assert ("required" in shown[each][2]) == ("default" not in said)
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    ("given", "value", "fits"),
+    [
+        ("broker-url", "https://broker.example.com", True),
+        ("broker-url", "https://broker.example.com:8443/ci/", True),
+        ("broker-url", "http://127.0.0.1:8080", True),
+        ("broker-url", "http://broker.example.com", False),
+        ("broker-url", "http://127.0.0.1.example.com", False),
+        ("broker-url", "https://broker.example.com'; id", False),
+        ("broker-url", "https://broker.example.com/$(id)", False),
+        ("broker-url", "", False),
+        ("service", "deploy-api", True),
+        ("service", "https://deploy.example.com/a?b=c", True),
+        ("service", "deploy-api'; id '", False),
+        ("service", "", False),
+        ("audience", "https://broker.example.com", True),
+        ("audience", "https://broker.example.com'", False),
+        ("scope", "deploy:read deploy:write", True),
+        ("scope", "deploy:read\ndeploy:write", False),
+        ("scope", "deploy:write'", False),
+        ("service-account", "deploy-web", True),
+        ("service-account", "deploy-web'", False),
+        ("ttl", "10m", True),
+        ("ttl", "010m", False),
+        ("ttl", "10", False),
+        ("ttl", "10m; id", False),
+    ],
+)
+def test_an_input_that_would_leave_its_quotes_does_not_fit(
+    name: str, given: str, value: str, fits: bool
+) -> None:
+    # GitLab's regular expressions are RE2.
+    assert (re2.search(inputs_of(name)[given]["regex"], value) is not None) == fits
+
+
+def test_the_projects_own_pipeline_passes(today_broker: RunningBroker, tmp_path: Path) -> None:
+    project = ComponentProject.cloned(tmp_path / "broker")
+    text = (COMPONENTS / ".gitlab-ci.yml").read_text()
+    text = text.replace("audience: https://broker.example.com", f"audience: {AUDIENCE}")
+    text = text.replace("https://broker.example.com", today_broker.url, 1)
+
+    token = {"BROKER_ID_TOKEN": today_broker.gitlab_token()}
+    done = project.run(pipeline=text, variables=token, schema=True)
+
+    assert done.passed, done.log
+    assert "Releasing" not in done.log
