@@ -47,18 +47,23 @@ def holds_policies(block: Block) -> bool:
     return any(isinstance(content.get(name), dict | list) for name in MAPS)
 
 
-def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> LoadedPolicies:
-    """Load one text, completed by what it does not show. Raises `ConfigurationError`."""
+def completed(text: str) -> dict[str, str]:
+    """Give files by their names: the text as `page.yaml`, and what it does not show."""
     files = {"page.yaml": text}
     needed = {"policies": list(_USUAL), "service_accounts": ["services"]}
     for shown, others in needed.items():
         if re.search(f"^{shown}:", text, re.MULTILINE):
             missing = [each for each in others if not re.search(f"^{each}:", text, re.MULTILINE)]
             files |= {f"{each}.yaml": _USUAL[each] for each in missing}
+    return files
+
+
+def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> LoadedPolicies:
+    """Load one text, completed by what it does not show. Raises `ConfigurationError`."""
     # The fake platforms are there under `--dev` alone.
     dev = "issuer: dev-" in text
     return load_texts(
-        files,
+        completed(text),
         broker_issuer="http://127.0.0.1:8080" if dev else "https://broker.example.com",
         token_defaults=(600, 3600),
         signing_algorithms=["RS256", "ES256"],

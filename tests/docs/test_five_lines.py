@@ -154,7 +154,7 @@ def test_the_service_takes_no_token_of_the_platform(
 def test_the_service_takes_no_token_of_another_type(
     page_broker: RunningBroker, service: str
 ) -> None:
-    file = page_broker.folder / "policies/page0.yaml"
+    file = page_broker.folder / "policies/page.yaml"
     text = file.read_text()
     shown = "    audience: https://deploy.example.com\n"
     assert shown in text

@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -13,9 +12,10 @@ import pytest
 import yaml
 
 from broker.testing import github_claims, gitlab_claims
-from tests.docs.markdown import ROOT, Page
+from tests.docs.markdown import Page
 from tests.docs.policies_in_pages import holds_policies
 from tests.github_runner import REQUEST_TOKEN, GithubRunner
+from tests.protected_service import protected_service
 from tests.running_broker import AUDIENCE, OCTO_REPO, RunningBroker
 
 GITHUB = Page("docs/guides/github-actions.md")
@@ -34,22 +34,8 @@ def today_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBr
 @pytest.fixture(scope="module")
 def deploy_api(today_broker: RunningBroker) -> Iterator[str]:
     """The example's protected service, which accepts the broker's tokens and nothing else."""
-    with subprocess.Popen(
-        [
-            sys.executable,
-            "examples/protected_service.py",
-            "--port",
-            "0",
-            "--issuer",
-            today_broker.url,
-        ],
-        cwd=ROOT,
-        stdout=subprocess.PIPE,
-        text=True,
-    ) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().strip()
-        process.terminate()
+    with protected_service(today_broker.url) as url:
+        yield url
 
 
 @pytest.fixture
@@ -175,7 +161,9 @@ def test_a_github_job_whose_request_is_refused_says_so(shell: Shell, runner: Git
 
 def gitlab_script() -> str:
     (pipeline,) = [
-        yaml.safe_load(block.text) for block in GITLAB.blocks("yaml") if not holds_policies(block)
+        yaml.safe_load(block.text)
+        for block in GITLAB.blocks("yaml")
+        if block.text in GITLAB.section("With curl")
     ]
     return "\n".join(pipeline["deploy"]["script"])
 

@@ -60,6 +60,8 @@ class ComponentProject:
             [
                 _program("node"), str(RUNNER), "--force-shell-executor", *jobs,
                 f"--json-schema-validation={str(schema).lower()}",
+                # There is no earlier commit to compare with.
+                "--evaluate-rule-changes=false",
                 *(f"--variable={name}={value}" for name, value in variables.items()),
             ],
             cwd=self.folder,

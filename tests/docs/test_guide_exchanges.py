@@ -1,0 +1,233 @@
+"""The policies of the guides, asked over HTTP with the tokens that the guides tell of."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import Any
+
+import pytest
+
+from broker.policy_files.check import check
+from broker.testing import github_claims, gitlab_claims
+from tests.docs.brokers_of_pages import broker_of
+from tests.docs.markdown import Page
+from tests.docs.policies_in_pages import load_text, policy_blocks
+from tests.running_broker import RunningBroker
+from tests.service_tokens import verified_token
+
+WORKFLOW = "acme/workflows/.github/workflows/deploy.yml"
+COMMIT = "0123456789abcdef0123456789abcdef01234567"
+INFRASTRUCTURE = {"repository": "acme/infrastructure", "repository_id": "456790"}
+INFRASTRUCTURE_GITLAB = {"project_path": "acme/infrastructure", "project_id": "30"}
+MONO = {"repository": "acme/mono", "repository_id": "456791"}
+MONO_GITLAB = {"project_path": "acme/mono", "project_id": "31"}
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A request that a guide tells of: the job's claims, for which service, and the answer."""
+
+    guide: str
+    claims: dict[str, Any]
+    service: str
+    answer: str
+    scope: str | None = None
+    sub: str = ""
+    conditions: list[str] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        facts = " ".join(f"{value}" for value in self.claims.values())
+        return f"{self.guide}-{facts}-{self.service}-{self.answer}".replace("/", "_")[:120]
+
+
+def plan(claims: dict[str, Any], answer: str, scope: str | None = None, **more: Any) -> Asked:
+    return Asked("plan-and-apply", claims, "infrastructure", answer, scope, **more)
+
+
+def reused(claims: dict[str, Any], answer: str, **more: Any) -> Asked:
+    return Asked("reusable-workflows", claims, "deploy-api", answer, **more)
+
+
+def mono(claims: dict[str, Any], service: str, answer: str, **more: Any) -> Asked:
+    return Asked("monorepo", claims, service, answer, **more)
+
+
+def whole(claims: dict[str, Any], answer: str, **more: Any) -> Asked:
+    return Asked("whole-organization", claims, "artifacts", answer, **more)
+
+
+def gitlab(claims: dict[str, Any], answer: str, **more: Any) -> Asked:
+    return Asked("gitlab-ci", claims, "deploy-api", answer, **more)
+
+
+PULL_REQUEST = INFRASTRUCTURE | {"event_name": "pull_request", "ref": "refs/pull/7/merge"}
+MERGE_REQUEST = INFRASTRUCTURE_GITLAB | {"pipeline_source": "merge_request_event", "ref": "x"}
+
+REQUESTS = [
+    plan(PULL_REQUEST, "infrastructure-plan", "state:read"),
+    plan(PULL_REQUEST, "scope_not_allowed", "state:write"),
+    plan(
+        INFRASTRUCTURE | {"event_name": "pull_request_target"},
+        "no_policy_matched",
+        conditions=["event_name"],
+    ),
+    plan(
+        INFRASTRUCTURE | {"event_name": "workflow_dispatch"},
+        "no_policy_matched",
+        conditions=["event_name"],
+    ),
+    plan(INFRASTRUCTURE, "infrastructure-apply", "state:read state:write"),
+    plan(INFRASTRUCTURE | {"ref": "refs/heads/x"}, "no_policy_matched", conditions=["ref"]),
+    plan(MERGE_REQUEST, "infrastructure-plan", "state:read"),
+    plan(MERGE_REQUEST, "scope_not_allowed", "state:write"),
+    plan(MERGE_REQUEST | {"job_project_id": "99"}, "no_policy_matched"),
+    plan(INFRASTRUCTURE_GITLAB, "infrastructure-apply", "state:write"),
+    plan(INFRASTRUCTURE_GITLAB | {"ref_protected": "false"}, "no_policy_matched"),
+    reused({"job_workflow_ref": f"{WORKFLOW}@{COMMIT}"}, "deploy-web"),
+    reused({}, "no_policy_matched", conditions=["job_workflow_ref"]),
+    reused(
+        {"job_workflow_ref": f"{WORKFLOW}@refs/heads/main"},
+        "no_policy_matched",
+        conditions=["job_workflow_ref"],
+    ),
+    # The caller's own file says what it likes of itself.
+    reused({"workflow_ref": f"{WORKFLOW}@{COMMIT}", "job_workflow_ref": "x"}, "no_policy_matched"),
+    reused(
+        {
+            "repository": "stranger/web",
+            "repository_id": "5",
+            "repository_owner_id": "6",
+            "job_workflow_ref": f"{WORKFLOW}@{COMMIT}",
+        },
+        "no_policy_matched",
+    ),
+    mono(MONO | {"environment": "shop-production"}, "shop", "deploy-shop"),
+    mono(MONO | {"environment": "billing-production"}, "billing", "deploy-billing"),
+    mono(MONO | {"environment": "shop-production"}, "billing", "target_unknown"),
+    mono(MONO, "shop", "no_policy_matched", conditions=["environment"]),
+    mono(
+        MONO | {"environment": "shop-production", "ref": "refs/heads/x"},
+        "shop",
+        "no_policy_matched",
+        conditions=["ref"],
+    ),
+    mono(
+        MONO_GITLAB | {"environment": "shop/production", "environment_protected": "true"},
+        "shop",
+        "deploy-shop",
+    ),
+    mono(
+        MONO_GITLAB | {"environment": "shop/production"},
+        "shop",
+        "no_policy_matched",
+        conditions=["environment_protected"],
+    ),
+    mono(
+        MONO_GITLAB
+        | {
+            "environment": "shop/production",
+            "environment_protected": "true",
+            "pipeline_source": "parent_pipeline",
+        },
+        "shop",
+        "no_policy_matched",
+        conditions=["pipeline_source"],
+    ),
+    whole({"repository": "acme/web"}, "repo-ci", sub="repo-ci:repository_id:456789"),
+    whole(
+        {"repository": "acme/docs", "repository_id": "456792"},
+        "repo-ci",
+        sub="repo-ci:repository_id:456792",
+    ),
+    whole({"repository": "acme/lost", "repository_id": "456799"}, "denied_by_policy"),
+    whole({"repository_id": "5", "repository_owner_id": "6"}, "no_policy_matched"),
+    whole({"repository": "acme/web", "ref": "refs/heads/x"}, "no_policy_matched"),
+    whole({"repository_id": "id/of/no/platform"}, "claim_invalid"),
+    whole({"project_path": "acme/web"}, "project-ci", sub="project-ci:project_id:20"),
+    whole(
+        {"project_path": "acme/sub/web", "project_id": "21", "namespace_id": "73"},
+        "project-ci",
+        sub="project-ci:project_id:21",
+    ),
+    whole({"project_path": "other/web", "namespace_id": "99"}, "no_policy_matched"),
+    gitlab({"project_path": "acme/web"}, "deploy-web"),
+    gitlab(
+        {"project_path": "acme/web", "ref": "x"},
+        "no_policy_matched",
+        conditions=["ref_path", "ref_protected"],
+    ),
+    gitlab(
+        {"project_path": "acme/web", "pipeline_source": "merge_request_event"},
+        "no_policy_matched",
+    ),
+    gitlab({"project_path": "acme/web", "project_id": "99"}, "no_policy_matched"),
+]
+GUIDES = sorted({each.guide for each in REQUESTS})
+
+
+class Brokers:
+    """A broker for each guide, started when it is first asked."""
+
+    def __init__(self, factory: pytest.TempPathFactory, stack: ExitStack) -> None:
+        self._factory = factory
+        self._stack = stack
+        self._started: dict[str, RunningBroker] = {}
+
+    def of(self, guide: str) -> RunningBroker:
+        """Give the broker with the policies of a guide."""
+        if guide not in self._started:
+            broker = broker_of(self._factory.mktemp("broker"), policies_of(guide))
+            self._started[guide] = self._stack.enter_context(broker.serving())
+        return self._started[guide]
+
+
+@pytest.fixture(scope="module")
+def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
+    with ExitStack() as stack:
+        yield Brokers(tmp_path_factory, stack)
+
+
+def policies_of(guide: str) -> str:
+    """Give the only policy file of a guide."""
+    (block,) = policy_blocks(Page(f"docs/guides/{guide}.md"))
+    return block.text
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_the_policies_of_a_guide_have_tests_and_no_finding(guide: str) -> None:
+    loaded = load_text(policies_of(guide))
+
+    assert loaded.tests
+    found = check([loaded], now=1_795_300_000.0).findings
+    assert [each for each in found if each.file == "page.yaml"] == []
+
+
+@pytest.mark.parametrize("asked", REQUESTS, ids=str)
+def test_the_broker_answers_as_the_guide_says(brokers: Brokers, asked: Asked) -> None:
+    broker = brokers.of(asked.guide)
+    of_gitlab = any(name.startswith(("project_", "pipeline_")) for name in asked.claims)
+    token = (
+        broker.gitlab.token(gitlab_claims(**asked.claims), audience=broker.url)
+        if of_gitlab
+        else broker.github.token(github_claims(**asked.claims), audience=broker.url)
+    )
+
+    answer = broker.exchange(token, audience=asked.service, scope=asked.scope)
+
+    body = answer.json()
+    assert body.get("reason", body.get("service_account")) == asked.answer, body
+    if answer.status_code == 200:
+        audience = f"https://{asked.service.removesuffix('-api')}.example.com"
+        claims = verified_token(broker, body["access_token"], audience=audience)
+        assert claims["sub"] == (asked.sub or asked.answer)
+        assert asked.scope in (None, claims["scope"])
+    shown = {each["claim"] for each in body.get("conditions", [])}
+    assert set(asked.conditions) <= shown
+
+
+@pytest.mark.parametrize("guide", GUIDES)
+def test_a_guide_tells_of_every_reason_that_is_tried(guide: str) -> None:
+    told = Page(f"docs/guides/{guide}.md").section("When it is refused")
+    reasons = {each.answer for each in REQUESTS if each.guide == guide and "_" in each.answer}
+
+    assert {reason for reason in reasons if f"`{reason}`" not in told} == set()
