@@ -1,7 +1,5 @@
 """The policies of the guides, asked over HTTP with the tokens that the guides tell of."""
 
-from collections.abc import Iterator
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,10 +7,8 @@ import pytest
 
 from broker.policy_files.check import check
 from broker.testing import github_claims, gitlab_claims
-from tests.docs.brokers_of_pages import broker_of
-from tests.docs.markdown import Page
-from tests.docs.policies_in_pages import load_text, policy_blocks
-from tests.running_broker import RunningBroker
+from tests.docs.brokers_of_pages import GuideBrokers, guide, policies_of
+from tests.docs.policies_in_pages import load_text
 from tests.service_tokens import verified_token
 
 WORKFLOW = "acme/workflows/.github/workflows/deploy.yml"
@@ -165,37 +161,9 @@ REQUESTS = [
 GUIDES = sorted({each.guide for each in REQUESTS})
 
 
-class Brokers:
-    """A broker for each guide, started when it is first asked."""
-
-    def __init__(self, factory: pytest.TempPathFactory, stack: ExitStack) -> None:
-        self._factory = factory
-        self._stack = stack
-        self._started: dict[str, RunningBroker] = {}
-
-    def of(self, guide: str) -> RunningBroker:
-        """Give the broker with the policies of a guide."""
-        if guide not in self._started:
-            broker = broker_of(self._factory.mktemp("broker"), policies_of(guide))
-            self._started[guide] = self._stack.enter_context(broker.serving())
-        return self._started[guide]
-
-
-@pytest.fixture(scope="module")
-def brokers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Brokers]:
-    with ExitStack() as stack:
-        yield Brokers(tmp_path_factory, stack)
-
-
-def policies_of(guide: str) -> str:
-    """Give the only policy file of a guide."""
-    (block,) = policy_blocks(Page(f"docs/guides/{guide}.md"))
-    return block.text
-
-
-@pytest.mark.parametrize("guide", GUIDES)
-def test_the_policies_of_a_guide_have_tests_and_no_finding(guide: str) -> None:
-    loaded = load_text(policies_of(guide))
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_policies_of_a_guide_have_tests_and_no_finding(name: str) -> None:
+    loaded = load_text(policies_of(name))
 
     assert loaded.tests
     found = check([loaded], now=1_795_300_000.0).findings
@@ -203,8 +171,8 @@ def test_the_policies_of_a_guide_have_tests_and_no_finding(guide: str) -> None:
 
 
 @pytest.mark.parametrize("asked", REQUESTS, ids=str)
-def test_the_broker_answers_as_the_guide_says(brokers: Brokers, asked: Asked) -> None:
-    broker = brokers.of(asked.guide)
+def test_the_broker_answers_as_the_guide_says(guide_brokers: GuideBrokers, asked: Asked) -> None:
+    broker = guide_brokers.of(asked.guide)
     of_gitlab = any(name.startswith(("project_", "pipeline_")) for name in asked.claims)
     token = (
         broker.gitlab.token(gitlab_claims(**asked.claims), audience=broker.url)
@@ -225,9 +193,9 @@ def test_the_broker_answers_as_the_guide_says(brokers: Brokers, asked: Asked) ->
     assert set(asked.conditions) <= shown
 
 
-@pytest.mark.parametrize("guide", GUIDES)
-def test_a_guide_tells_of_every_reason_that_is_tried(guide: str) -> None:
-    told = Page(f"docs/guides/{guide}.md").section("When it is refused")
-    reasons = {each.answer for each in REQUESTS if each.guide == guide and "_" in each.answer}
+@pytest.mark.parametrize("name", GUIDES)
+def test_a_guide_tells_of_every_reason_that_is_tried(name: str) -> None:
+    told = guide(name).section("When it is refused")
+    reasons = {each.answer for each in REQUESTS if each.guide == name and "_" in each.answer}
 
     assert {reason for reason in reasons if f"`{reason}`" not in told} == set()

@@ -2,37 +2,39 @@
 
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from broker.testing import gitlab_claims
-from tests.docs.brokers_of_pages import broker_of
-from tests.docs.markdown import Page
-from tests.docs.policies_in_pages import policy_blocks
+from tests.docs.brokers_of_pages import GuideBrokers, guide
 from tests.gitlab.component_project import ComponentProject, require_programs
-from tests.protected_service import protected_service
 
 BROKER = "https://broker.example.com"
 SERVICE = "https://deploy.example.com"
 INFRASTRUCTURE = {"project_path": "acme/infrastructure", "project_id": "30"}
+MERGE_REQUEST = INFRASTRUCTURE | {"pipeline_source": "merge_request_event"}
 MONO = {"project_path": "acme/mono", "project_id": "31", "environment": "shop/production"}
 
-# Guide, job, the claims of its token, the variables that GitLab sets, and the answer.
-JOBS: list[tuple[str, str, dict[str, Any], dict[str, str], str]] = [
-    ("gitlab-ci", "deploy", {}, {}, "deploy-web"),
-    ("gitlab-ci", "deploy", {"ref": "x"}, {}, "no_policy_matched"),
-    (
-        "plan-and-apply",
-        "plan",
-        INFRASTRUCTURE | {"pipeline_source": "merge_request_event"},
-        {"CI_PIPELINE_SOURCE": "merge_request_event"},
-        "infrastructure-plan",
-    ),
-    ("plan-and-apply", "apply", INFRASTRUCTURE, {}, "infrastructure-apply"),
-    ("monorepo", "deploy-shop", MONO | {"environment_protected": "true"}, {}, "deploy-shop"),
-    ("monorepo", "deploy-shop", MONO, {}, "no_policy_matched"),
-    ("whole-organization", "publish", {}, {}, "project-ci"),
+
+class Job(NamedTuple):
+    """A job of a guide, and what the broker answers it."""
+
+    guide: str
+    name: str
+    claims: dict[str, Any]
+    answer: str
+    source: str = "push"
+
+
+JOBS = [
+    Job("gitlab-ci", "deploy", {}, "deploy-web"),
+    Job("gitlab-ci", "deploy", {"ref": "x"}, "no_policy_matched"),
+    Job("plan-and-apply", "plan", MERGE_REQUEST, "infrastructure-plan", "merge_request_event"),
+    Job("plan-and-apply", "apply", INFRASTRUCTURE, "infrastructure-apply"),
+    Job("monorepo", "deploy-shop", MONO | {"environment_protected": "true"}, "deploy-shop"),
+    Job("monorepo", "deploy-shop", MONO, "no_policy_matched"),
+    Job("whole-organization", "publish", {}, "project-ci"),
 ]
 
 
@@ -50,42 +52,37 @@ def project(tmp_path: Path) -> ComponentProject:
     return project
 
 
-@pytest.mark.parametrize(("guide", "job", "claims", "variables", "answer"), JOBS)
+@pytest.mark.parametrize("job", JOBS, ids=lambda job: f"{job.guide}-{job.name}-{job.answer}")
 def test_the_pipeline_of_a_guide_runs(
-    project: ComponentProject,
-    tmp_path: Path,
-    guide: str,
-    job: str,
-    claims: dict[str, Any],
-    variables: dict[str, str],
-    answer: str,
+    guide_brokers: GuideBrokers, project: ComponentProject, tmp_path: Path, job: Job
 ) -> None:
-    page = Page(f"docs/guides/{guide}.md")
-    (policies,) = policy_blocks(page)
-    (shown,) = [each.text for each in page.blocks("yaml") if "component:" in each.text]
+    (shown,) = [each.text for each in guide(job.guide).blocks("yaml") if "component:" in each.text]
+    shown = shown.replace(SERVICE, guide_brokers.service_of(job.guide))
+    broker = guide_brokers.of(job.guide)
+    token = broker.gitlab.token(gitlab_claims(**job.claims), audience=broker.url)
     seen = tmp_path / "seen"
-    with (
-        broker_of(tmp_path / "served", policies.text).serving() as broker,
-        protected_service(broker.url) as service,
-    ):
-        token = broker.gitlab.token(gitlab_claims(**claims), audience=broker.url)
-        done = project.run(
-            job,
-            pipeline=in_this_project(shown).replace(BROKER, broker.url).replace(SERVICE, service),
-            variables=variables | {"BROKER_ID_TOKEN": token, "SEEN": str(seen)},
-        )
 
-        assert token not in done.log
-        said = "\n".join(done.said())
-        if "_" in answer:
-            assert not done.passed
-            assert f"reason:      {answer}" in said
-            assert not seen.exists()
-        else:
-            assert done.passed, done.log
-            assert f" as {answer}; " in said
-            assert seen.exists() or f'"by": "{answer}"' in done.log
-            assert not seen.exists() or seen.read_text() not in done.log
+    done = project.run(
+        job.name,
+        pipeline=in_this_project(shown).replace(BROKER, broker.url),
+        variables={
+            "BROKER_ID_TOKEN": token,
+            "CI_PIPELINE_SOURCE": job.source,
+            "SEEN": str(seen),
+        },
+    )
+
+    assert token not in done.log
+    said = "\n".join(done.said())
+    if "_" in job.answer:
+        assert not done.passed
+        assert f"reason:      {job.answer}" in said
+        assert not seen.exists()
+    else:
+        assert done.passed, done.log
+        assert f" as {job.answer}; " in said
+        assert seen.exists() or f'"by": "{job.answer}"' in done.log
+        assert not seen.exists() or seen.read_text() not in done.log
 
 
 def in_this_project(pipeline: str) -> str:
