@@ -22,11 +22,11 @@ issuers:
 def broker_of(folder: Path, page: str, more: str = "", *, issuers: str = ISSUERS) -> RunningBroker:
     """Make a broker of today with a page's policies, whose own tests run when it starts.
 
-    What the page does not show is completed; `more` is a second file. `issuers` stands in place
-    of the page's, as a template for where their keys are.
+    What the page does not show is completed; `more` is a second file. `issuers` is the template of
+    a third, with those that the page does not show.
     """
     files = completed(page) | {"more.yaml": more}
-    del files["issuers.yaml"]
+    files.pop("issuers.yaml", None)
     (folder / "policies").mkdir(parents=True)
     for name, text in files.items():
         (folder / "policies" / name).write_text(text)

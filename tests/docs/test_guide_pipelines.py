@@ -1,6 +1,5 @@
 """The GitLab pipelines of the guides, run whole against the policies of the same guide."""
 
-import re
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +7,7 @@ import pytest
 
 from broker.testing import gitlab_claims
 from tests.docs.brokers_of_pages import GuideBrokers, guide
-from tests.gitlab.component_project import ComponentProject, require_programs
+from tests.gitlab.component_project import ComponentProject, in_this_project, require_programs
 
 BROKER = "https://broker.example.com"
 SERVICE = "https://deploy.example.com"
@@ -83,12 +82,3 @@ def test_the_pipeline_of_a_guide_runs(
         assert f" as {job.answer}; " in said
         assert seen.exists() or f'"by": "{job.answer}"' in done.log
         assert not seen.exists() or seen.read_text() not in done.log
-
-
-def in_this_project(pipeline: str) -> str:
-    """Let a pipeline include the templates of this commit."""
-    return re.sub(
-        r"\$CI_SERVER_FQDN/acme/broker/([\w-]+)@[0-9a-f]{40}",
-        r"$CI_SERVER_FQDN/$CI_PROJECT_PATH/\1@$CI_COMMIT_SHA",
-        pipeline,
-    )

@@ -83,6 +83,15 @@ class ComponentProject:
         )
 
 
+def in_this_project(pipeline: str) -> str:
+    """Let a pipeline include the templates of this commit."""
+    return re.sub(
+        r"\$CI_SERVER_FQDN/[a-z]+/broker/([\w-]+)@[0-9a-f]{40}",
+        r"$CI_SERVER_FQDN/$CI_PROJECT_PATH/\1@$CI_COMMIT_SHA",
+        pipeline,
+    )
+
+
 def require_programs() -> None:
     """Fail, saying what to do, when something is missing that pipelines need here."""
     assert RUNNER.exists(), "the Node packages are missing: `make test` sets them up"

@@ -23,7 +23,7 @@ class Authority:
     server: ssl.SSLContext
 
 
-def make_authority(folder: Path, address: str = "127.0.0.1") -> Authority:
+def make_authority(folder: Path, address: str = "127.0.0.1", *hosts: str) -> Authority:
     folder.mkdir()
     ca_key = ec.generate_private_key(ec.SECP256R1())
     ca_name = _name("Test CA")
@@ -34,7 +34,9 @@ def make_authority(folder: Path, address: str = "127.0.0.1") -> Authority:
         .sign(ca_key, hashes.SHA256())
     )
     key = ec.generate_private_key(ec.SECP256R1())
-    names = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address(address))])
+    names = x509.SubjectAlternativeName(
+        [x509.IPAddress(ipaddress.ip_address(address)), *map(x509.DNSName, hosts)]
+    )
     certificate = (
         _builder(_name("Test server"), ca_name, key.public_key(), ca_key.public_key())
         .add_extension(x509.BasicConstraints(ca=False, path_length=None), critical=True)

@@ -13,6 +13,9 @@ class ForwardProxy:
     """Lets through what carries `authorization`, when that is set; refuses all else with 407."""
 
     authorization: str | None = None
+    hosts: dict[str, int] = field(default_factory=dict)
+    """Hosts that only this proxy reaches: the ports on this machine where they are."""
+
     requests: list[Request] = field(default_factory=list)
     port: int = 0
     _server: asyncio.Server | None = None
@@ -46,6 +49,8 @@ class ForwardProxy:
             return
         if request.method == "CONNECT":
             host, _, port = request.target.rpartition(":")
+            if host in self.hosts:
+                host, port = "127.0.0.1", str(self.hosts[host])
             upstream_reader, upstream_writer = await asyncio.open_connection(host, int(port))
             writer.write(b"HTTP/1.1 200 Connected\r\n\r\n")
         else:
