@@ -22,7 +22,9 @@ def kind_of(block: Block) -> str:
     content = read_yaml(block.text)
     if "jobs" in content:
         return "workflow"
-    if any("script" in job for job in content.values() if isinstance(job, dict)):
+    if "include" in content or any(
+        "script" in job for job in content.values() if isinstance(job, dict)
+    ):
         return "pipeline"
     return "settings"
 

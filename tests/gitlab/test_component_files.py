@@ -86,7 +86,7 @@ def test_the_projects_own_pipeline_passes(today_broker: RunningBroker, tmp_path:
     project = ComponentProject.cloned(tmp_path / "broker")
     text = (COMPONENTS / ".gitlab-ci.yml").read_text()
     text = text.replace("audience: https://broker.example.com", f"audience: {AUDIENCE}")
-    text = text.replace("https://broker.example.com", today_broker.url, 1)
+    text = text.replace("https://broker.example.com", today_broker.url)
 
     token = {"BROKER_ID_TOKEN": today_broker.gitlab_token()}
     done = project.run(pipeline=text, variables=token, schema=True)

@@ -1,75 +1,16 @@
 """The scripts of templates/token-curl.yml in the shells of jobs, and what they make of answers."""
 
-import re
-import shutil
 import subprocess
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 from tests.gitlab.answering import answering
+from tests.gitlab.job_scripts import Script, said
 from tests.gitlab.templates import job_of
 from tests.issuer_keys.certificates import make_authority
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified_token
-
-Script = Callable[..., subprocess.CompletedProcess[str]]
-
-# What the README names as needed, and nothing else.
-PROGRAMS = ("curl", "sed", "tr", "cut", "mkdir", "rm")
-
-
-@pytest.fixture(params=["sh", "bash"])
-def shell(request: pytest.FixtureRequest) -> str:
-    """The path of a shell that jobs have."""
-    found = shutil.which(str(request.param))
-    assert found
-    return found
-
-
-@pytest.fixture
-def programs(tmp_path: Path) -> Path:
-    """A folder with the programs that the scripts may use; curl notes its command lines."""
-    folder = tmp_path / "bin"
-    folder.mkdir()
-    for name in PROGRAMS:
-        found = shutil.which(name)
-        assert found
-        (folder / name).symlink_to(found)
-    curl = (folder / "curl").readlink()
-    (folder / "curl").unlink()
-    (folder / "curl").write_text(
-        f'#!/bin/sh\nprintf "%s\\n" "$@" >>"{tmp_path}/arguments"\nexec {curl} "$@"\n'
-    )
-    (folder / "curl").chmod(0o755)
-    return folder
-
-
-@pytest.fixture
-def script(today_broker: RunningBroker, shell: str, programs: Path, tmp_path: Path) -> Script:
-    """Run a script of the job as a runner does, with an ID token of a push to main."""
-    id_token = today_broker.gitlab_token()
-
-    def run(text: str, **variables: str) -> subprocess.CompletedProcess[str]:
-        done = subprocess.run(
-            [shell, "-e", "-c", text],
-            env={
-                "PATH": str(programs),
-                "BROKER_ID_TOKEN": id_token,
-                "CI_PROJECT_DIR": str(tmp_path / "project"),
-                "CI_JOB_ID": "7",
-                **variables,
-            },
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        assert id_token not in done.stdout + done.stderr
-        return done
-
-    return run
 
 
 def before(url: str, **inputs: str) -> str:
@@ -84,10 +25,10 @@ def after(url: str) -> str:
     return str(text)
 
 
-def said(done: subprocess.CompletedProcess[str]) -> list[str]:
-    """Give what a script that failed has said beside curl, without its prefix."""
+def failure(done: subprocess.CompletedProcess[str]) -> list[str]:
+    """Give what a script that failed has said beside curl."""
     assert (done.returncode, done.stdout) == (1, ""), done.stderr
-    return re.findall(r"^broker: (.*)$", done.stderr, re.MULTILINE)
+    return said(done.stderr)
 
 
 def token_of(done: subprocess.CompletedProcess[str]) -> str:
@@ -130,7 +71,7 @@ def test_a_scope_that_is_not_available_fails_the_job(
 ) -> None:
     done = script(before(today_broker.url, scope="deploy:write deploy:everything"))
 
-    assert "reason:      scope_not_allowed" in said(done)
+    assert "reason:      scope_not_allowed" in failure(done)
 
 
 def test_a_pipelines_variable_does_not_send_the_id_token_elsewhere(
@@ -146,7 +87,9 @@ def test_an_image_without_curl_is_told_so(
 ) -> None:
     (programs / "curl").unlink()
 
-    assert said(script(before(today_broker.url))) == ["this image has no curl: use one that has."]
+    assert failure(script(before(today_broker.url))) == [
+        "this image has no curl: use one that has."
+    ]
 
 
 def test_a_place_that_cannot_be_written_costs_the_revocation_alone(
@@ -176,7 +119,7 @@ def test_an_answer_cannot_forge_the_log(script: Script) -> None:
     with answering((400, f'{{"reason": "{forged}", "more": "{"y" * 5000}"}}')) as url:
         done = script(before(url))
 
-    lines = said(done)
+    lines = failure(done)
     assert len(lines) == 4
     assert done.stderr == "".join(f"broker: {line}\n" for line in lines)
     assert all(line.isprintable() and len(line) < 2100 for line in lines)
@@ -196,7 +139,7 @@ def test_what_is_no_token_is_not_taken_for_one(script: Script, body: str) -> Non
     with answering((200, body)) as url:
         done = script(before(url))
 
-    assert said(done) == [f"{url}/oauth/token answers, but not as a broker."]
+    assert failure(done) == [f"{url}/oauth/token answers, but not as a broker."]
 
 
 def test_spaces_and_lines_in_an_answer_do_not_matter(script: Script) -> None:
@@ -216,7 +159,7 @@ def test_a_certificate_of_an_unknown_authority_fails_the_job_and_says_what_to_se
         failed = script(before(url))
         passed = script(before(url), CURL_CA_BUNDLE=str(authority.ca_file))
 
-    assert said(failed)[-1].startswith("For an authority of your own set CURL_CA_BUNDLE")
+    assert failure(failed)[-1].startswith("For an authority of your own set CURL_CA_BUNDLE")
     assert verified_token(today_broker, token_of(passed))
 
 
