@@ -1,14 +1,17 @@
 """The policies of the guides, asked over HTTP with the tokens that the guides tell of."""
 
+import json
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import pytest
 
 from broker.policy_files.check import check
 from broker.testing import github_claims, gitlab_claims
 from tests.docs.brokers_of_pages import GuideBrokers, guide, policies_of
 from tests.docs.policies_in_pages import load_text
+from tests.running_broker import RunningBroker
 from tests.service_tokens import verified_token
 
 WORKFLOW = "acme/workflows/.github/workflows/deploy.yml"
@@ -173,14 +176,8 @@ def test_the_policies_of_a_guide_have_tests_and_no_finding(name: str) -> None:
 @pytest.mark.parametrize("asked", REQUESTS, ids=str)
 def test_the_broker_answers_as_the_guide_says(guide_brokers: GuideBrokers, asked: Asked) -> None:
     broker = guide_brokers.of(asked.guide)
-    of_gitlab = any(name.startswith(("project_", "pipeline_")) for name in asked.claims)
-    token = (
-        broker.gitlab.token(gitlab_claims(**asked.claims), audience=broker.url)
-        if of_gitlab
-        else broker.github.token(github_claims(**asked.claims), audience=broker.url)
-    )
 
-    answer = broker.exchange(token, audience=asked.service, scope=asked.scope)
+    answer = answered(broker, asked)
 
     body = answer.json()
     assert body.get("reason", body.get("service_account")) == asked.answer, body
@@ -191,6 +188,34 @@ def test_the_broker_answers_as_the_guide_says(guide_brokers: GuideBrokers, asked
         assert asked.scope in (None, claims["scope"])
     shown = {each["claim"] for each in body.get("conditions", [])}
     assert set(asked.conditions) <= shown
+
+
+@pytest.mark.parametrize("name", GUIDES)
+def test_the_refusal_that_a_guide_shows_is_one_of_the_brokers(
+    guide_brokers: GuideBrokers, name: str
+) -> None:
+    page = guide(name)
+    (shown,) = [
+        json.loads(block.text)
+        for block in page.blocks("json")
+        if block.text in page.section("When it is refused")
+    ]
+    asked = [each for each in REQUESTS if (each.guide, each.answer) == (name, shown["reason"])]
+    answers = [answered(guide_brokers.of(name), each).json() for each in asked]
+
+    left_out = {member: "…" for member, value in shown.items() if value == "…"}
+    assert shown in [answer | left_out for answer in answers]
+
+
+def answered(broker: RunningBroker, asked: Asked) -> httpx.Response:
+    """Ask a broker, as the job would."""
+    of_gitlab = any(name.startswith(("project_", "pipeline_")) for name in asked.claims)
+    token = (
+        broker.gitlab.token(gitlab_claims(**asked.claims), audience=broker.url)
+        if of_gitlab
+        else broker.github.token(github_claims(**asked.claims), audience=broker.url)
+    )
+    return broker.exchange(token, audience=asked.service, scope=asked.scope)
 
 
 @pytest.mark.parametrize("name", GUIDES)
