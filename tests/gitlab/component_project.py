@@ -22,10 +22,16 @@ class Done:
     passed: bool
     log: str
 
+    def printed(self) -> list[str]:
+        """List the lines that the job itself has printed, in order."""
+        # What a failed job printed last is repeated below it, without its name before it.
+        return re.findall(r"^[\w-]+ +> (.*)$", self.log, re.MULTILINE)
+
     def said(self) -> list[str]:
-        """List what the templates themselves have said, in order."""
-        # What a failed job said last is repeated below it, without its name before it.
-        return re.findall(r"^[\w-]+ +> broker: (.*)$", self.log, re.MULTILINE)
+        """List what the templates have said among them, without their prefix."""
+        return [
+            line.removeprefix("broker: ") for line in self.printed() if line.startswith("broker: ")
+        ]
 
 
 @dataclass(frozen=True)
@@ -62,6 +68,9 @@ class ComponentProject:
                 f"--json-schema-validation={str(schema).lower()}",
                 # There is no earlier commit to compare with.
                 "--evaluate-rule-changes=false",
+                # As on GitLab.
+                "--variable=GITLAB_CI=true",
+                "--ignore-predefined-vars=GITLAB_CI,CI_PIPELINE_SOURCE",
                 *(f"--variable={name}={value}" for name, value in variables.items()),
             ],
             cwd=self.folder,

@@ -40,15 +40,20 @@ def test_a_token_is_got_and_revoked_with_few_programs_and_stands_on_no_command_l
     today_broker: RunningBroker, script: Script, tmp_path: Path
 ) -> None:
     first = script(before(today_broker.url))
-    token = token_of(first)
+    token_id = verified_token(today_broker, token_of(first))["jti"]
     assert first.stderr == ""
-    token_id = verified_token(today_broker, token)["jti"]
+    (line,) = said(first.stdout)
+    assert line == (
+        "a token for deploy-api as deploy-web; scope: deploy:read deploy:write;"
+        f" expires in 600 s; token_id: {token_id}"
+    )
 
     second = script(after(today_broker.url))
 
     assert (second.returncode, second.stdout, second.stderr) == (0, "", "")
-    event = today_broker.events()[-1]
-    assert (event["type"], event["token_id"]) == ("token.revoked", token_id)
+    of_token = [each for each in today_broker.events() if each["token_id"] == token_id]
+    assert [each["type"] for each in of_token] == ["token.exchanged", "token.revoked"]
+    assert of_token[0]["request_id"] == "gitlab-7"
     arguments = (tmp_path / "arguments").read_text()
     assert "audience=deploy-api" in arguments
     assert "/oauth/revoke" in arguments

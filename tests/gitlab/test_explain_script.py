@@ -1,4 +1,4 @@
-"""templates/explain.yml: what a job learns of a decision, and that it gets no token by it."""
+"""templates/explain-curl.yml: what a job learns of a decision, and that it gets no token by it."""
 
 import pytest
 
@@ -10,7 +10,7 @@ from tests.running_broker import RunningBroker
 
 def explain(url: str, **inputs: str) -> str:
     """Give the script of the job."""
-    (text,) = job_of("explain", broker_url=url, **inputs)["script"]
+    (text,) = job_of("explain-curl", broker_url=url, **inputs)["script"]
     return str(text)
 
 
@@ -43,7 +43,8 @@ def test_a_job_that_would_get_none_fails_and_is_told_why(
         "reason:      no_policy_matched",
         "account:     ",
     )
-    assert decision_id == f"decision_id: {today_broker.events()[-1]['id']}"
+    recorded = [f"decision_id: {event['id']}" for event in today_broker.events()]
+    assert decision_id in recorded
     assert fix == "fix:         `ref_protected` is 'false': protect the branch a\"b"
     assert '"claim":"ref_protected"' in answer
 
