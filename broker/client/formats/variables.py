@@ -31,13 +31,13 @@ def env(token: ServiceToken, options: FormatOptions) -> Rendering:
 def dotenv(token: ServiceToken, options: FormatOptions) -> Rendering:
     """Write a `.env` file that its readers all read alike.
 
-    They differ in what they make of quotes and backslashes inside quotes: a value with one of them
-    is refused. Raises `FormatRefused`.
+    They differ in what they make of quotes, backslashes and dollar signs inside quotes: a value
+    with one of them is refused. Raises `FormatRefused`.
     """
     values = _values(token, options)
-    if any(sign in value for _, value in values for sign in "'\\"):
+    if any(sign in value for _, value in values for sign in "'\\$"):
         raise FormatRefused(
-            "the token holds a quote or a backslash, which readers of .env files read differently: "
+            "the token holds a sign that readers of .env files read differently (' \\ $): "
             "use the format 'json'"
         )
     return Rendering("".join(f"{name}='{value}'\n" for name, value in values))
