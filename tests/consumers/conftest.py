@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from broker.cli.pipeline.credential_helper import HELPER_PROGRAMS
 from broker.client.service_token import ServiceToken
+from tests.consumers.guide import in_guide
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified_token
 
@@ -91,17 +91,16 @@ def today_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBr
 def job(today_broker: RunningBroker, tmp_path: Path) -> Job:
     """A job of GitLab: one ID token for as long as it runs, and the helpers by all their names."""
     today_broker.clock.advance(time.time() - today_broker.clock.now())
-    programs = tmp_path / "bin"
-    programs.mkdir()
-    for name in ("broker", *HELPER_PROGRAMS):
-        (programs / name).symlink_to(BROKER)
-    for name in ("home", "run"):
+    for name in ("bin", "home", "run"):
         (tmp_path / name).mkdir(mode=0o700)
+    (tmp_path / "bin" / "broker").symlink_to(BROKER)
     variables = {
-        "PATH": f"{programs}:{os.environ['PATH']}",
+        "PATH": f"{tmp_path}/home/.local/bin:{tmp_path}/bin:{os.environ['PATH']}",
         "HOME": str(tmp_path / "home"),
         "XDG_RUNTIME_DIR": str(tmp_path / "run"),
         "BROKER_URL": today_broker.url,
         "BROKER_ID_TOKEN": today_broker.gitlab_token(),
     }
-    return Job(tmp_path, today_broker, variables)
+    job = Job(tmp_path, today_broker, variables)
+    job.quiet("sh", "-eu", stdin=in_guide("Before the first", "sh", number=1))
+    return job

@@ -1,6 +1,7 @@
 """botocore gets keys for a token in both ways: from the helper's process, and from a file."""
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,6 +11,7 @@ from broker.cli.pipeline.format_output import put_out
 from broker.client.formats import FormatOptions, render
 from broker.client.service_token import ServiceToken
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import LoopbackServer
 from tests.consumers.programs_found import library_program
 from tests.consumers.sts_stand_in import ROLE, Sts
@@ -28,28 +30,27 @@ def cloud(job: Job, sts: Sts) -> Iterator[LoopbackServer]:
     with LoopbackServer(sts.answer).serving() as server:
         job.variables |= {
             "AWS_ENDPOINT_URL_STS": server.url,
-            "AWS_REGION": "eu-central-1",
             "AWS_DEFAULT_REGION": "eu-central-1",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
         yield server
 
 
-def configured(job: Job, *, role: str = ROLE, service: str = "deploy-api") -> None:
-    """Write the configuration of the AWS SDKs."""
+def identity(job: Job, stdin: str, *, role: str = ROLE) -> subprocess.CompletedProcess[str]:
+    """Ask STS who it is, a line on stdin each time, configured as the guide says."""
     folder = job.folder / "home" / ".aws"
     folder.mkdir()
     (folder / "config").write_text(
-        f"[default]\ncredential_process = broker credential-helper aws --service {service}\n"
+        in_guide("AWS", "ini", replaced={"--service aws": "--service deploy-api"})
     )
-    job.variables["AWS_CONFIG_FILE"] = str(folder / "config")
-    # With AWS_ROLE_ARN alone botocore does not ask for a web identity: the helper reads it.
-    job.variables["AWS_ROLE_ARN"] = role
+    (job.folder / "calls").write_text(stdin)
+    exports = in_guide("AWS", "sh", replaced={ROLE: role})
+    command = " ".join(library_program("aws_identity.py"))
+    return job.run("sh", "-eu", stdin=f"{exports}exec {command} <calls\n")
 
 
 def test_botocore_gets_keys_from_the_helper(job: Job, sts: Sts, cloud: LoopbackServer) -> None:
-    configured(job)
-    done = job.run(*library_program("aws_identity.py"), stdin="once\nonce more\nand again\n")
+    done = identity(job, "once\nonce more\nand again\n")
 
     assert done.returncode == 0, done.stderr
     calls = [json.loads(line) for line in done.stdout.splitlines()]
@@ -73,8 +74,7 @@ def test_a_session_has_the_name_that_the_job_gives_it(
 
 
 def test_botocore_is_told_why_there_are_no_keys(job: Job, cloud: LoopbackServer) -> None:
-    configured(job, role="arn:aws:iam::123456789012:role/other")
-    done = job.run(*library_program("aws_identity.py"), stdin="once\n")
+    done = identity(job, "once\n", role="arn:aws:iam::123456789012:role/other")
 
     assert done.returncode == 1
     assert "AccessDenied Not authorized to perform <the> action & more" in done.stderr

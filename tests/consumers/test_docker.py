@@ -24,6 +24,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import program
 
@@ -166,8 +167,9 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
 def inspect(job: Job, registry: Registry, **variables: str) -> subprocess.CompletedProcess[str]:
     configuration = job.folder / "docker"
     configuration.mkdir()
-    helpers = {"credHelpers": {registry.host: "broker"}}
-    (configuration / "config.json").write_text(json.dumps(helpers))
+    replaced = {"registry.example.com:5000": registry.host}
+    helpers = in_guide("Docker", "json", replaced=replaced)
+    (configuration / "config.json").write_text(helpers)
     return job.run(
         *(program("docker"), "manifest", "inspect", "--insecure", f"{registry.host}/{IMAGE}:1"),
         DOCKER_CONFIG=str(configuration),

@@ -9,6 +9,7 @@ import jwt
 import pytest
 
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 
 QUIET = {"GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0", "GIT_CONFIG_GLOBAL": "/dev/null"}
@@ -51,9 +52,9 @@ def server(job: Job, repository: Path) -> Iterator[LoopbackServer]:
 
 
 def clone(job: Job, url: str, **variables: str) -> subprocess.CompletedProcess[str]:
+    """Clone with the helper asked for every host, as a job of many servers would set it up."""
     return job.run(
-        *("git", "-c", "credential.helper=", "-c", "credential.helper=broker"),
-        *("clone", "--quiet", url, "checkout"),
+        *("git", "-c", "credential.helper=broker", "clone", "--quiet", url, "checkout"),
         more=QUIET | variables,
     )
 
@@ -78,6 +79,21 @@ def test_git_clones_with_a_token(job: Job, server: LoopbackServer) -> None:
     assert (job.folder / "checkout" / "hello.txt").read_text() == "hello\n"
     assert job.exchanges() == before + 1
     assert job.claims_of_basic(authorizations(server)[0])["client_id"] == "deploy-web"
+
+
+@pytest.mark.parametrize("helper", ["broker", "'!broker credential-helper git'"])
+def test_git_clones_as_the_guide_says(job: Job, server: LoopbackServer, helper: str) -> None:
+    replaced = {"https://git.example.com": server.url, "helper broker": f"helper {helper}"}
+    settings = in_guide("git", "sh", replaced=replaced)
+    variables = QUIET | {"GIT_CONFIG_GLOBAL": str(job.folder / "gitconfig")}
+    job.quiet("sh", "-eu", stdin=settings, more=variables)
+    listed = {"git.example.com": server.host, "git-api": "deploy-api"}
+    hosts = in_guide("The hosts", "sh", replaced=listed)
+    command = f"git clone --quiet {server.url}/team/app.git checkout\n"
+
+    job.quiet("sh", "-eu", stdin=hosts + command, more=variables)
+
+    assert (job.folder / "checkout" / "hello.txt").read_text() == "hello\n"
 
 
 def test_git_gets_nothing_for_a_host_that_is_not_listed(job: Job, server: LoopbackServer) -> None:

@@ -11,6 +11,7 @@ import pytest
 from broker.client.formats import FormatOptions, render
 from tests.client.formats.tokens import TOKEN
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import library_program
 
@@ -41,21 +42,29 @@ def sts(job: Job) -> Iterator[LoopbackServer]:
         yield server
 
 
-def google_token(
-    job: Job, sts: LoopbackServer, *, more: dict[str, Any] | None = None, **environment: str
-) -> dict[str, Any]:
-    """Run the library with the configuration that the format writes; only the endpoint differs."""
+def of_the_guide(service: str = "deploy-api") -> str:
+    return in_guide("Google", "json", replaced={"--service google": f"--service {service}"})
+
+
+def of_the_format(**environment: str) -> str:
     options = FormatOptions({"GCP_WORKLOAD_IDENTITY_PROVIDER": PROVIDER, **environment})
-    configuration = json.loads(render("gcp-external-account", TOKEN, options).text)
-    configuration["token_url"] = f"{sts.url}/v1/token"
-    if more:
-        configuration["credential_source"]["executable"] |= more
-    path = job.folder / "google.json"
-    path.write_text(json.dumps(configuration))
+    return render("gcp-external-account", TOKEN, options).text
+
+
+def google_token(
+    job: Job, sts: LoopbackServer, configuration: str, **executable: str
+) -> dict[str, Any]:
+    """Run the library as the guide says, but for the endpoint."""
+    document = json.loads(configuration)
+    document["token_url"] = f"{sts.url}/v1/token"
+    if executable:
+        document["credential_source"]["executable"] |= executable
+    (job.folder / "google.json").write_text(json.dumps(document))
+    command = " ".join(library_program("google_token.py"))
     done = job.run(
-        *library_program("google_token.py"),
-        GOOGLE_APPLICATION_CREDENTIALS=str(path),
-        GOOGLE_EXTERNAL_ACCOUNT_ALLOW_EXECUTABLES="1",
+        "sh",
+        "-eu",
+        stdin=f"{in_guide('Google', 'sh')}exec {command}\n",
         GOOGLE_CLOUD_PROJECT="acme",
     )
     assert done.returncode == 0, done.stderr
@@ -63,8 +72,12 @@ def google_token(
     return found
 
 
+def test_the_guide_shows_what_the_format_writes() -> None:
+    assert of_the_format(BROKER_SERVICE="google") == of_the_guide("google")
+
+
 def test_google_auth_runs_the_helper(job: Job, sts: LoopbackServer) -> None:
-    assert google_token(job, sts, BROKER_SERVICE="deploy-api") == {"token": "ya29.example"}
+    assert google_token(job, sts, of_the_guide()) == {"token": "ya29.example"}
 
     (asked,) = sts.requests
     assert job.claims(asked.form["subject_token"])["client_id"] == "deploy-web"
@@ -76,7 +89,7 @@ def test_google_auth_keeps_the_answer_where_it_looks_first(
     kept = tmp_path / "answer.json"
     before = job.exchanges()
     for _ in range(2):
-        google_token(job, sts, BROKER_SERVICE="deploy-api", more={"output_file": str(kept)})
+        google_token(job, sts, of_the_guide(), output_file=str(kept))
 
     assert job.exchanges() == before + 1
     assert len({each.form["subject_token"] for each in sts.requests}) == 1
@@ -89,14 +102,14 @@ def test_google_auth_reads_the_token_from_a_file(
     token = job.token()
     (tmp_path / "token").write_text(token.access_token)
 
-    found = google_token(job, sts, GCP_ID_TOKEN_FILE=str(tmp_path / "token"))
+    found = google_token(job, sts, of_the_format(GCP_ID_TOKEN_FILE=str(tmp_path / "token")))
 
     assert found == {"token": "ya29.example"}
     assert sts.requests[0].form["subject_token"] == token.access_token
 
 
 def test_google_auth_is_told_why_there_is_no_token(job: Job, sts: LoopbackServer) -> None:
-    found = google_token(job, sts, BROKER_SERVICE="no-such-service")
+    found = google_token(job, sts, of_the_guide("no-such-service"))
 
     assert "code: 4, message: " in found["refused"]
     assert "target_unknown" in found["refused"]

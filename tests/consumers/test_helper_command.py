@@ -6,7 +6,8 @@ import time
 import pytest
 
 from broker.cli.pipeline.credential_helper import HELPER_PROGRAMS
-from tests.consumers.conftest import Job
+from tests.consumers.conftest import BROKER, Job
+from tests.consumers.sts_stand_in import ROLE
 
 LISTED = {"BROKER_HOSTS": "git.example.com=deploy-api,registry.example.com:5000=artifacts"}
 ASKED = "protocol=https\nhost=git.example.com\n\n"
@@ -69,6 +70,7 @@ def test_docker_is_told_on_stdout_what_failed(job: Job) -> None:
 
 @pytest.mark.parametrize("command", [HELPERS["terraform"], ("terraform-credentials-broker",)])
 def test_terraform_gets_a_token_and_nothing_else(job: Job, command: tuple[str, ...]) -> None:
+    (job.folder / "bin" / "terraform-credentials-broker").symlink_to(BROKER)
     answer = json.loads(job.quiet(*command, "get", "git.example.com", **LISTED))
 
     assert list(answer) == ["token"]
@@ -140,28 +142,37 @@ def test_an_injected_host_makes_git_quit(job: Job) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changed", "code"),
+    ("tool", "changed", "code"),
     [
-        ({"BROKER_ID_TOKEN": ""}, 3),
-        ({"BROKER_HOSTS": "git.example.com=no-such-service"}, 4),
-        ({"BROKER_URL": "http://127.0.0.1:9"}, 5),
+        ("git", {"BROKER_ID_TOKEN": ""}, 3),
+        ("docker", {"BROKER_HOSTS": "git.example.com=no-such-service"}, 4),
+        ("terraform", {"BROKER_URL": "http://127.0.0.1:9"}, 5),
+        ("kubectl", {"BROKER_SERVICE": "no-such-service"}, 4),
+        ("aws", {"AWS_ROLE_ARN": ""}, 2),
+        ("aws", {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}, 5),
     ],
 )
 def test_the_status_says_what_kind_of_failure_it_was(
-    job: Job, changed: dict[str, str], code: int
+    job: Job, tool: str, changed: dict[str, str], code: int
 ) -> None:
-    for tool, words, stdin in [
-        ("git", ("get",), ASKED),
-        ("docker", ("get",), "git.example.com"),
-        ("terraform", ("get", "git.example.com"), ""),
-    ]:
-        done = job.run(*HELPERS[tool], *words, stdin=stdin, more=LISTED | changed)
-        assert done.returncode == code, done
-        assert job.variables["BROKER_ID_TOKEN"] not in done.stdout + done.stderr
+    words = {"git": ["get"], "docker": ["get"], "terraform": ["get", "git.example.com"]}
+    stdin = {"git": ASKED, "docker": "git.example.com"}
+    variables = {"BROKER_SERVICE": "deploy-api", "AWS_ROLE_ARN": ROLE, **LISTED, **changed}
+    done = job.run(
+        *("broker", "credential-helper", tool, *words.get(tool, [])),
+        stdin=stdin.get(tool, ""),
+        more=variables,
+    )
+
+    assert done.returncode == code, done
+    assert job.variables["BROKER_ID_TOKEN"] not in done.stdout + done.stderr
+    assert done.stdout + done.stderr
 
 
 def test_each_other_name_is_a_helper(job: Job) -> None:
     for name, tool in HELPER_PROGRAMS.items():
+        (job.folder / "bin" / name).unlink(missing_ok=True)
+        (job.folder / "bin" / name).symlink_to(BROKER)
         assert f"Usage: {name}" in job.quiet(name, "--help"), tool
 
 

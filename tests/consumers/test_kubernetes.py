@@ -7,8 +7,10 @@ from pathlib import Path
 
 import jwt
 import pytest
+import yaml
 
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import library_program, rare_program
 from tests.issuer_keys.certificates import Authority, make_authority
@@ -45,20 +47,17 @@ def cluster(job: Job, authority: Authority) -> Iterator[LoopbackServer]:
 def kubeconfig(
     job: Job, cluster: LoopbackServer, authority: Authority, version: str = "v1", **plugin: object
 ) -> Path:
-    user = {
-        "apiVersion": f"client.authentication.k8s.io/{version}",
-        "command": "broker",
-        "args": ["credential-helper", "kubectl", "--service", "deploy-api"],
-        "interactiveMode": "Never",
-    }
+    replaced = {"cluster-prod": "deploy-api", "k8s.io/v1": f"k8s.io/{version}"}
+    (user,) = yaml.safe_load(in_guide("kubectl", "yaml", replaced=replaced))["users"]
+    user["user"]["exec"] |= plugin
     server = {"server": cluster.url, "certificate-authority": str(authority.ca_file)}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "current-context": "ci",
         "clusters": [{"name": "prod", "cluster": server}],
-        "users": [{"name": "job", "user": {"exec": user | plugin}}],
-        "contexts": [{"name": "ci", "context": {"cluster": "prod", "user": "job"}}],
+        "users": [user],
+        "contexts": [{"name": "ci", "context": {"cluster": "prod", "user": user["name"]}}],
     }
     path = job.folder / "kubeconfig"
     path.write_text(json.dumps(document))

@@ -10,11 +10,10 @@ import pytest
 from broker.client.formats import FormatOptions, render
 from broker.client.service_token import ServiceToken
 from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import rare_program
 from tests.issuer_keys.certificates import Authority, make_authority
-
-SETTINGS = 'credentials_helper "broker" {\n  args = []\n}\n'
 
 
 @pytest.fixture(scope="module")
@@ -50,14 +49,9 @@ def _json(document: object) -> Answer:
 @pytest.fixture
 def work(job: Job, registry: LoopbackServer, authority: Authority, tmp_path: Path) -> Path:
     """A folder whose module is in the registry, and the helper where the tool looks for it."""
-    plugins = tmp_path / "home" / ".terraform.d" / "plugins"
-    plugins.mkdir(parents=True)
-    (plugins / "terraform-credentials-broker").symlink_to(
-        tmp_path / "bin" / "terraform-credentials-broker"
-    )
-    (tmp_path / "settings.tfrc").write_text(SETTINGS)
+    (tmp_path / "home" / ".terraformrc").write_text(in_guide("Terraform", "hcl"))
+    job.quiet("sh", "-eu", stdin=in_guide("Terraform", "sh"))
     job.variables |= {
-        "TF_CLI_CONFIG_FILE": str(tmp_path / "settings.tfrc"),
         "SSL_CERT_FILE": str(authority.ca_file),
         "CHECKPOINT_DISABLE": "1",
     }
@@ -102,7 +96,7 @@ def test_terraform_goes_on_without_a_token_for_a_host_that_is_not_listed(
 def test_terraform_cannot_store_or_forget(job: Job) -> None:
     for verb in ("store", "forget"):
         done = job.run(
-            "terraform-credentials-broker",
+            *("broker", "credential-helper", "terraform"),
             verb,
             "registry.example.com",
             stdin='{"token": "abc"}',
