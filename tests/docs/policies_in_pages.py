@@ -27,7 +27,9 @@ _USUAL = {
 def holds_policies(block: Block) -> bool:
     """Tell whether a block is a policy file: it has one of the maps, with entries."""
     content = yaml.safe_load(block.text)
-    return any(isinstance(content.get(name), dict | list) for name in MAPS)
+    return isinstance(content, dict) and any(
+        isinstance(content.get(name), dict | list) for name in MAPS
+    )
 
 
 def load_text(text: str, attachments: Mapping[str, bytes] | None = None) -> LoadedPolicies:

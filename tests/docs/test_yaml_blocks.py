@@ -21,6 +21,10 @@ def kind_of(block: Block) -> str:
     if holds_policies(block):
         return "policies"
     content: Any = yaml.safe_load(block.text)
+    if isinstance(content, list):
+        return "playbook"
+    if "users" in content:
+        return "kubeconfig"
     if "jobs" in content:
         return "workflow"
     if any("script" in job for job in content.values() if isinstance(job, dict)):
