@@ -4,20 +4,18 @@
 here raises `ClientError`, whose subclasses say what kind of trouble it is.
 """
 
-from typing import TYPE_CHECKING
-
-from broker.client.errors import (
-    BrokerTrouble,
-    ClientError,
-    IdentityExpired,
-    Misuse,
-    NoIdentity,
-    Refused,
-)
-from broker.client.service_token import ServiceToken
-
+TYPE_CHECKING = False
 if TYPE_CHECKING:
     from broker.client.bearer_auth import BearerAuth
+    from broker.client.errors import (
+        BrokerTrouble,
+        ClientError,
+        IdentityExpired,
+        Misuse,
+        NoIdentity,
+        Refused,
+    )
+    from broker.client.service_token import ServiceToken
     from broker.client.token_source import TokenSource
 
 __all__ = [
@@ -32,16 +30,19 @@ __all__ = [
     "TokenSource",
 ]
 
+# By name, so that a token from the cache waits for none of these imports.
+_MODULES = {
+    "BearerAuth": "bearer_auth",
+    "ServiceToken": "service_token",
+    "TokenSource": "token_source",
+}
+
 
 def __getattr__(name: str) -> object:
-    """Import what needs httpx when it is asked for, so that a cached token costs no such import."""
-    if name == "TokenSource":
-        from broker.client.token_source import TokenSource
+    """Import what is asked for."""
+    if name not in __all__:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    from importlib import import_module
 
-        return TokenSource
-    if name == "BearerAuth":
-        from broker.client.bearer_auth import BearerAuth
-
-        return BearerAuth
-    message = f"module {__name__!r} has no attribute {name!r}"
-    raise AttributeError(message)
+    return getattr(import_module(f"broker.client.{_MODULES.get(name, 'errors')}"), name)

@@ -42,6 +42,7 @@ class Refused(ClientError):
         request_id: str = "",
         conditions: Sequence[Mapping[str, Any]] = (),
         service_accounts: Sequence[str] = (),
+        claims: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(message)
         self.status = status
@@ -55,6 +56,9 @@ class Refused(ClientError):
 
         self.service_accounts = tuple(service_accounts)
         """The choice, where the reason is `ambiguous_account`."""
+
+        self.claims = dict(claims or {})
+        """What the ID token claims of the job, none of it about people."""
 
 
 class BrokerTrouble(ClientError):

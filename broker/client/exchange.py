@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 from broker.client.broker_url import same_origin
 from broker.client.errors import BrokerTrouble, IdentityExpired, Misuse, Refused
 from broker.client.http import Answer, send
-from broker.client.identity import Identity
+from broker.client.identity import Identity, job_claims
 from broker.client.service_token import ServiceToken
 from broker.core.printable import printable
 from broker.core.vocabulary import (
@@ -65,9 +65,10 @@ def by_id_token(
 
     Raises `ClientError`; `TryAgain` among them, after which the ID token may be spent.
     """
+    id_token = identity.fetch(audience)
     form = {
         "grant_type": GRANT_TOKEN_EXCHANGE,
-        "subject_token": identity.fetch(audience),
+        "subject_token": id_token,
         "subject_token_type": TOKEN_TYPE_JWT,
         **wanted.form(),
     }
@@ -81,6 +82,7 @@ def by_id_token(
                 f"the ID token of this job is over, and {identity.name} gives it no other:"
                 f" {refused.description}"
             ) from None
+        refused.claims = job_claims(id_token)
         raise
 
 

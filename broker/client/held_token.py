@@ -4,9 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.client.service_token import ServiceToken
-
-RENEW_WITHIN: Final = 60.0
-"""Seconds; a token with no more left is renewed, or with a fifth of its life, what is longer."""
+from broker.client.token_files import renew_within
 
 LAST_SECONDS: Final = 30.0
 """With more left than this, a token is still given when no other can be had."""
@@ -23,15 +21,13 @@ class HeldToken:
         """Tell how many seconds it has left, counted from before it was asked for."""
         return self.since + self.token.expires_in - monotonic
 
+    def renews_in(self, monotonic: float) -> float:
+        """Tell in how many seconds it is to be renewed; negative when that is due."""
+        return self.remaining(monotonic) - renew_within(self.token.expires_in)
+
     def is_fresh(self, monotonic: float) -> bool:
         """Tell whether it need not be renewed yet."""
-        return self.remaining(monotonic) > self.renew_within()
-
-    def renew_within(self) -> float:
-        """Tell at how many seconds before its end it is renewed."""
-        # Of a life that is shorter than that, half.
-        life = self.token.expires_in
-        return min(max(RENEW_WITHIN, life / 5), life / 2)
+        return self.renews_in(monotonic) > 0
 
     def is_usable(self, monotonic: float) -> bool:
         """Tell whether it may still be given when renewing fails."""

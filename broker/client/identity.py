@@ -1,10 +1,11 @@
 """Who a job is: where its ID tokens come from."""
 
 import base64
-import hashlib
 import json
 import re
 from typing import Any, Final, Protocol
+
+from broker.core.printable import printable
 
 
 class Identity(Protocol):
@@ -36,17 +37,21 @@ class Identity(Protocol):
         ...
 
 
+_TOLD: Final = (
+    "iss", "aud", "sub", "repository", "repository_id", "project_path", "project_id", "ref",
+    "ref_type", "ref_protected", "environment", "event_name", "pipeline_source",
+    "job_workflow_ref", "workflow_ref", "job_project_path", "runner_environment",
+)  # fmt: skip
+"""What policies usually ask about; nothing of it names a person."""
+
+_LONGEST_SHOWN: Final = 200
+
 _JWT: Final = re.compile(r"[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+\.[A-Za-z0-9_-]+")
 
 
 def is_jwt(value: object) -> bool:
     """Tell whether something has the form of a signed JWT (RFC 7515 §3.1)."""
     return isinstance(value, str) and _JWT.fullmatch(value) is not None
-
-
-def digest(*parts: str) -> str:
-    """Make a fingerprint of some texts, from which none of them can be had back."""
-    return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
 def unverified_claims(token: str) -> dict[str, Any]:
@@ -60,3 +65,14 @@ def unverified_claims(token: str) -> dict[str, Any]:
     except (IndexError, ValueError, RecursionError):
         return {}
     return claims if isinstance(claims, dict) else {}
+
+
+def job_claims(token: str) -> dict[str, str]:
+    """Choose what a token claims of the job, for people to compare with the policies."""
+    claims = unverified_claims(token)
+    return {name: _shown(claims[name]) for name in _TOLD if name in claims}
+
+
+def _shown(value: object) -> str:
+    text = value if isinstance(value, str) else json.dumps(value)
+    return printable(text[:_LONGEST_SHOWN])

@@ -1,34 +1,28 @@
 """Service tokens kept between the commands of one job: beside the job, readable by its user alone.
 
-Never below HOME, which jobs of one user may share, and never in the workspace, which images and
-artifacts are made of. Where there is no such folder, nothing is kept. The end of a token is counted
-by the machine's monotonic clock, so that setting the clock makes no token live longer.
+The end of a token is counted by the machine's monotonic clock, so that setting the clock makes no
+token live longer.
 """
 
 import contextlib
 import fcntl
-import hashlib
 import json
 import os
-import stat
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from broker.client import token_files
 from broker.client.held_token import HeldToken
 from broker.client.service_token import ServiceToken
-
-_FOLDER: Final = "broker-tokens"
-_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
-_LARGEST: Final = 64 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class CacheKey:
-    """Which token it is: nobody else's, and for nothing else."""
+    """Which token it is: nobody else's, and for nothing else; `ttl` in seconds."""
 
     url: str
     service: str
@@ -39,9 +33,10 @@ class CacheKey:
     """The fingerprint of who asks."""
 
     def name(self) -> str:
-        """Give the name of its file, which tells nothing."""
-        facts = [self.url, self.service, self.scope, self.service_account, self.ttl, self.identity]
-        return hashlib.sha256(json.dumps(facts).encode()).hexdigest()
+        """Give the name of its file, without the ending."""
+        return token_files.file_name(
+            self.url, self.service, self.scope, self.service_account, self.ttl, self.identity
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +50,8 @@ class TokenCache:
 
     def find(self, key: CacheKey) -> HeldToken | None:
         """Find a token that is not over."""
-        record = self._read(self.folder / f"{key.name()}.json")
-        if record is None or record.get("boot") != self.boot:
-            return None
-        held = _held(record)
-        if held is None or not 0 < held.remaining(self.monotonic()) <= held.token.expires_in:
-            # A token asked for in the future is of another clock.
-            return None
-        return held
+        record = token_files.read_record(str(self._file(key)))
+        return None if record is None else self._held(record)
 
     def keep(self, key: CacheKey, held: HeldToken) -> None:
         """Keep a token, in place of the one before. Raises `OSError`."""
@@ -73,24 +62,21 @@ class TokenCache:
             "identity": key.identity,
             "token": asdict(held.token),
         }
-        write_private(self.folder / f"{key.name()}.json", json.dumps(record))
+        write_private(self._file(key), json.dumps(record))
 
     def drop(self, key: CacheKey) -> None:
         """Forget a token."""
-        (self.folder / f"{key.name()}.json").unlink(missing_ok=True)
+        self._file(key).unlink(missing_ok=True)
 
     def take_all(self, url: str, identity: str) -> list[HeldToken]:
         """Forget all tokens of an identity at a broker, and give those that are not over."""
         taken = []
         for path in sorted(self.folder.glob("*.json")):
-            record = self._read(path)
-            if record is None or (record.get("url"), record.get("identity")) != (url, identity):
-                continue
-            path.unlink(missing_ok=True)
-            held = _held(record)
-            if held is not None and record.get("boot") == self.boot:
-                taken.append(held)
-        return [each for each in taken if each.remaining(self.monotonic()) > 0]
+            record = token_files.read_record(str(path)) or {}
+            if (record.get("url"), record.get("identity")) == (url, identity):
+                path.unlink(missing_ok=True)
+                taken.append(self._held(record))
+        return [each for each in taken if each is not None]
 
     @contextlib.contextmanager
     def alone(self, key: CacheKey) -> Iterator[None]:
@@ -103,36 +89,27 @@ class TokenCache:
         finally:
             os.close(lock)
 
-    def _read(self, path: Path) -> dict[str, Any] | None:
+    def _file(self, key: CacheKey) -> Path:
+        return self.folder / f"{key.name()}.json"
+
+    def _held(self, record: Mapping[str, Any]) -> HeldToken | None:
         try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK)
-        except OSError:
+            members = record["token"]
+            life, text = members["expires_in"], members["access_token"]
+            held = HeldToken(ServiceToken(**members), float(record["since"]))
+        except (KeyError, TypeError, ValueError):
             return None
-        with os.fdopen(descriptor, "rb") as file:
-            if not _is_private(os.fstat(descriptor), stat.S_ISREG):
-                return None
-            content = file.read(_LARGEST + 1)
-        try:
-            record = json.loads(content)
-        except (ValueError, RecursionError):
+        good = isinstance(life, int) and life > 0 and isinstance(text, str) and text
+        if not good or record.get("boot") != self.boot:
             return None
-        return record if isinstance(record, dict) else None
+        # A token that was asked for in the future is of another clock.
+        return held if 0 < held.remaining(self.monotonic()) <= life else None
 
 
 def open_cache(environment: Mapping[str, str]) -> TokenCache | None:
-    """Open the folder beside the job, making it if need be; None when there is no place for it."""
-    for base in _bases(environment):
-        folder = base / f"{_FOLDER}-{os.geteuid()}"
-        try:
-            if not base.is_dir():
-                continue
-            with contextlib.suppress(FileExistsError):
-                folder.mkdir(mode=0o700)
-            if _is_private(folder.lstat(), stat.S_ISDIR):
-                return TokenCache(folder, boot=_boot_id())
-        except OSError:
-            continue
-    return None
+    """Open the folder beside the job, made if need be; None when there is no place for it."""
+    folder = token_files.private_folder(environment)
+    return None if folder is None else TokenCache(Path(folder), boot=token_files.boot_id())
 
 
 def write_private(path: Path, text: str) -> None:
@@ -146,40 +123,3 @@ def write_private(path: Path, text: str) -> None:
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-
-
-def _bases(environment: Mapping[str, str]) -> Iterator[Path]:
-    """Name the folders that belong to the job, or else to the user's session."""
-    if environment.get("RUNNER_TEMP"):
-        yield Path(environment["RUNNER_TEMP"])
-    if environment.get("CI_PROJECT_DIR"):
-        # Beside the checkout; GitLab keeps files of the job's variables there, too.
-        temporary = Path(environment["CI_PROJECT_DIR"] + ".tmp")
-        with contextlib.suppress(OSError):
-            temporary.mkdir(mode=0o700, exist_ok=True)
-        yield temporary
-    if environment.get("XDG_RUNTIME_DIR"):
-        yield Path(environment["XDG_RUNTIME_DIR"])
-
-
-def _is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
-    """Tell whether it is what it should be, ours, and closed to everybody else."""
-    return is_kind(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
-
-
-def _held(record: Mapping[str, Any]) -> HeldToken | None:
-    try:
-        members = record["token"]
-        life, text = members["expires_in"], members["access_token"]
-        held = HeldToken(ServiceToken(**members), float(record["since"]))
-    except (KeyError, TypeError, ValueError):
-        return None
-    good = isinstance(life, int) and life > 0 and isinstance(text, str) and text
-    return held if good else None
-
-
-def _boot_id() -> str:
-    try:
-        return _BOOT.read_text().strip()
-    except OSError:
-        return ""

@@ -1,11 +1,11 @@
 """Service tokens for as long as a program runs: one request at a time, renewed before their end."""
 
-import asyncio
 import logging
 import os
 import threading
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Final, Self, TypeVar
 
@@ -19,9 +19,12 @@ from broker.client.http import new_client
 from broker.client.identity import Identity
 from broker.client.patience import BUDGET, Patience
 from broker.client.service_token import ServiceToken
+from broker.client.token_files import digest
 from broker.core.durations import DurationRefused, seconds_of
 
 if TYPE_CHECKING:
+    import asyncio
+
     import httpx
 
 PAUSE_AFTER_FAILURE: Final = 10.0
@@ -52,6 +55,8 @@ class TokenSource:
         service_account: str = "",
         audience: str = "",
         identity: Identity | None = None,
+        id_token_file: Path | None = None,
+        id_token_variable: str = "",
         client_secret: str | Callable[[], str] | None = None,
         environment: Mapping[str, str] | None = None,
         budget: float = BUDGET,
@@ -64,7 +69,7 @@ class TokenSource:
         `url` is the broker's, BROKER_URL if left out; `ttl` seconds or a text such as `10m`;
         `audience` that of ID tokens, by default what the broker names. Without a `client_secret`
         (with which `service_account` is required) the job's surroundings say who it is, or
-        `identity`. `budget` is in seconds, for all tries together. Raises `Misuse` and, where the
+        `identity`, or the ID token in a file or variable. `budget` is in seconds, for all tries together. Raises `Misuse` and, where the
         surroundings say nothing, `NoIdentity`.
         """
         environment = os.environ if environment is None else environment
@@ -79,7 +84,13 @@ class TokenSource:
         self._secret = _secret(client_secret, service_account)
         self.identity: Identity | None = identity
         if self._secret is None and identity is None:
-            self.identity = detect(environment, self.client, audience=audience or self.url)
+            self.identity = detect(
+                environment,
+                self.client,
+                audience=audience or self.url,
+                id_token_file=id_token_file,
+                id_token_variable=id_token_variable,
+            )
         self._held: HeldToken | None = None
         self._not_before = float("-inf")
         self._lock = threading.Lock()
@@ -101,6 +112,8 @@ class TokenSource:
         held = self._held
         if held is not None and self._serves(held):
             return held.token
+        import asyncio
+
         loop = asyncio.get_running_loop()
         renewal = self._renewals.get(loop)
         if renewal is None or renewal.done():
@@ -115,8 +128,8 @@ class TokenSource:
         held = self._held
         if held is None:
             return 0.0
-        due = held.remaining(self._monotonic()) - held.renew_within()
-        return max(due, self._not_before - self._monotonic(), 0.0)
+        now = self._monotonic()
+        return max(held.renews_in(now), self._not_before - now, 0.0)
 
     def forget(self, token: ServiceToken) -> None:
         """Give this token to nobody any more: whoever checked it did not take it."""
@@ -139,7 +152,13 @@ class TokenSource:
             held, self._held = self._held, None
         if held is not None and held.remaining(self._monotonic()) > 0:
             token = held.token.access_token
-            self._insist(lambda: revoke_token(self.client(), self.url, token))
+            self.insist(lambda: revoke_token(self.client(), self.url, token))
+
+    def fingerprint(self) -> str:
+        """Tell who asks from anybody else, without asking anybody. Raises `ClientError`."""
+        if self._secret is not None:
+            return digest("secret", self._secret.client_id, self._secret.read())
+        return "" if self.identity is None else self.identity.fingerprint()
 
     def client(self) -> "httpx.Client":
         """Give the HTTP client, made when it is first needed."""
@@ -177,7 +196,7 @@ class TokenSource:
     def _renewed(self, held: HeldToken | None) -> ServiceToken:
         since = self._monotonic()
         try:
-            token = self._insist(self._ask)
+            token = self.insist(self._ask)
         except ClientError as error:
             now = self._monotonic()
             if held is None or not held.is_usable(now):
@@ -203,7 +222,8 @@ class TokenSource:
             self.audience = default_audience(self.client(), self.url)
         return self.audience
 
-    def _insist(self, attempt: Callable[[], Result]) -> Result:
+    def insist(self, attempt: Callable[[], Result]) -> Result:
+        """Try for as long as the budget lasts. Raises what the attempt raises."""
         return self._patience(self._budget).insist(attempt)
 
 

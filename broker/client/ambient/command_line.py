@@ -7,8 +7,9 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker.client.errors import NoIdentity
-from broker.client.identity import digest, is_jwt
+from broker.client.identity import is_jwt
 from broker.client.patience import TryAgain
+from broker.client.token_files import digest
 from broker.core.printable import printable
 
 _SECONDS: Final = 30

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from broker.client.errors import NoIdentity
 from broker.client.http import send
-from broker.client.identity import digest, is_jwt
+from broker.client.identity import is_jwt
+from broker.client.token_files import github_fingerprint
 
 if TYPE_CHECKING:
     import httpx
@@ -62,7 +63,7 @@ class GithubActions:
 
     def fingerprint(self) -> str:
         """Tell this job from any other: the request token is its own."""
-        return digest("github", self.url, self.request_token)
+        return github_fingerprint(self.url, self.request_token)
 
     def wants_audience(self) -> bool:
         """GitHub writes what it is asked for."""

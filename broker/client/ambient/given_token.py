@@ -7,7 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from broker.client.errors import IdentityExpired, NoIdentity
-from broker.client.identity import digest, is_jwt, unverified_claims
+from broker.client.identity import is_jwt, unverified_claims
+from broker.client.token_files import digest, token_fingerprint
 
 _LARGEST: Final = 64 * 1024
 _SKEW: Final = 300
@@ -33,7 +34,7 @@ class TokenInVariable:
 
     def fingerprint(self) -> str:
         """Tell it from any other token."""
-        return digest("token", self.token.strip())
+        return token_fingerprint(self.token.strip())
 
     def wants_audience(self) -> bool:
         """It has its audience already."""

@@ -9,7 +9,8 @@ from urllib.parse import urlencode
 
 from broker.client.errors import NoIdentity
 from broker.client.http import send
-from broker.client.identity import digest, is_jwt
+from broker.client.identity import is_jwt
+from broker.client.token_files import digest
 
 if TYPE_CHECKING:
     import httpx
