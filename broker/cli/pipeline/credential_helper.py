@@ -74,7 +74,7 @@ class Invocation:
     def credential(self, name: str, service: str, *, server: str = "") -> Rendering:
         """Fetch a token and write it in a format. Raises `HelperFailed`."""
         try:
-            return rendered(name, fetch(service), self.environment, server=server)
+            return rendered(name, lambda: fetch(service), self.environment, server=server)
         except FetchFailed as error:
             raise HelperFailed(str(error), exit_code=error.exit_code) from None
         except FormatRefused as error:
