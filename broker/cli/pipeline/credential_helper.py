@@ -3,6 +3,7 @@
 On success nothing stands on stderr: some tools take both streams for the answer.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -181,6 +182,8 @@ def credential_helper(
 
     git, docker and terraform get a token for the hosts in BROKER_HOSTS=HOST=SERVICE,… alone.
     """
+    # Without a handler, warnings would go to stderr.
+    logging.getLogger("broker").addHandler(logging.NullHandler())
     invocation = Invocation(
         words=tuple(words or ()), stdin=_stdin, environment=os.environ, service=service
     )
