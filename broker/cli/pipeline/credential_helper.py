@@ -214,5 +214,9 @@ def _tell(tool: str, message: str, exit_code: int) -> int:
 
 
 def _stdin() -> str:
-    """Read what the tool wrote, up to more than any of them writes."""
-    return sys.stdin.buffer.read(_LONGEST_REQUEST).decode(errors="surrogateescape")
+    """Read what the tool wrote. Raises `HelperFailed` for more than any of them writes."""
+    written = sys.stdin.buffer.read(_LONGEST_REQUEST + 1)
+    if len(written) > _LONGEST_REQUEST:
+        # The part that was not read could say something else.
+        raise HelperFailed("the request is too long", exit_code=USAGE)
+    return written.decode(errors="surrogateescape")

@@ -8,7 +8,8 @@ import pytest
 from broker.cli.pipeline.format_output import put_out, rendered
 from broker.client.formats import FormatRefused
 from broker.client.service_token import ServiceToken
-from tests.client.formats.tokens import TOKEN
+from tests.client.formats.tokens import END_TIME, TOKEN
+from tests.github_runner import GithubRunner
 
 
 def token() -> ServiceToken:
@@ -70,6 +71,14 @@ def test_outputs_are_appended_behind_those_of_others(tmp_path: Path, capfd: Capt
     assert (first, value) == ("mine=1", TOKEN.access_token)
     assert begin == f"token<<{end}"
     assert capfd.readouterr().out == f"::add-mask::{TOKEN.access_token}\n"
+
+
+def test_the_runner_reads_the_outputs_of_the_action(tmp_path: Path) -> None:
+    runner = GithubRunner(tmp_path, mint=str)
+    runner.output_file.touch()
+    put_out(rendered("github", token, runner.variables()))
+
+    assert runner.outputs() == {"token": TOKEN.access_token, "expires-at": END_TIME}
 
 
 def test_each_delimiter_is_drawn_anew(tmp_path: Path) -> None:
