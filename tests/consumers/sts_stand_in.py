@@ -17,9 +17,9 @@ _NAMESPACE = 'xmlns="https://sts.amazonaws.com/doc/2011-06-15/"'
 class Sts:
     """Trusts the broker's tokens for one role."""
 
-    def __init__(self, claims: Callable[[str], Mapping[str, Any]], *, life: int = 3600) -> None:
+    def __init__(self, claims: Callable[[str], Mapping[str, Any]], *, life: int) -> None:
         self._claims = claims
-        self._life = life
+        self.life = life
         self.session = ""
         self.assumed = 0
 
@@ -43,7 +43,7 @@ class Sts:
             return _error(403, "AccessDenied", "Not authorized to perform <the> action & more")
         self.session = form["RoleSessionName"]
         self.assumed += 1
-        ends = dt.datetime.fromtimestamp(time.time() + self._life, dt.UTC)
+        ends = dt.datetime.fromtimestamp(time.time() + self.life, dt.UTC)
         return _answer(
             "AssumeRoleWithWebIdentity",
             f"<Credentials><AccessKeyId>{KEY}</AccessKeyId>"

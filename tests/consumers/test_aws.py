@@ -21,7 +21,7 @@ SESSION = "arn:aws:sts::123456789012:assumed-role/deploy"
 
 @pytest.fixture
 def sts(job: Job) -> Sts:
-    return Sts(job.claims)
+    return Sts(job.claims, life=3600)
 
 
 @pytest.fixture
@@ -57,6 +57,16 @@ def test_botocore_gets_keys_from_the_helper(job: Job, sts: Sts, cloud: LoopbackS
     assert calls == [{"arn": f"{SESSION}/deploy-web", "method": "custom-process"}] * 3
     # An hour: one call of the helper serves all.
     assert sts.assumed == 1
+
+
+def test_with_keys_of_a_quarter_of_an_hour_botocore_would_ask_at_every_use(
+    job: Job, sts: Sts, cloud: LoopbackServer
+) -> None:
+    sts.life = 900
+    done = identity(job, "once\nonce more\n")
+
+    assert done.returncode == 0, done.stderr
+    assert sts.assumed >= 2
 
 
 def test_a_session_has_the_name_that_the_job_gives_it(

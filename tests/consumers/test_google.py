@@ -8,8 +8,7 @@ from typing import Any
 import jwt
 import pytest
 
-from broker.client.formats import FormatOptions, render
-from tests.client.formats.tokens import TOKEN
+from broker.client.formats import CONFIGURATIONS, FormatOptions
 from tests.consumers.conftest import Job
 from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
@@ -48,7 +47,7 @@ def of_the_guide(service: str = "deploy-api") -> str:
 
 def of_the_format(**environment: str) -> str:
     options = FormatOptions({"GCP_WORKLOAD_IDENTITY_PROVIDER": PROVIDER, **environment})
-    return render("gcp-external-account", TOKEN, options).text
+    return CONFIGURATIONS["gcp-external-account"](options).text
 
 
 def google_token(

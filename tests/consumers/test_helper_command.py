@@ -141,6 +141,13 @@ def test_an_injected_host_makes_git_quit(job: Job) -> None:
     assert job.exchanges() == before
 
 
+def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
+    asked = f"protocol=https\nhost=git.example.com\nwwwauth[]={'x' * 70_000}\nhost=evil.example\n"
+    done = job.run(*HELPERS["git"], "get", stdin=asked, more=LISTED)
+
+    assert (done.returncode, done.stdout) == (2, "quit=true\n")
+
+
 @pytest.mark.parametrize(
     ("tool", "changed", "code"),
     [

@@ -5,7 +5,7 @@ import re
 import pytest
 
 from broker.cli.pipeline.format_output import AWS_CREDENTIAL_PROCESS, FORMAT_NAMES
-from broker.client.formats import FORMATS, FormatOptions, render
+from broker.client.formats import CONFIGURATIONS, FORMATS, FormatOptions, Rendering, render
 from broker.client.formats.aws import AwsCredentials, credential_process
 from tests.client.formats.tokens import END_TIME, TOKEN
 from tests.docs.markdown import Page, blocks, code, rows
@@ -43,9 +43,15 @@ def test_every_format_has_a_section_and_a_row() -> None:
     assert [code(row[0]) for row in rows(PAGE.text)] == headings
 
 
-@pytest.mark.parametrize("name", sorted(FORMATS))
+def rendered(name: str) -> Rendering:
+    if name in CONFIGURATIONS:
+        return CONFIGURATIONS[name](OPTIONS)
+    return render(name, TOKEN, OPTIONS)
+
+
+@pytest.mark.parametrize("name", [*FORMATS, *CONFIGURATIONS])
 def test_the_page_shows_what_a_format_writes(name: str) -> None:
-    rendering = render(name, TOKEN, OPTIONS)
+    rendering = rendered(name)
 
     assert shown(name) in (
         [each.text for each in rendering.appended] + [rendering.text],

@@ -3,6 +3,7 @@
 On success nothing stands on stderr: some tools take both streams for the answer.
 """
 
+import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -74,7 +75,7 @@ class Invocation:
     def credential(self, name: str, service: str, *, server: str = "") -> Rendering:
         """Fetch a token and write it in a format. Raises `HelperFailed`."""
         try:
-            return rendered(name, fetch(service), self.environment, server=server)
+            return rendered(name, lambda: fetch(service), self.environment, server=server)
         except FetchFailed as error:
             raise HelperFailed(str(error), exit_code=error.exit_code) from None
         except FormatRefused as error:
@@ -181,6 +182,8 @@ def credential_helper(
 
     git, docker and terraform get a token for the hosts in BROKER_HOSTS=HOST=SERVICE,… alone.
     """
+    # Without a handler, warnings would go to stderr.
+    logging.getLogger("broker").addHandler(logging.NullHandler())
     invocation = Invocation(
         words=tuple(words or ()), stdin=_stdin, environment=os.environ, service=service
     )
@@ -211,5 +214,9 @@ def _tell(tool: str, message: str, exit_code: int) -> int:
 
 
 def _stdin() -> str:
-    """Read what the tool wrote, up to more than any of them writes."""
-    return sys.stdin.buffer.read(_LONGEST_REQUEST).decode(errors="surrogateescape")
+    """Read what the tool wrote. Raises `HelperFailed` for more than any of them writes."""
+    written = sys.stdin.buffer.read(_LONGEST_REQUEST + 1)
+    if len(written) > _LONGEST_REQUEST:
+        # The part that was not read could say something else.
+        raise HelperFailed("the request is too long", exit_code=USAGE)
+    return written.decode(errors="surrogateescape")

@@ -4,21 +4,28 @@ import os
 import secrets
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from broker.client.formats import FORMATS, FileText, FormatOptions, Rendering, render
+from broker.client.formats import (
+    CONFIGURATIONS,
+    FORMATS,
+    FileText,
+    FormatOptions,
+    Rendering,
+    render,
+)
 from broker.client.service_token import ServiceToken
 
 AWS_CREDENTIAL_PROCESS: Final = "aws-credential-process"
-FORMAT_NAMES: Final = (*FORMATS, AWS_CREDENTIAL_PROCESS)
+FORMAT_NAMES: Final = (*FORMATS, AWS_CREDENTIAL_PROCESS, *CONFIGURATIONS)
 
 
 def rendered(
     name: str,
-    token: ServiceToken,
+    fetch: Callable[[], ServiceToken],
     environment: Mapping[str, str],
     *,
     variable: str = "BROKER_TOKEN",
@@ -27,14 +34,11 @@ def rendered(
 ) -> Rendering:
     """Make the text of a format; `aws-credential-process` asks STS for keys first.
 
-    Raises `FormatRefused`, and what `broker.client.sts` raises.
+    The token is fetched by formats that hold one. Raises `FormatRefused`, what `fetch` raises, and
+    what `broker.client.sts` raises.
     """
     if name == AWS_CREDENTIAL_PROCESS:
-        from broker.client import sts
-        from broker.client.formats import aws
-
-        request = sts.sts_request(environment, token)
-        return Rendering(aws.credential_process(sts.assume_role(request, token)))
+        return _keys_of_aws(fetch(), environment)
     options = FormatOptions(
         environment=environment,
         variable=variable,
@@ -42,7 +46,9 @@ def rendered(
         file=file,
         server=server,
     )
-    return render(name, token, options)
+    if name in CONFIGURATIONS:
+        return CONFIGURATIONS[name](options)
+    return render(name, fetch(), options)
 
 
 def put_out(rendering: Rendering, *, file: str = "") -> None:
@@ -73,6 +79,14 @@ def write_whole(content: FileText) -> None:
         with suppress(OSError):
             Path(unfinished).unlink()
         raise
+
+
+def _keys_of_aws(token: ServiceToken, environment: Mapping[str, str]) -> Rendering:
+    from broker.client import sts
+    from broker.client.formats import aws
+
+    request = sts.sts_request(environment, token)
+    return Rendering(aws.credential_process(sts.assume_role(request, token)))
 
 
 def _append(content: FileText) -> None:

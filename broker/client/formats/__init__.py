@@ -1,6 +1,6 @@
 """How a service token is written for the program that reads it; pure, one function per format."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Final
 
@@ -14,7 +14,16 @@ from broker.client.formats.rendering import (
 )
 from broker.client.service_token import ServiceToken
 
-__all__ = ["FORMATS", "FileText", "Format", "FormatOptions", "FormatRefused", "Rendering", "render"]
+__all__ = [
+    "CONFIGURATIONS",
+    "FORMATS",
+    "FileText",
+    "Format",
+    "FormatOptions",
+    "FormatRefused",
+    "Rendering",
+    "render",
+]
 
 FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     {
@@ -30,7 +39,6 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
         "exec-credential": kubernetes.exec_credential,
         "aws-web-identity-file": aws.web_identity_file,
         "gcp-executable": gcp.executable,
-        "gcp-external-account": gcp.external_account,
         "docker": logins.docker,
         "git": logins.git,
         "terraform-helper": logins.terraform_helper,
@@ -40,6 +48,11 @@ FORMATS: Final[Mapping[str, Format]] = MappingProxyType(
     }
 )
 """Every format that needs the token alone; `aws-credential-process` asks STS for keys before."""
+
+CONFIGURATIONS: Final[Mapping[str, Callable[[FormatOptions], Rendering]]] = MappingProxyType(
+    {"gcp-external-account": gcp.external_account}
+)
+"""What says how to get a token, and holds none."""
 
 
 def render(name: str, token: ServiceToken, options: FormatOptions) -> Rendering:

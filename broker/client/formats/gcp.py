@@ -46,7 +46,7 @@ def executable_failure(code: str, message: str) -> str:
     return one_line({"version": 1, "success": False, "code": code, "message": message}).text
 
 
-def external_account(_token: ServiceToken | None, options: FormatOptions) -> Rendering:
+def external_account(options: FormatOptions) -> Rendering:
     """Write the configuration that GOOGLE_APPLICATION_CREDENTIALS names (AIP-4117); no secret.
 
     `GCP_WORKLOAD_IDENTITY_PROVIDER` is the provider's full name; `GCP_SERVICE_ACCOUNT`, if set, the

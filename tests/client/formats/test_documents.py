@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from broker.client.formats import FormatOptions, FormatRefused, render
+from broker.client.formats import FormatOptions, FormatRefused, gcp, render
 from broker.client.formats.aws import AwsCredentials, credential_process
 from broker.client.formats.gcp import executable_failure
 from broker.core.json_text import loads_object
@@ -171,7 +171,7 @@ def test_gcp_failures_are_one_line_of_json_whatever_they_say(message: str) -> No
 
 def external_account(**environment: str) -> dict[str, Any]:
     variables = {"GCP_WORKLOAD_IDENTITY_PROVIDER": PROVIDER, "BROKER_SERVICE": "google"}
-    return document("gcp-external-account", environment=variables | environment)
+    return loads_object(gcp.external_account(FormatOptions(variables | environment)).text.encode())
 
 
 def test_gcp_external_account_runs_the_helper() -> None:
