@@ -69,8 +69,8 @@ class TokenSource:
         `url` is the broker's, BROKER_URL if left out; `ttl` seconds or a text such as `10m`;
         `audience` that of ID tokens, by default what the broker names. Without a `client_secret`
         (with which `service_account` is required) the job's surroundings say who it is, or
-        `identity`, or the ID token in a file or variable. `budget` is in seconds, for all tries together. Raises `Misuse` and, where the
-        surroundings say nothing, `NoIdentity`.
+        `identity`, or the ID token in a file or variable. `budget` is in seconds, for all tries
+        together. Raises `Misuse` and, where nothing says who the job is, `NoIdentity`.
         """
         environment = os.environ if environment is None else environment
         self.url = broker_url(url or environment.get("BROKER_URL", ""))

@@ -13,12 +13,14 @@ from typing import Annotated, Final, Literal
 import typer
 
 from broker.cli.endings import USAGE
-from broker.cli.pipeline.fetching import FetchFailed, fetch, forget
+from broker.cli.pipeline.fetching import fetch, forget
 from broker.cli.pipeline.format_output import AWS_CREDENTIAL_PROCESS, put_out, rendered
 from broker.client.credential_helpers import docker, git, terraform
 from broker.client.credential_helpers.hosts import HostsRefused, ListedHosts, listed_hosts
+from broker.client.errors import ClientError
 from broker.client.formats import FormatRefused, Rendering
 from broker.client.formats.gcp import executable_failure
+from broker.client.refusal import told
 
 Tool = Literal["git", "docker", "terraform", "kubectl", "aws", "gcp"]
 
@@ -76,8 +78,8 @@ class Invocation:
         """Fetch a token and write it in a format. Raises `HelperFailed`."""
         try:
             return rendered(name, lambda: fetch(service), self.environment, server=server)
-        except FetchFailed as error:
-            raise HelperFailed(str(error), exit_code=error.exit_code) from None
+        except ClientError as error:
+            raise HelperFailed(told(error), exit_code=error.exit_code) from None
         except FormatRefused as error:
             raise HelperFailed(str(error), exit_code=USAGE) from None
 

@@ -7,7 +7,7 @@ import tempfile
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import Annotated, Final
+from typing import Annotated, Final, Self
 
 import typer
 
@@ -46,6 +46,7 @@ _SHORTEST_WAIT: Final = 1.0
 def exec_(
     service: Service,
     command: Annotated[list[str], typer.Argument(metavar="-- COMMAND…", help="What to run.")],
+    *,
     url: Url = "",
     scope: Scope = "",
     ttl: Ttl = "",
@@ -136,7 +137,7 @@ class _Forwarding:
         for number in self._early:
             child.send_signal(number)
 
-    def __enter__(self) -> "_Forwarding":
+    def __enter__(self) -> Self:
         for number in _FORWARDED:
             self._before[number] = signal.signal(number, self._forward)
         return self

@@ -27,6 +27,7 @@ DENIED: Final = 4
 
 def explain(
     service: Service,
+    *,
     url: Url = "",
     scope: Scope = "",
     ttl: Ttl = "",

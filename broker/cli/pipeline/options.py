@@ -45,8 +45,10 @@ Scope = Annotated[
 Ttl = Annotated[str, _option("--ttl", "How long the token should live: `10m`.", "BROKER_TTL")]
 ServiceAccount = Annotated[
     str,
-    _option("--service-account", "The account to act as, where several fit.", "BROKER_SERVICE_ACCOUNT"),
-]  # fmt: skip
+    _option(
+        "--service-account", "The account to act as, where several fit.", "BROKER_SERVICE_ACCOUNT"
+    ),
+]
 AuthOption = Annotated[Auth, _option("--auth", "Who asks.", "BROKER_AUTH")]
 ClientSecretFile = Annotated[
     Path | None,

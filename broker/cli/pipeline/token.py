@@ -48,6 +48,7 @@ _SHORTEST_WAIT: Final = 1.0
 
 def token(
     service: Service,
+    *,
     url: Url = "",
     scope: Scope = "",
     ttl: Ttl = "",

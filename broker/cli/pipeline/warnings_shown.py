@@ -1,4 +1,4 @@
-"""What the client warns of, for people: on stderr, or nowhere where a program reads both streams."""
+"""What the client warns of: on stderr for people, nowhere for programs that read both streams."""
 
 import logging
 
