@@ -6,6 +6,7 @@ import typer
 
 from broker import __version__
 from broker.cli import accounts, audit, dev, keys, policies, serve
+from broker.cli.pipeline import credential_helper, exec_command, explain, revoke, token, whoami
 
 app = typer.Typer(
     help="Exchange the ID token of a CI job for a short-lived service token.",
@@ -18,6 +19,12 @@ app = typer.Typer(
 )
 
 app.command("serve")(serve.serve)
+app.command("token")(token.token)
+app.command("exec")(exec_command.exec_)
+app.command("whoami")(whoami.whoami)
+app.command("explain")(explain.explain)
+app.command("revoke")(revoke.revoke)
+app.command("credential-helper")(credential_helper.credential_helper)
 app.add_typer(policies.app, name="policies")
 app.add_typer(audit.app, name="audit")
 app.add_typer(keys.app, name="keys")

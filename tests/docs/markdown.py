@@ -40,11 +40,7 @@ class Page:
 
     def blocks(self, language: str | None = None) -> list[Block]:
         """List the blocks of code, all or those of a language."""
-        found = [
-            Block(each[2], re.sub(f"^{each[1]}", "", each[3], flags=re.MULTILINE))
-            for each in _FENCE.finditer(self.text)
-        ]
-        return [each for each in found if language in (None, each.language)]
+        return blocks(self.text, language)
 
     def headings(self, level: int | None = None) -> list[str]:
         """List the headings, all or those of one level."""
@@ -76,6 +72,15 @@ class Page:
                 )
                 return self.text[match.end() : next(ends, None)]
         raise AssertionError(f"{self.path} has no heading '{heading}'")
+
+
+def blocks(text: str, language: str | None = None) -> list[Block]:
+    """List the blocks of code in a text, all or those of a language."""
+    found = [
+        Block(each[2], re.sub(f"^{each[1]}", "", each[3], flags=re.MULTILINE))
+        for each in _FENCE.finditer(text)
+    ]
+    return [each for each in found if language in (None, each.language)]
 
 
 def rows(text: str) -> list[list[str]]:

@@ -44,7 +44,9 @@ def read_yaml(text: str) -> Any:
 def holds_policies(block: Block) -> bool:
     """Tell whether a block is a policy file: it has one of the maps, with entries."""
     content = read_yaml(block.text)
-    return any(isinstance(content.get(name), dict | list) for name in MAPS)
+    return isinstance(content, dict) and any(
+        isinstance(content.get(name), dict | list) for name in MAPS
+    )
 
 
 def completed(text: str) -> dict[str, str]:

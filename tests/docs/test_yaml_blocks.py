@@ -20,6 +20,10 @@ def kind_of(block: Block) -> str:
     if holds_policies(block):
         return "policies"
     content = read_yaml(block.text)
+    if isinstance(content, list):
+        return "playbook"
+    if "users" in content:
+        return "kubeconfig"
     if "jobs" in content:
         return "workflow"
     if "include" in content or any(

@@ -1,0 +1,1 @@
+"""The identity that the surroundings give a job, one module for each platform."""

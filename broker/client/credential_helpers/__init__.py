@@ -1,0 +1,1 @@
+"""What tools say to their credential helpers, and what these may answer; pure."""

@@ -1,0 +1,149 @@
+"""Requests of the client: bounded in time and size, never redirected, their failures told apart."""
+
+import email.utils
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import TYPE_CHECKING, Any, Final
+
+from broker import __version__
+from broker.client.errors import BrokerTrouble
+from broker.client.patience import TryAgain
+from broker.core.json_text import JsonRefused, loads_object
+from broker.core.printable import printable
+
+if TYPE_CHECKING:
+    import httpx
+
+TIMEOUT: Final = 10.0
+"""Seconds that one request may take from beginning to end."""
+
+MAX_BODY: Final = 64 * 1024
+USER_AGENT: Final = f"ci-token-broker/{__version__}"
+
+_SHOWN: Final = 300
+_LONGEST_WAIT: Final = 3600.0
+_REDIRECT: Final = 3
+_FAULT: Final = 5
+_AGAIN: Final = frozenset({HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS})
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer of HTTP; its body may hold a token."""
+
+    what: str
+    """Who answered, for messages."""
+
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+    def members(self) -> dict[str, Any] | None:
+        """Read the body as a JSON object; None when it is none."""
+        try:
+            return loads_object(self.body)
+        except JsonRefused:
+            return None
+
+    def beginning(self) -> str:
+        """Show how the body begins, on one line."""
+        text = " ".join(self.body[:_SHOWN].decode(errors="replace").split())
+        return printable(text) or "nothing"
+
+
+def new_client() -> "httpx.Client":
+    """Make an HTTP client; proxies and certificate authorities are those of the environment."""
+    import httpx
+
+    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, headers={"user-agent": USER_AGENT})
+
+
+def send(
+    client: "httpx.Client",
+    what: str,
+    method: str,
+    url: str,
+    *,
+    form: Mapping[str, str] | None = None,
+    headers: Mapping[str, str] | None = None,
+    basic: tuple[str, str] | None = None,
+) -> Answer:
+    """Send one request; `what` names the other side in messages.
+
+    Raises `TryAgain` for what may pass (no answer, 408, 429, 5xx), `BrokerTrouble` for a redirect
+    or a certificate that is not trusted.
+    """
+    import httpx
+
+    auth = None if basic is None else httpx.BasicAuth(*basic)
+    try:
+        with client.stream(method, url, data=form, headers=headers, auth=auth) as response:
+            answer = Answer(what, response.status_code, dict(response.headers), _read(response))
+    except httpx.InvalidURL:
+        raise BrokerTrouble(f"the address of {what} cannot be used") from None
+    except httpx.HTTPError as error:
+        raise _no_answer(what, error) from None
+    if _kind(answer) == _REDIRECT:
+        raise BrokerTrouble(
+            f"{what} answered with a redirect ({answer.status}); a token is sent to the address"
+            " that was given and nowhere else"
+        )
+    if answer.status in _AGAIN or _kind(answer) >= _FAULT:
+        raise TryAgain(
+            f"{what} answered with {answer.status}: {_said(answer)}", wait=_retry_after(answer)
+        )
+    return answer
+
+
+def _kind(answer: Answer) -> int:
+    """Give the first digit of the status (RFC 9110 §15)."""
+    return answer.status // 100
+
+
+def _read(response: "httpx.Response") -> bytes:
+    deadline = time.monotonic() + TIMEOUT
+    body = b""
+    for chunk in response.iter_bytes():
+        body += chunk
+        if len(body) > MAX_BODY:
+            break
+        if time.monotonic() > deadline:
+            raise TryAgain(f"no complete answer within {TIMEOUT:.0f} seconds")
+    return body[:MAX_BODY]
+
+
+def _no_answer(what: str, error: "httpx.HTTPError") -> BrokerTrouble:
+    import httpx
+
+    cause = printable(str(error))[:_SHOWN]
+    if "CERTIFICATE_VERIFY_FAILED" in cause:
+        return BrokerTrouble(
+            f"the TLS certificate of {what} is not trusted: {cause}. For an authority of your own"
+            " set SSL_CERT_FILE to its certificate"
+        )
+    if isinstance(error, httpx.TimeoutException):
+        cause = f"nothing within {TIMEOUT:.0f} seconds"
+    return TryAgain(f"{what} did not answer: {cause or type(error).__name__}")
+
+
+def _said(answer: Answer) -> str:
+    members = answer.members() or {}
+    said = members.get("error_description") or members.get("detail")
+    if isinstance(said, str):
+        return printable(said)[:_SHOWN]
+    return f"its answer begins with: {answer.beginning()}"
+
+
+def _retry_after(answer: Answer) -> float:
+    """Read Retry-After (RFC 9110 §10.2.3) as seconds from now."""
+    text = answer.headers.get("retry-after", "")
+    if text.isascii() and text.isdigit():
+        return min(float(text[:9]), _LONGEST_WAIT)
+    try:
+        at = email.utils.parsedate_to_datetime(text)
+        now = email.utils.parsedate_to_datetime(answer.headers.get("date", ""))
+        return min(max((at - now).total_seconds(), 0.0), _LONGEST_WAIT)
+    except (TypeError, ValueError):
+        return 0.0

@@ -1,0 +1,200 @@
+"""The docker command and Debian's docker-registry, with `docker-credential-broker` between them.
+
+There is no Docker engine here, and `docker pull` and `docker login` ask one. `docker manifest
+inspect` speaks with the registry itself, and gets its credential in the same way.
+"""
+
+import base64
+import datetime as dt
+import hashlib
+import json
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import jwt
+import pytest
+from cryptography import x509
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.x509.oid import NameOID
+
+from tests.consumers.conftest import Job
+from tests.consumers.guide import in_guide
+from tests.consumers.loopback_server import Answer, LoopbackServer, Request
+from tests.consumers.programs_found import program
+
+IMAGE = "team/app"
+CONFIG = b"{}"
+DIGEST = f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"
+MANIFEST = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
+    "config": {
+        "mediaType": "application/vnd.docker.container.image.v1+json",
+        "size": len(CONFIG),
+        "digest": DIGEST,
+    },
+    "layers": [
+        {
+            "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
+            "size": len(CONFIG),
+            "digest": DIGEST,
+        }
+    ],
+}
+
+
+class Realm:
+    """The registry's own token server: it takes service tokens, and gives tokens for images."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = ec.generate_private_key(ec.SECP256R1())
+        name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "realm")])
+        self._certificate = (
+            x509.CertificateBuilder()
+            .subject_name(name)
+            .issuer_name(name)
+            .public_key(self._key.public_key())
+            .serial_number(1)
+            .not_valid_before(dt.datetime(2020, 1, 1, tzinfo=dt.UTC))
+            .not_valid_after(dt.datetime(2120, 1, 1, tzinfo=dt.UTC))
+            .sign(self._key, hashes.SHA256())
+        )
+        self.certificate_file = folder / "realm.pem"
+        self.certificate_file.write_bytes(
+            self._certificate.public_bytes(serialization.Encoding.PEM)
+        )
+
+    def token(self, actions: list[str]) -> str:
+        now = int(time.time())
+        der = self._certificate.public_bytes(serialization.Encoding.DER)
+        return jwt.encode(
+            {
+                "iss": "realm",
+                "aud": "registry",
+                "sub": "",
+                "jti": "1",
+                "iat": now,
+                "nbf": now - 10,
+                "exp": now + 300,
+                "access": [{"type": "repository", "name": IMAGE, "actions": actions}],
+            },
+            self._key,
+            algorithm="ES256",
+            headers={"x5c": [base64.b64encode(der).decode()]},
+        )
+
+
+@dataclass
+class Registry:
+    host: str
+    realm: LoopbackServer
+
+    def wait(self) -> None:
+        for _ in range(600):
+            try:
+                httpx.get(f"http://{self.host}/v2/", trust_env=False)
+            except httpx.HTTPError:
+                time.sleep(0.05)
+            else:
+                return
+        pytest.fail("docker-registry does not answer")
+
+    def push(self, token: str) -> None:
+        base = f"http://{self.host}/v2/{IMAGE}"
+        headers = {"Authorization": f"Bearer {token}"}
+        with httpx.Client(trust_env=False, headers=headers) as http:
+            upload = http.post(f"{base}/blobs/uploads/")
+            place = httpx.URL(upload.headers["location"]).copy_add_param("digest", DIGEST)
+            assert http.put(place, content=CONFIG).status_code == 201
+            pushed = http.put(
+                f"{base}/manifests/1",
+                content=json.dumps(MANIFEST),
+                headers={"Content-Type": str(MANIFEST["mediaType"])},
+            )
+            assert pushed.status_code == 201, pushed.text
+
+
+@pytest.fixture
+def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
+    realm = Realm(tmp_path)
+
+    def answer(request: Request) -> Answer:
+        try:
+            job.claims_of_basic(request.headers.get("authorization", "Basic Og=="))
+        except (AssertionError, jwt.PyJWTError):
+            return Answer(status=401)
+        return Answer(json.dumps({"token": realm.token(["pull"])}).encode())
+
+    with LoopbackServer(answer).serving() as server, socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        host = f"127.0.0.1:{free.getsockname()[1]}"
+        free.close()
+        configuration = {
+            "version": "0.1",
+            "log": {"level": "error"},
+            "storage": {"inmemory": {}},
+            "http": {"addr": host},
+            "auth": {
+                "token": {
+                    "realm": f"{server.url}/token",
+                    "service": "registry",
+                    "issuer": "realm",
+                    "rootcertbundle": str(realm.certificate_file),
+                }
+            },
+        }
+        (tmp_path / "registry.yml").write_text(json.dumps(configuration))
+        with subprocess.Popen(
+            [program("docker-registry"), "serve", str(tmp_path / "registry.yml")],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        ) as process:
+            try:
+                registry = Registry(host, server)
+                registry.wait()
+                registry.push(realm.token(["push", "pull"]))
+                yield registry
+            finally:
+                process.terminate()
+
+
+def inspect(job: Job, registry: Registry, **variables: str) -> subprocess.CompletedProcess[str]:
+    configuration = job.folder / "docker"
+    configuration.mkdir()
+    replaced = {"registry.example.com:5000": registry.host}
+    helpers = in_guide("Docker", "json", replaced=replaced)
+    (configuration / "config.json").write_text(helpers)
+    return job.run(
+        *(program("docker"), "manifest", "inspect", "--insecure", f"{registry.host}/{IMAGE}:1"),
+        DOCKER_CONFIG=str(configuration),
+        more=variables,
+    )
+
+
+def test_docker_reads_an_image_with_a_token(job: Job, registry: Registry) -> None:
+    done = inspect(job, registry, BROKER_HOSTS=f"{registry.host}=deploy-api")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert json.loads(done.stdout)["config"]["digest"] == DIGEST
+    (asked,) = registry.realm.requests
+    claims = job.claims_of_basic(asked.headers["authorization"])
+    assert claims["client_id"] == "deploy-web"
+    # Older versions ask for push, too.
+    assert asked.query["scope"] in (f"repository:{IMAGE}:pull", f"repository:{IMAGE}:push,pull")
+
+
+def test_docker_asks_without_a_credential_for_a_registry_that_is_not_listed(
+    job: Job, registry: Registry
+) -> None:
+    before = job.exchanges()
+    done = inspect(job, registry, BROKER_HOSTS="registry.example.com=deploy-api")
+
+    assert done.returncode == 1
+    assert job.exchanges() == before
+    assert {each.headers.get("authorization") for each in registry.realm.requests} == {None}
