@@ -5,11 +5,12 @@ import sys
 from pathlib import Path
 
 
-def check_schema(schema: str, file: Path) -> None:
-    """Assert that a file fits a schema that check-jsonschema brings, as `vendor.gitlab-ci`."""
+def check_schema(schema: str, *files: Path) -> None:
+    """Assert that files fit a schema that check-jsonschema brings, as `vendor.gitlab-ci`."""
     # `!reference` is GitLab's alone.
     kind = ["--data-transform", "gitlab-ci"] if schema == "vendor.gitlab-ci" else []
-    _run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *kind, str(file))
+    paths = [str(file) for file in files]
+    _run(sys.executable, "-m", "check_jsonschema", "--builtin-schema", schema, *kind, *paths)
 
 
 def check_weaknesses(folder: Path) -> None:
