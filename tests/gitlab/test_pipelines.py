@@ -182,6 +182,22 @@ deploy:
     assert ids <= {each["token_id"] for each in revoked}
 
 
+@pytest.mark.parametrize("explaining", ["explain", "explain-curl"])
+def test_a_job_is_told_why_it_would_be_refused_and_fails(
+    today_broker: RunningBroker, pipeline: Pipeline, explaining: str
+) -> None:
+    token = today_broker.gitlab_token(ref="feature", ref_protected="false")
+    job = 'deploy: {extends: ".broker-explain:deploy-api"}\n'
+
+    done = pipeline(included(explaining, today_broker.url), job, token=token)
+
+    assert not done.passed
+    printed = "\n".join(done.printed())
+    assert "no_policy_matched" in printed
+    assert "fix: " in printed
+    assert "protect the branch feature" in printed
+
+
 @pytest.mark.parametrize("missing", ["broker-url", "service", "audience"])
 def test_a_pipeline_without_a_required_input_is_refused(
     today_broker: RunningBroker, component: str, pipeline: Pipeline, missing: str
