@@ -5,40 +5,43 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 
 import { runStep } from "./runner.mjs";
-import { granted, refusal, REQUEST_TOKEN, serve, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
+import {
+  assertKeptSecret,
+  granted,
+  only,
+  refusal,
+  REQUEST_TOKEN,
+  serve,
+  SERVICE_TOKEN,
+  standIns,
+} from "./stand_ins.mjs";
 
-/** The rule for every run: a secret stands in the log only where it is being masked. */
-function assertKeptSecret(step, secrets) {
-  for (const secret of secrets) {
-    const lines = step.log.split("\n").filter((line) => line.includes(secret));
-    assert.deepEqual([...new Set(lines)].filter((line) => line !== `::add-mask::${secret}`), []);
-  }
-}
+const SEVERAL = { concurrency: 4 };
 
-function only(step, name) {
-  return step.commands.filter((command) => command.name === name);
-}
-
-async function failing(github, inputs = {}, variables = {}, event = null) {
+async function failing(t, github, inputs = {}, variables = {}, event = {}) {
   const step = await runStep(
+    t,
     { ...github.inputs, ...inputs },
     { ...github.variables, ...variables },
     event,
   );
   assert.equal(step.status, 1, step.log);
-  assert.equal(step.written, "");
+  if (step.written) {
+    assert.deepEqual([step.outputs.token, step.outputs.available], ["", "false"]);
+    assert.deepEqual(step.state, {});
+  }
   assertKeptSecret(step, [...github.minted, SERVICE_TOKEN, REQUEST_TOKEN]);
   const [error, ...more] = only(step, "error");
   assert.deepEqual(more, []);
   return { ...step, error };
 }
 
-describe("a permitted exchange", () => {
+describe("a permitted exchange", SEVERAL, () => {
   test("gives the token, its life, its account and its id as outputs", async (t) => {
     const github = await standIns(t);
     const before = Math.floor(Date.now() / 1000) * 1000;
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.equal(step.status, 0, step.log);
     const expires = Date.parse(step.outputs["expires-at"]);
@@ -47,8 +50,17 @@ describe("a permitted exchange", () => {
     assert.deepEqual(step.outputs, {
       token: SERVICE_TOKEN,
       "expires-at": step.outputs["expires-at"],
-      "service-account": "deploy-web",
+      "expires-in": "600",
+      "token-type": "Bearer",
       "token-id": "token-1",
+      "service-account": "deploy-web",
+      service: "deploy-api",
+      scope: "deploy:write",
+      "credentials-file": "",
+      available: "true",
+      "request-id": "request-1",
+      reason: "",
+      "decision-id": "",
     });
     assert.match(step.log, /A token for deploy-api as deploy-web, scope deploy:write, until 2/);
   });
@@ -56,7 +68,7 @@ describe("a permitted exchange", () => {
   test("keeps both tokens out of the log but for their masking", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assertKeptSecret(step, [...github.minted, SERVICE_TOKEN, REQUEST_TOKEN]);
     const masked = only(step, "add-mask").map((command) => command.data);
@@ -69,7 +81,7 @@ describe("a permitted exchange", () => {
   test("asks GitHub for an ID token for the broker's issuer, with the job's request token", async (t) => {
     const github = await standIns(t);
 
-    await runStep(github.inputs, github.variables);
+    await runStep(t, github.inputs, github.variables);
 
     assert.equal(github.seen.discovery.length, 1);
     const [asked] = github.seen.idToken;
@@ -82,7 +94,7 @@ describe("a permitted exchange", () => {
     const github = await standIns(t);
     const audience = "https://broker.example/aud?x=1&y=ü";
 
-    await runStep({ ...github.inputs, audience }, github.variables);
+    await runStep(t, { ...github.inputs, audience }, github.variables);
 
     assert.deepEqual(github.seen.discovery, []);
     assert.equal(github.seen.idToken[0].query.get("audience"), audience);
@@ -92,7 +104,7 @@ describe("a permitted exchange", () => {
   test("sends the form of RFC 8693 and nothing that was not asked for", async (t) => {
     const github = await standIns(t);
 
-    await runStep(github.inputs, github.variables);
+    await runStep(t, github.inputs, github.variables);
 
     const [{ path, form, headers, method }] = github.seen.token;
     assert.deepEqual([method, path], ["POST", "/oauth/token"]);
@@ -111,7 +123,7 @@ describe("a permitted exchange", () => {
     const github = await standIns(t);
     const inputs = { scope: "deploy:read deploy:write", "service-account": "deploy-web", ttl: "10m" };
 
-    const step = await runStep({ ...github.inputs, ...inputs }, github.variables);
+    const step = await runStep(t, { ...github.inputs, ...inputs }, github.variables);
 
     const { form } = github.seen.token[0];
     assert.equal(form.get("scope"), "deploy:read deploy:write");
@@ -123,7 +135,7 @@ describe("a permitted exchange", () => {
   test("says when the token lives shorter than asked", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep({ ...github.inputs, ttl: "1h" }, github.variables);
+    const step = await runStep(t, { ...github.inputs, ttl: "1h" }, github.variables);
 
     assert.equal(step.status, 0);
     assert.match(only(step, "notice")[0].data, /lives 600 seconds.* 3600 were asked/);
@@ -132,7 +144,7 @@ describe("a permitted exchange", () => {
   test("cuts slashes off the broker's URL", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep({ ...github.inputs, "broker-url": `${github.url}//` }, github.variables);
+    const step = await runStep(t, { ...github.inputs, "broker-url": `${github.url}//` }, github.variables);
 
     assert.equal(step.status, 0, step.log);
     assert.equal(github.seen.token[0].path, "/oauth/token");
@@ -142,7 +154,7 @@ describe("a permitted exchange", () => {
     const service_account = "a\n::error::b ##[set-output name=token]c";
     const github = await standIns(t, { answers: [granted({ service_account })] });
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.deepEqual([...new Set(step.commands.map(({ name }) => name))], ["add-mask"]);
     assert.equal(step.outputs["service-account"], service_account);
@@ -168,21 +180,21 @@ describe("a permitted exchange", () => {
     // A name that leads nowhere but through the proxy.
     const variables = { ...github.variables, http_proxy: proxy, no_proxy: "127.0.0.1" };
     variables.ACTIONS_ID_TOKEN_REQUEST_URL = `http://actions.example:${port}/idtoken?api-version=2.0`;
-    const step = await runStep(github.inputs, variables);
+    const step = await runStep(t, github.inputs, variables);
 
     assert.equal(step.status, 0, step.log);
     assert.deepEqual([...new Set(asked)], [`actions.example:${port}`]);
   });
 });
 
-describe("what is tried again", () => {
+describe("what is tried again", SEVERAL, () => {
   test("no answer, 5xx and 429 are, with a fresh ID token for every try", async (t) => {
     const github = await standIns(t, {
       idTokens: [{ status: 500, body: "" }, "hang up", "sound"],
       answers: ["hang up", { status: 503, body: "busy" }, { status: 429, body: {} }, granted()],
     });
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.equal(step.status, 0, step.log);
     assert.equal(github.seen.token.length, 4);
@@ -198,16 +210,16 @@ describe("what is tried again", () => {
       answers: [{ ...busy, headers: { "retry-after": "3600" } }],
     });
 
-    const step = await failing(github);
+    const step = await failing(t, github);
 
     assert.equal(github.seen.token.length, 1);
-    assert.equal(step.error.title, "Refused: store_unavailable");
+    assert.equal(step.error.title, "The broker could not decide: store_unavailable");
   });
 
   test("a refusal is not", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    await failing(github);
+    await failing(t, github);
 
     assert.equal(github.seen.token.length, 1);
   });
@@ -215,18 +227,18 @@ describe("what is tried again", () => {
   test("a request for an ID token that GitHub refuses is not", async (t) => {
     const github = await standIns(t, { idTokens: [{ status: 401, body: "not you" }] });
 
-    const step = await failing(github);
+    const step = await failing(t, github);
 
     assert.equal(github.seen.idToken.length, 1);
     assert.match(step.error.data, /answered the request for an ID token with 401: not you/);
   });
 });
 
-describe("a refusal", () => {
+describe("a refusal", SEVERAL, () => {
   test("is told with its reason, its description and its ids", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    const { error } = await failing(github);
+    const { error } = await failing(t, github);
 
     assert.equal(error.title, "Refused: no_policy_matched");
     assert.match(error.data, /no trust policy of issuer 'github' permits this token/);
@@ -238,7 +250,7 @@ describe("a refusal", () => {
   test("says which input helps, where one does", async (t) => {
     const github = await standIns(t, { answers: [refusal({ reason: "ambiguous_account" })] });
 
-    const { error } = await failing(github);
+    const { error } = await failing(t, github);
 
     assert.match(error.data, /the input 'service-account'/);
   });
@@ -253,12 +265,13 @@ describe("a refusal", () => {
     ];
     const github = await standIns(t, { answers: [refusal({ conditions })] });
 
-    const step = await failing(github);
+    const step = await failing(t, github);
 
     assert.match(step.error.data, /\n- ref: equals "refs\/heads\/main", got "refs\/heads\/x"\n/);
     assert.match(step.error.data, /\n- environment: any_of \["prod","live"\], got nothing\n/);
     assert.deepEqual(new Set(step.commands.map(({ name }) => name)), new Set(["add-mask", "error"]));
-    assert.equal(step.error.data.split("\n- ").length, 4);
+    const [, asked] = step.error.data.split("and this job has not:\n");
+    assert.equal(asked.split("\n\n")[0].split("\n").length, 3);
   });
 
   const HOSTILE = [
@@ -274,13 +287,13 @@ describe("a refusal", () => {
       const members = { error: text, error_description: text, reason: text, decision_id: text };
       const github = await standIns(t, { answers: [refusal(members)] });
 
-      const step = await failing(github);
+      const step = await failing(t, github);
 
       const names = step.commands.map(({ name }) => name).filter((name) => name !== "add-mask");
       assert.deepEqual(names, ["error"]);
       for (const line of step.log.trimEnd().split("\n")) assert.match(line, /^::(add-mask|error)[ :]/);
       assert.doesNotMatch(step.log, /[\r\u001b\u0085\u2028\u202e]/);
-      assert.match(step.error.data, /\n\nreason: .*\ndecision_id: .*\nrequest id: +request-1$/);
+      assert.match(step.error.data, /\n\nreason: .*\ndecision_id: .*\nrequest id: +request-1\nplatform: .*\n\nMore: .*$/);
     });
   }
 
@@ -288,7 +301,7 @@ describe("a refusal", () => {
     const body = { error: "invalid_request", error_description: ["x"], reason: { a: 1 }, decision_id: 7 };
     const github = await standIns(t, { answers: [{ status: 400, body }] });
 
-    const { error } = await failing(github);
+    const { error } = await failing(t, github);
 
     assert.match(error.data, /decision_id: +7/);
   });
@@ -297,13 +310,13 @@ describe("a refusal", () => {
     const answer = (form) => refusal({ error_description: `you sent ${form.get("subject_token")}` });
     const github = await standIns(t, { answers: [answer] });
 
-    const { error } = await failing(github);
+    const { error } = await failing(t, github);
 
     assert.match(error.data, /you sent \*\*\*/);
   });
 });
 
-describe("a job without an ID token", () => {
+describe("a job without an ID token", SEVERAL, () => {
   const nothing = {
     ACTIONS_ID_TOKEN_REQUEST_URL: undefined,
     ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined,
@@ -320,7 +333,7 @@ describe("a job without an ID token", () => {
     test(`is told to write the permission (${Object.keys(variables)})`, async (t) => {
       const github = await standIns(t);
 
-      const { error } = await failing(github, {}, variables);
+      const { error } = await failing(t, github, {}, variables);
 
       assert.match(error.data, /permissions:\n {2}contents: read\n {2}id-token: write/);
       assert.match(error.data, /reusable workflow/);
@@ -333,7 +346,7 @@ describe("a job without an ID token", () => {
       const github = await standIns(t);
       const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request" };
 
-      const { error } = await failing(github, {}, variables, pull(fork));
+      const { error } = await failing(t, github, {}, variables, pull(fork));
 
       assert.equal(error.title, "A pull request from a fork gets no ID token");
       assert.match(error.data, /github\.event\.pull_request\.head\.repo\.full_name/);
@@ -348,7 +361,7 @@ describe("a job without an ID token", () => {
     test(`for ${eventName} of its own repository lacks the permission alone`, async (t) => {
       const github = await standIns(t);
 
-      const { error } = await failing(github, {}, { ...nothing, GITHUB_EVENT_NAME: eventName }, event);
+      const { error } = await failing(t, github, {}, { ...nothing, GITHUB_EVENT_NAME: eventName }, event);
 
       assert.match(error.data, /id-token: write/);
     });
@@ -358,28 +371,28 @@ describe("a job without an ID token", () => {
     const github = await standIns(t);
     const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request", GITHUB_EVENT_PATH: "/nowhere" };
 
-    assert.match((await failing(github, {}, variables)).error.data, /id-token: write/);
+    assert.match((await failing(t, github, {}, variables)).error.data, /id-token: write/);
   });
 });
 
 test("an input that is wrong ends the step before anything is sent, and is not shown", async (t) => {
   const github = await standIns(t);
 
-  const step = await failing(github, { "broker-url": "https://user:hunter2@broker.example.com" });
+  const step = await failing(t, github, { "broker-url": "https://user:hunter2@broker.example.com" });
 
   assert.equal(step.error.title, "An input is wrong");
   assert.doesNotMatch(step.log, /hunter2/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [] });
+  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [], revoked: [], explained: [] });
 });
 
-describe("what is no answer of a broker", () => {
+describe("what is no answer of a broker", SEVERAL, () => {
   for (const status of [301, 302, 307, 308]) {
     test(`a redirect (${status}) takes the token nowhere`, async (t) => {
       const elsewhere = await standIns(t);
       const headers = { location: `${elsewhere.url}/oauth/token` };
       const github = await standIns(t, { answers: [{ status, body: "", headers }] });
 
-      const { error } = await failing(github);
+      const { error } = await failing(t, github);
 
       assert.match(error.data, /nowhere else/);
       assert.deepEqual(elsewhere.seen.token, []);
@@ -399,7 +412,7 @@ describe("what is no answer of a broker", () => {
     test(`200 with ${name} is no success, and is not shown`, async (t) => {
       const github = await standIns(t, { answers: [{ status: 200, body }] });
 
-      const { error } = await failing(github);
+      const { error } = await failing(t, github);
 
       assert.equal(error.title, "The broker's answer is not understood");
     });
@@ -409,9 +422,9 @@ describe("what is no answer of a broker", () => {
     const body = `<h1>Forbidden</h1>\n::error::x ${"long ".repeat(100_000)}`;
     const github = await standIns(t, { answers: [{ status: 403, body }] });
 
-    const step = await failing(github);
+    const step = await failing(t, github);
 
-    assert.match(step.error.data, /answered with 403.*\nIt begins with: <h1>Forbidden<\/h1>/);
+    assert.match(step.error.data, /answered with 403.*\n.* begins with: <h1>Forbidden<\/h1>/);
     assert.ok(step.log.length < 2000);
   });
 
@@ -419,7 +432,7 @@ describe("what is no answer of a broker", () => {
     for (const body of [{}, { value: 7 }, { value: "not a token" }, "<html>"]) {
       const github = await standIns(t, { idTokens: [{ status: 200, body }] });
 
-      const { error } = await failing(github);
+      const { error } = await failing(t, github);
 
       assert.equal(error.title, "GitHub gave no ID token");
       assert.deepEqual(github.seen.token, []);
@@ -427,12 +440,12 @@ describe("what is no answer of a broker", () => {
   });
 });
 
-describe("the audience that the broker tells", () => {
+describe("the audience that the broker tells", SEVERAL, () => {
   for (const issuer of ["https://sts.amazonaws.com", "http://127.0.0.1:1", "sigstore", "//x"]) {
     test(`is not another host's: ${issuer}`, async (t) => {
       const github = await standIns(t, { discovery: { status: 200, body: { issuer } } });
 
-      const { error } = await failing(github);
+      const { error } = await failing(t, github);
 
       assert.equal(error.title, "The broker is known by another address");
       assert.deepEqual(github.seen.idToken, []);
@@ -444,7 +457,7 @@ describe("the audience that the broker tells", () => {
     const github = await standIns(t, { discovery });
     Object.assign(discovery.body, { issuer: github.url, subject_token_audiences: ["https://a", "b"] });
 
-    const { error } = await failing(github);
+    const { error } = await failing(t, github);
 
     assert.match(error.data, /accepts ID tokens for: https:\/\/a, b\./);
     assert.deepEqual(github.seen.idToken, []);
@@ -458,7 +471,7 @@ describe("the audience that the broker tells", () => {
     test(`is asked of the user where it cannot be read (${JSON.stringify(discovery)})`, async (t) => {
       const github = await standIns(t, { discovery });
 
-      const { error } = await failing(github);
+      const { error } = await failing(t, github);
 
       assert.match(error.data, /name the audience of the ID token in the input 'audience'/);
       assert.deepEqual(github.seen.idToken, []);
@@ -469,8 +482,8 @@ describe("the audience that the broker tells", () => {
 test("elsewhere than on a runner the action says so", async (t) => {
   const github = await standIns(t);
 
-  const { error } = await failing(github, {}, { GITHUB_OUTPUT: undefined });
+  const { error } = await failing(t, github, {}, { GITHUB_OUTPUT: undefined });
 
   assert.match(error.data, /GITHUB_OUTPUT is not set/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [] });
+  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [], revoked: [], explained: [] });
 });
