@@ -18,7 +18,7 @@ async function run(env) {
   const endpoint = endpointOrSkip(env, inputs, OUTPUTS);
   if (endpoint === "skip") return;
 
-  const broker = brokerOf(env, inputs);
+  const broker = await brokerOf(env, inputs);
   const { answer, claims } = await askAsJob(env, broker, inputs, endpoint, (idToken) =>
     broker.explain(inputs, idToken),
   );

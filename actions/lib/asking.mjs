@@ -10,9 +10,9 @@ import { brokerAudience, fetchIdToken } from "./id_token.mjs";
 import { trustCertificates, useProxy } from "./transport.mjs";
 
 /** Prepare for asking the broker that the inputs name, by the way that they and the runner name. */
-export function brokerOf(env, { brokerUrl, retryMaxTime, timeout, certificates }) {
-  useProxy(env);
-  trustCertificates(certificates);
+export async function brokerOf(env, { brokerUrl, retryMaxTime, timeout, certificates }) {
+  await useProxy(env);
+  await trustCertificates(certificates);
   const patience = new Patience({ budget: retryMaxTime * 1000, timeout: timeout * 1000 });
   return new Broker(brokerUrl, patience, nameRequest(env));
 }

@@ -1,21 +1,22 @@
 // The way to the network that the runner and the inputs name: a proxy, authorities of one's own.
-
-import http from "node:http";
-import tls from "node:tls";
+//
+// Node's modules for it take tens of milliseconds to load: they are, where they are needed.
 
 import { warning } from "./commands.mjs";
 
 /** Go through the proxy that the runner's environment names, if it names one. */
-export function useProxy(env) {
+export async function useProxy(env) {
   const named = ["http_proxy", "https_proxy"].some((name) => env[name] || env[name.toUpperCase()]);
   if (!named) return;
+  const { default: http } = await import("node:http");
   if (http.setGlobalProxyFromEnv) http.setGlobalProxyFromEnv();
   else warning("This runner's Node.js is too old to use its proxy; going on without.");
 }
 
 /** Trust these authorities (PEM texts) beside the usual ones. */
-export function trustCertificates(certificates) {
+export async function trustCertificates(certificates) {
   if (certificates.length === 0) return;
+  const { default: tls } = await import("node:tls");
   if (!tls.setDefaultCACertificates) {
     warning("This runner's Node.js is too old for the input 'ca-certificate'; going on without.");
     return;

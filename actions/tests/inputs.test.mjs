@@ -11,8 +11,10 @@ import {
   input,
   requiredInput,
   urlInput,
+  variableInput,
 } from "../lib/inputs.mjs";
 import { Failure } from "../lib/failure.mjs";
+import { readInputs } from "../token/inputs.mjs";
 
 function given(name, value) {
   return { [`INPUT_${name.toUpperCase()}`]: value };
@@ -133,4 +135,27 @@ describe("certificates", () => {
   }
 
   test("need not be given", () => assert.deepEqual(certificateInput({}, "ca-certificate"), []));
+});
+
+describe("the name of a variable", () => {
+  const name = (env) => variableInput(env, "env-name", "BROKER_TOKEN");
+
+  test("is that of the token, or another in capitals", () => {
+    assert.deepEqual([name({}), name(given("env-name", "_DEPLOY_2"))], ["BROKER_TOKEN", "_DEPLOY_2"]);
+  });
+
+  for (const value of [
+    "path", "A-B", "1A", "A=B", "Ä", "PATH", "HOME", "GITHUB_TOKEN", "RUNNER_TEMP", "NODE_OPTIONS",
+    "LD_PRELOAD", "BASH_ENV", "INPUT_X", "ACTIONS_ID_TOKEN_REQUEST_URL",
+  ]) {
+    test(`is not ${value}`, () => refuses(name, "env-name", value, /'env-name' must be a variable of A-Z/));
+  }
+});
+
+describe("a format", () => {
+  const format = (env) => readInputs({ ...env, "INPUT_BROKER-URL": "https://b.example", INPUT_SERVICE: "x" }).format;
+
+  for (const value of ["docker", "git", "netrc", "RAW", "__proto__", "constructor"]) {
+    test(`is not ${value}`, () => refuses(format, "format", value, /'format' must be empty or one of raw, /));
+  }
 });

@@ -3,6 +3,7 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
+import { untrustedCertificate } from "../lib/messages.mjs";
 import { addToSummary, escaped } from "../lib/summary.mjs";
 import { Job, runStep } from "./runner.mjs";
 import { assertKeptSecret, granted, only, refusal, REQUEST_TOKEN, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
@@ -190,6 +191,29 @@ describe("an answer that comes late or never", SEVERAL, () => {
       assert.equal(error.title, "No answer");
       assert.match(error.data, /nothing complete within \S+ seconds/);
       assert.match(error.data, /with:\n {2}timeout: 30s\n {2}retry-max-time: 2m/);
+    });
+  }
+});
+
+describe("TLS", SEVERAL, () => {
+  test("that is not there is told so, once", async (t) => {
+    const github = await standIns(t);
+    const { error } = await failing(t, {
+      inputs: { "broker-url": github.url.replace("http:", "https:"), audience: "https://broker.example" },
+    });
+
+    assert.equal(error.title, "There is no TLS at this address");
+    assert.match(error.data, /Check scheme and port of the input 'broker-url'/);
+    assert.deepEqual(github.seen.token, []);
+  });
+
+  for (const [cause, text] of [
+    ["CERT_NOT_YET_VALID", /at the time that this runner's clock shows, 20\d\d-/],
+    ["ERR_TLS_CERT_ALTNAME_INVALID", /belongs to another name/],
+    ["SELF_SIGNED_CERT_IN_CHAIN", /your own authority.*\n\nwith:\n {2}ca-certificate: /],
+  ]) {
+    test(`by a certificate that is no good says why: ${cause}`, () => {
+      assert.match(untrustedCertificate("The broker", cause).text, text);
     });
   }
 });

@@ -4,6 +4,7 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 
+import { VERSION } from "../lib/about.mjs";
 import { runStep } from "./runner.mjs";
 import {
   assertKeptSecret,
@@ -117,6 +118,8 @@ describe("a permitted exchange", SEVERAL, () => {
     assert.match(headers["content-type"], /^application\/x-www-form-urlencoded/);
     assert.match(headers["x-request-id"], /^37824901043-1-[0-9a-f]{8}$/);
     assert.equal(headers.authorization, undefined);
+    const agents = [headers, github.seen.idToken[0].headers, github.seen.discovery[0]].map((each) => each["user-agent"]);
+    assert.deepEqual([...new Set(agents)], [`broker-action/${VERSION}`]);
   });
 
   test("asks for scope, account and life where the inputs say so", async (t) => {

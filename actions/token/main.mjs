@@ -22,7 +22,7 @@ async function run(env) {
   const endpoint = inputs.auth === "oidc" ? endpointOrSkip(env, inputs, OUTPUTS) : null;
   if (endpoint === "skip") return;
 
-  const broker = brokerOf(env, inputs);
+  const broker = await brokerOf(env, inputs);
   const { answer, begun, claims } = await ask(env, inputs, broker, endpoint);
   const requestId = broker.requestIdOf(answer);
   const token = readToken(answer, { claims, asked: inputs, env, requestId });

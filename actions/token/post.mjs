@@ -46,8 +46,8 @@ async function run(env) {
 }
 
 async function revoke(env, url, token, until) {
-  useProxy(env);
-  trustCertificates(certificateInput(env, "ca-certificate"));
+  await useProxy(env);
+  await trustCertificates(certificateInput(env, "ca-certificate"));
   const patience = new Patience({
     budget: durationInput(env, "retry-max-time", "60s") * 1000,
     timeout: durationInput(env, "timeout", "10s") * 1000,

@@ -1,12 +1,9 @@
 """actions/token under Node, against a whole broker: real tokens, real HTTP, real policies."""
 
-import asyncio
-import ssl
 import stat
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -20,6 +17,7 @@ from tests.action_steps import Step, end_step, error_of, minting, run_step
 from tests.client_secrets import an_account, give
 from tests.github_runner import GithubRunner
 from tests.issuer_keys.certificates import make_authority
+from tests.passing_on import behind_tls, connect_proxy
 from tests.running_broker import AUDIENCE, POLICIES, RunningBroker
 from tests.service_tokens import verified_token
 
@@ -222,56 +220,16 @@ def test_a_file_is_for_its_user_alone_and_gone_with_the_job(
 # --- other ways to a broker -----------------------------------------------------------------------
 
 
-@contextmanager
-def behind_tls(broker: RunningBroker, context: ssl.SSLContext) -> Iterator[str]:
-    """Serve a broker by TLS, as a proxy before it does; give the URL."""
-    target = urlsplit(broker.url)
-    started = threading.Event()
-    ports: list[int] = []
-    loops: list[asyncio.AbstractEventLoop] = []
-
-    async def pass_on(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with_broker = await asyncio.open_connection(target.hostname, target.port)
-
-        async def pump(source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
-            while data := await source.read(65536):
-                sink.write(data)
-                await sink.drain()
-            sink.close()
-
-        await asyncio.gather(pump(reader, with_broker[1]), pump(with_broker[0], writer))
-
-    async def serve() -> None:
-        async with await asyncio.start_server(pass_on, "127.0.0.1", 0, ssl=context) as server:
-            ports.append(server.sockets[0].getsockname()[1])
-            loops.append(asyncio.get_running_loop())
-            ended = asyncio.Event()
-            ends.append(ended.set)
-            started.set()
-            await ended.wait()
-
-    ends: list[Any] = []
-    thread = threading.Thread(target=asyncio.run, args=(serve(),))
-    thread.start()
-    started.wait(30)
-    try:
-        yield f"https://127.0.0.1:{ports[0]}"
-    finally:
-        loops[0].call_soon_threadsafe(ends[0])
-        thread.join()
-
-
 @pytest.mark.parametrize("given", ["path", "text", "text with the line ends of Windows"])
 def test_an_authority_of_ones_own_is_trusted(
     live_broker: RunningBroker, runner: GithubRunner, step: Step, tmp_path: Path, given: str
 ) -> None:
     authority = make_authority(tmp_path / "authority")
     text = authority.ca_file.read_text()
-    certificate = {"path": str(authority.ca_file), "text": text}.get(
-        given, text.replace("\n", "\r\n")
-    )
+    in_windows = text.replace("\n", "\r\n")
+    certificate = {"path": str(authority.ca_file), "text": text}.get(given, in_windows)
 
-    with behind_tls(live_broker, authority.server) as url:
+    with behind_tls(live_broker.url, authority.server) as url:
         done = step(broker_url=url, ca_certificate=certificate)
         ended = end_step(runner, {"broker-url": url, "ca-certificate": certificate})
 
@@ -279,6 +237,23 @@ def test_an_authority_of_ones_own_is_trusted(
     assert runner.outputs()["service-account"] == "deploy-web"
     assert "::warning" not in ended.stdout
     assert live_broker.events()[-1]["type"] == "token.revoked"
+
+
+def test_a_proxy_is_gone_through_to_a_broker_under_an_authority_of_ones_own(
+    live_broker: RunningBroker, runner: GithubRunner, tmp_path: Path
+) -> None:
+    authority = make_authority(tmp_path / "authority")
+    with behind_tls(live_broker.url, authority.server) as url, connect_proxy() as (proxy, asked):
+        inputs = usual(live_broker) | {
+            "broker-url": url,
+            "ca-certificate": str(authority.ca_file),
+        }
+        done = run_step(runner, inputs, https_proxy=proxy)
+        ended = end_step(runner, inputs, https_proxy=proxy)
+
+    assert done.returncode == 0, done.stdout
+    assert "::warning" not in ended.stdout
+    assert asked == [urlsplit(url).netloc] * 2
 
 
 def test_a_client_secret_buys_a_token_where_there_is_no_identity(
