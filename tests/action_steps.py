@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -70,11 +71,13 @@ def end_step(
     return run_step(runner, inputs, POST, **runner.state(), **variables)
 
 
+@cache
 def node() -> str:
-    """Find Node, which `make test` sets up."""
+    """Find Node, which `make test` sets up: the program itself, not the script that starts it."""
     found = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
     assert found, "node is missing: `make test` sets it up"
-    return found
+    asked = [found, "--print", "process.execPath"]
+    return subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip()
 
 
 def error_of(done: subprocess.CompletedProcess[str]) -> str:

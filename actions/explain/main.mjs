@@ -28,9 +28,9 @@ async function run(env) {
   const permitted = decision.outputs.decision === "permit";
   if (!permitted && inputs.failOnDeny) throw new Failure(decision);
   const told = toldBy(env, decision);
-  for (const line of told.text.split("\n")) info(line);
   if (permitted) notice(told.title);
   else warning(told.text, told.title);
+  for (const line of permitted ? told.text.split("\n") : []) info(line);
   const wanted = inputs.summary === "always" || (inputs.summary === "on-error" && !permitted);
   if (wanted) addToSummary(env, told);
   writeValues(env.GITHUB_OUTPUT, allOf(OUTPUTS, { available: "true", ...decision.outputs }));

@@ -77,6 +77,8 @@ export function failingConditions(conditions) {
     .slice(0, 20)
     .map(({ claim, operator, expected, got }) => ({
       claim: quoted(claim, 100),
+      operator,
+      expected,
       asks: quoted(`${operator}${expected === undefined ? "" : ` ${JSON.stringify(expected)}`}`, 400),
       got: got === null || got === undefined ? "nothing" : quoted(JSON.stringify(got), 400),
     }));
@@ -147,7 +149,7 @@ const MENDING = {
   ],
   no_policy_matched: ({ claims, conditions }) =>
     conditions.length
-      ? ["Run the job as the policy below asks, or have whoever keeps the policies change it."]
+      ? ["Run the job as the policy below asks.", ...environment(conditions), ...additions(conditions)]
       : ["If this job is to have a token, whoever keeps the policies adds one that names it:", ...policy(claims)],
   token_already_used: () => ["An ID token buys one service token. Run the job again: it gets a new one."],
   rate_limited: () => ["Wait longer for the broker:", ...withInput("retry-max-time", "5m")],
@@ -165,6 +167,28 @@ function policy(claims) {
     "    match:",
     // JSON is YAML, whatever the name of a branch holds.
     ...named.map((name) => `      ${name}: ${quoted(JSON.stringify(claims[name]), 300)}`),
+  ];
+}
+
+/** What the job writes, where the policy asks for an environment and the job names none. */
+function environment(conditions) {
+  const asked = conditions.find(({ claim, got }) => claim === "environment" && got === "nothing");
+  const name = [asked?.expected].flat()[0];
+  if (typeof name !== "string") return [];
+  return ["In the job:", "", `environment: ${quoted(JSON.stringify(name), 200)}`, ""];
+}
+
+/** What whoever keeps the policy may add to it, if the job is meant to have a token as it is. */
+function additions(conditions) {
+  const added = conditions.filter(({ got }) => got !== "nothing");
+  // What another event, an issuer or a `not` keeps out is not let in by one more value.
+  const values = added.every(({ operator }) => ["equals", "any_of", "glob", "regex"].includes(operator));
+  if (added.length === 0 || !values) return [];
+  return [
+    "If it is meant to have a token as it is, whoever keeps the policies adds to the policy:",
+    "",
+    "match:",
+    ...added.map(({ claim, got }) => `  ${claim}: ${got}   # beside what is there`),
   ];
 }
 

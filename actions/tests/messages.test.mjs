@@ -95,8 +95,20 @@ describe("a refusal", SEVERAL, () => {
       '- ref: equals "refs/heads/main", got "refs/heads/x"']) {
       assert.ok(error.data.includes(`\n${line}\n`), line);
     }
+    assert.match(error.data, /\nIn the job:\n\nenvironment: "production"\n/);
+    assert.match(error.data, /\nmatch:\n {2}ref: "refs\/heads\/x" {3}# beside what is there\n/);
     assert.match(step.summary, /<tr><td><code>environment<\/code><\/td><td><code>MISSING<\/code><\/td><td><code>equals &#34;production&#34;<\/code><\/td><\/tr>/);
     for (const shown of [step.log, step.summary]) assert.doesNotMatch(shown, /mona|lisa/);
+  });
+
+  test("offers no addition where something is kept out on purpose", async (t) => {
+    const conditions = [
+      { claim: "event_name", operator: "guard", expected: ["push"], got: "pull_request", holds: false },
+      { claim: "ref", operator: "equals", expected: "refs/heads/main", got: "refs/pull/1/merge", holds: false },
+    ];
+    const { error } = await failing(t, { answers: [refusal({ conditions })], claims });
+
+    assert.doesNotMatch(error.data, /match:/);
   });
 
   test("offers the policy that would be needed where none came near", async (t) => {
@@ -273,6 +285,22 @@ describe("with a client secret", SEVERAL, () => {
       assert.match(error.data, message);
     });
   }
+});
+
+test("a secret of several lines is masked line by line, and refused without being shown", async (t) => {
+  const secret = "hunter-one\r\nhunter-two\n\n";
+  const { step, error } = await failing(t, { inputs: { auth: "client-secret", "client-secret": secret, "service-account": "x" } });
+
+  assert.deepEqual(only(step, "add-mask").map(({ data }) => data), ["hunter-one", "hunter-two"]);
+  assert.match(error.data, /'client-secret' must be one line/);
+  assertKeptSecret(step, ["hunter-one", "hunter-two"]);
+});
+
+test("what nobody thought of ends the step with one error, too", async (t) => {
+  const { error } = await failing(t, { variables: { GITHUB_OUTPUT: "/nowhere/output" } });
+
+  assert.equal(error.title, "The action failed");
+  assert.match(error.data, /ENOENT/);
 });
 
 test("the broker's URL may be the variable BROKER_URL, and the input counts first", async (t) => {

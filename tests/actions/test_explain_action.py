@@ -66,8 +66,9 @@ def test_a_job_is_told_why_it_would_not_and_what_would_help(
     assert done.returncode == 0, done.stdout
     assert runner.outputs()["decision"] == "deny"
     assert runner.outputs()["reason"] == "no_policy_matched"
-    assert '- ref: equals "refs/heads/main", got "refs/heads/feature"' in done.stdout
-    assert "\nfix: " in done.stdout
+    told = done.stdout.replace("%0A", "\n")
+    assert '\n- ref: equals "refs/heads/main", got "refs/heads/feature"\n' in told
+    assert "\nfix: " in told
     assert "refs/heads/feature" in runner.summary()
 
 
