@@ -1,8 +1,8 @@
 // actions/token from main to post: what a job gets by file, variable and state, and what is taken back.
 
 import assert from "node:assert/strict";
-import { readdir, readFile, stat } from "node:fs/promises";
-import { dirname } from "node:path";
+import { readdir, readFile, stat, writeFile } from "node:fs/promises";
+import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 
 import { Job } from "./runner.mjs";
@@ -130,6 +130,29 @@ describe("when the job ends", SEVERAL, () => {
     await begun.post(step);
 
     assert.deepEqual(await readdir(begun.temp), []);
+  });
+
+  test("the file is gone even where the step was killed the moment that it was written", async (t) => {
+    const { github, job: begun } = await job(t);
+    const killer = join(begun.folder, "killer.mjs");
+    await writeFile(killer, `
+      import fs from "node:fs";
+      import { syncBuiltinESMExports } from "node:module";
+      const write = fs.writeFileSync;
+      fs.writeFileSync = (file, text, options) => {
+        write(file, text, options);
+        if (options.mode === 0o600) process.kill(process.pid, "SIGKILL");
+      };
+      syncBuiltinESMExports();
+    `);
+
+    const step = await begun.main({ ...github.inputs, format: "raw" }, { NODE_OPTIONS: `--import ${killer}` });
+    assert.equal(step.status, null, step.log);
+    assert.equal((await readdir(begun.temp)).length, 1);
+    await begun.post(step);
+
+    assert.deepEqual(await readdir(begun.temp), []);
+    assert.equal(github.seen.revoked.length, 1);
   });
 
   test("a file that is gone already is none to warn of", async (t) => {

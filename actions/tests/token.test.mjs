@@ -5,6 +5,7 @@ import { connect } from "node:net";
 import { describe, test } from "node:test";
 
 import { VERSION } from "../lib/about.mjs";
+import { failingAt } from "./failing.mjs";
 import { runStep } from "./runner.mjs";
 import {
   assertKeptSecret,
@@ -18,24 +19,6 @@ import {
 } from "./stand_ins.mjs";
 
 const SEVERAL = { concurrency: 4 };
-
-async function failing(t, github, inputs = {}, variables = {}, event = {}) {
-  const step = await runStep(
-    t,
-    { ...github.inputs, ...inputs },
-    { ...github.variables, ...variables },
-    event,
-  );
-  assert.equal(step.status, 1, step.log);
-  if (step.written) {
-    assert.deepEqual([step.outputs.token, step.outputs.available], ["", "false"]);
-    assert.deepEqual(step.state, {});
-  }
-  assertKeptSecret(step, [...github.minted, SERVICE_TOKEN, REQUEST_TOKEN]);
-  const [error, ...more] = only(step, "error");
-  assert.deepEqual(more, []);
-  return { ...step, error };
-}
 
 describe("a permitted exchange", SEVERAL, () => {
   test("gives the token, its life, its account and its id as outputs", async (t) => {
@@ -213,7 +196,7 @@ describe("what is tried again", SEVERAL, () => {
       answers: [{ ...busy, headers: { "retry-after": "3600" } }],
     });
 
-    const step = await failing(t, github);
+    const step = await failingAt(t, github);
 
     assert.equal(github.seen.token.length, 1);
     assert.equal(step.error.title, "The broker could not decide: store_unavailable");
@@ -222,7 +205,7 @@ describe("what is tried again", SEVERAL, () => {
   test("a refusal is not", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    await failing(t, github);
+    await failingAt(t, github);
 
     assert.equal(github.seen.token.length, 1);
   });
@@ -230,7 +213,7 @@ describe("what is tried again", SEVERAL, () => {
   test("a request for an ID token that GitHub refuses is not", async (t) => {
     const github = await standIns(t, { idTokens: [{ status: 401, body: "not you" }] });
 
-    const step = await failing(t, github);
+    const step = await failingAt(t, github);
 
     assert.equal(github.seen.idToken.length, 1);
     assert.match(step.error.data, /answered the request for an ID token with 401: not you/);
@@ -241,7 +224,7 @@ describe("a refusal", SEVERAL, () => {
   test("is told with its reason, its description and its ids", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    const { error } = await failing(t, github);
+    const { error } = await failingAt(t, github);
 
     assert.equal(error.title, "Refused: no_policy_matched");
     assert.match(error.data, /no trust policy of issuer 'github' permits this token/);
@@ -253,7 +236,7 @@ describe("a refusal", SEVERAL, () => {
   test("says which input helps, where one does", async (t) => {
     const github = await standIns(t, { answers: [refusal({ reason: "ambiguous_account" })] });
 
-    const { error } = await failing(t, github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /the input 'service-account'/);
   });
@@ -268,7 +251,7 @@ describe("a refusal", SEVERAL, () => {
     ];
     const github = await standIns(t, { answers: [refusal({ conditions })] });
 
-    const step = await failing(t, github);
+    const step = await failingAt(t, github);
 
     assert.match(step.error.data, /\n- ref: equals "refs\/heads\/main", got "refs\/heads\/x"\n/);
     assert.match(step.error.data, /\n- environment: any_of \["prod","live"\], got nothing\n/);
@@ -290,7 +273,7 @@ describe("a refusal", SEVERAL, () => {
       const members = { error: text, error_description: text, reason: text, decision_id: text };
       const github = await standIns(t, { answers: [refusal(members)] });
 
-      const step = await failing(t, github);
+      const step = await failingAt(t, github);
 
       const names = step.commands.map(({ name }) => name).filter((name) => name !== "add-mask");
       assert.deepEqual(names, ["error"]);
@@ -304,7 +287,7 @@ describe("a refusal", SEVERAL, () => {
     const body = { error: "invalid_request", error_description: ["x"], reason: { a: 1 }, decision_id: 7 };
     const github = await standIns(t, { answers: [{ status: 400, body }] });
 
-    const { error } = await failing(t, github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /decision_id: +7/);
   });
@@ -313,180 +296,8 @@ describe("a refusal", SEVERAL, () => {
     const answer = (form) => refusal({ error_description: `you sent ${form.get("subject_token")}` });
     const github = await standIns(t, { answers: [answer] });
 
-    const { error } = await failing(t, github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /you sent \*\*\*/);
   });
-});
-
-describe("a job without an ID token", SEVERAL, () => {
-  const nothing = {
-    ACTIONS_ID_TOKEN_REQUEST_URL: undefined,
-    ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined,
-  };
-  const pull = (fullName) => ({
-    pull_request: { head: { repo: fullName === null ? null : { full_name: fullName } } },
-  });
-
-  for (const variables of [
-    nothing,
-    { ...nothing, ACTIONS_ID_TOKEN_REQUEST_URL: "https://x.example" },
-    { ACTIONS_ID_TOKEN_REQUEST_URL: "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" },
-  ]) {
-    test(`is told to write the permission (${Object.keys(variables)})`, async (t) => {
-      const github = await standIns(t);
-
-      const { error } = await failing(t, github, {}, variables);
-
-      assert.match(error.data, /permissions:\n {2}contents: read\n {2}id-token: write/);
-      assert.match(error.data, /reusable workflow/);
-      assert.deepEqual([github.seen.token, github.seen.discovery], [[], []]);
-    });
-  }
-
-  for (const [name, fork] of [["a fork", "stranger/web"], ["a fork that is gone", null]]) {
-    test(`for a pull request from ${name} is told so`, async (t) => {
-      const github = await standIns(t);
-      const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request" };
-
-      const { error } = await failing(t, github, {}, variables, pull(fork));
-
-      assert.equal(error.title, "A pull request from a fork gets no ID token");
-      assert.match(error.data, /github\.event\.pull_request\.head\.repo\.full_name/);
-    });
-  }
-
-  for (const [eventName, event] of [
-    ["pull_request", pull("acme/web")],
-    ["pull_request_target", pull("stranger/web")],
-    ["push", null],
-  ]) {
-    test(`for ${eventName} of its own repository lacks the permission alone`, async (t) => {
-      const github = await standIns(t);
-
-      const { error } = await failing(t, github, {}, { ...nothing, GITHUB_EVENT_NAME: eventName }, event);
-
-      assert.match(error.data, /id-token: write/);
-    });
-  }
-
-  test("whose event cannot be read lacks the permission", async (t) => {
-    const github = await standIns(t);
-    const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request", GITHUB_EVENT_PATH: "/nowhere" };
-
-    assert.match((await failing(t, github, {}, variables)).error.data, /id-token: write/);
-  });
-});
-
-test("an input that is wrong ends the step before anything is sent, and is not shown", async (t) => {
-  const github = await standIns(t);
-
-  const step = await failing(t, github, { "broker-url": "https://user:hunter2@broker.example.com" });
-
-  assert.equal(step.error.title, "An input is wrong");
-  assert.doesNotMatch(step.log, /hunter2/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [], revoked: [], explained: [] });
-});
-
-describe("what is no answer of a broker", SEVERAL, () => {
-  for (const status of [301, 302, 307, 308]) {
-    test(`a redirect (${status}) takes the token nowhere`, async (t) => {
-      const elsewhere = await standIns(t);
-      const headers = { location: `${elsewhere.url}/oauth/token` };
-      const github = await standIns(t, { answers: [{ status, body: "", headers }] });
-
-      const { error } = await failing(t, github);
-
-      assert.match(error.data, /nowhere else/);
-      assert.deepEqual(elsewhere.seen.token, []);
-    });
-  }
-
-  for (const [name, body] of [
-    ["a page", "<html>::error::x</html>"],
-    ["no token", { hello: "world" }],
-    ["a list", []],
-    ["a token of several lines", granted({ access_token: "a\nb" }).body],
-    ["a token that could end an output", granted({ access_token: "x<<y" }).body],
-    ["another type of token", granted({ token_type: "DPoP" }).body],
-    ["a life that is none", granted({ expires_in: "600" }).body],
-    ["a life that is over", granted({ expires_in: 0 }).body],
-  ]) {
-    test(`200 with ${name} is no success, and is not shown`, async (t) => {
-      const github = await standIns(t, { answers: [{ status: 200, body }] });
-
-      const { error } = await failing(t, github);
-
-      assert.equal(error.title, "The broker's answer is not understood");
-    });
-  }
-
-  test("a page with an error is shown by its beginning", async (t) => {
-    const body = `<h1>Forbidden</h1>\n::error::x ${"long ".repeat(100_000)}`;
-    const github = await standIns(t, { answers: [{ status: 403, body }] });
-
-    const step = await failing(t, github);
-
-    assert.match(step.error.data, /answered with 403.*\n.* begins with: <h1>Forbidden<\/h1>/);
-    assert.ok(step.log.length < 2000);
-  });
-
-  test("an answer of GitHub without a token is no token", async (t) => {
-    for (const body of [{}, { value: 7 }, { value: "not a token" }, "<html>"]) {
-      const github = await standIns(t, { idTokens: [{ status: 200, body }] });
-
-      const { error } = await failing(t, github);
-
-      assert.equal(error.title, "GitHub gave no ID token");
-      assert.deepEqual(github.seen.token, []);
-    }
-  });
-});
-
-describe("the audience that the broker tells", SEVERAL, () => {
-  for (const issuer of ["https://sts.amazonaws.com", "http://127.0.0.1:1", "sigstore", "//x"]) {
-    test(`is not another host's: ${issuer}`, async (t) => {
-      const github = await standIns(t, { discovery: { status: 200, body: { issuer } } });
-
-      const { error } = await failing(t, github);
-
-      assert.equal(error.title, "The broker is known by another address");
-      assert.deepEqual(github.seen.idToken, []);
-    });
-  }
-
-  test("must be one that the broker accepts", async (t) => {
-    const discovery = { status: 200, body: {} };
-    const github = await standIns(t, { discovery });
-    Object.assign(discovery.body, { issuer: github.url, subject_token_audiences: ["https://a", "b"] });
-
-    const { error } = await failing(t, github);
-
-    assert.match(error.data, /accepts ID tokens for: https:\/\/a, b\./);
-    assert.deepEqual(github.seen.idToken, []);
-  });
-
-  for (const discovery of [
-    { status: 404, body: { code: "NOT_FOUND" } },
-    { status: 200, body: "<html>" },
-    { status: 200, body: { issuer: 7 } },
-  ]) {
-    test(`is asked of the user where it cannot be read (${JSON.stringify(discovery)})`, async (t) => {
-      const github = await standIns(t, { discovery });
-
-      const { error } = await failing(t, github);
-
-      assert.match(error.data, /name the audience of the ID token in the input 'audience'/);
-      assert.deepEqual(github.seen.idToken, []);
-    });
-  }
-});
-
-test("elsewhere than on a runner the action says so", async (t) => {
-  const github = await standIns(t);
-
-  const { error } = await failing(t, github, {}, { GITHUB_OUTPUT: undefined });
-
-  assert.match(error.data, /GITHUB_OUTPUT is not set/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [], revoked: [], explained: [] });
 });
