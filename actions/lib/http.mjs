@@ -12,6 +12,8 @@ const REQUEST_TIMEOUT = 10_000;
 const BUDGET = 60_000;
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 8_000;
+// What a timer can be set to; one that is set to more ends at once.
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
  * Send a request and read its answer as text, at most 64 KiB of it.
@@ -39,7 +41,8 @@ export async function request(what, url, { timeout = REQUEST_TIMEOUT, headers, .
     if (error.name === "TimeoutError") {
       throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
     }
-    const cause = String(error.cause?.code ?? error.cause?.message ?? error.message);
+    // Never the message of what went wrong before anything was sent: it may quote a header.
+    const cause = String(error.cause?.code ?? error.cause?.message ?? error.name);
     if (/^(ERR_SSL|EPROTO)/.test(cause)) throw new Failure(noTls(what, cause));
     if (/CERT|SIGNATURE|^ERR_TLS/.test(cause)) throw new Failure(untrustedCertificate(what, cause));
     throw new NoAnswer(unreachable(what, cause));
@@ -77,7 +80,7 @@ export class Patience {
   /** Send one request, as `request` does, with no more time than is left. */
   request(what, url, options = {}) {
     const left = Math.max(1, Math.ceil(this.deadline - this.now()));
-    return request(what, url, { ...options, timeout: Math.min(this.timeout, left) });
+    return request(what, url, { ...options, timeout: Math.min(this.timeout, left, LONGEST_TIMER) });
   }
 
   /**
@@ -101,9 +104,9 @@ export class Patience {
         if (failure) throw failure;
         return answer;
       }
-      const cause = failure ? failure.message : `${answer.what} answered with ${answer.status}.`;
+      const cause = failure ? failure.message.split("\n")[0] : `${answer.what} answered with ${answer.status}.`;
       debug(`${cause} Another try in ${Math.round(wait)} ms.`);
-      await this.sleep(wait);
+      await this.sleep(Math.min(wait, LONGEST_TIMER));
     }
   }
 

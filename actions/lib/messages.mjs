@@ -138,6 +138,15 @@ export const unreachable = (what, cause) => ({
   ),
 });
 
+export const wrongProxy = () => ({
+  title: "The runner's proxy is wrong",
+  text: lines(
+    "One of the variables http_proxy and https_proxy of the runner is not the URL of a proxy, as:",
+    "",
+    "https_proxy=http://proxy.example.com:3128",
+  ),
+});
+
 export const noTls = (what, cause) => ({
   title: "There is no TLS at this address",
   text: lines(

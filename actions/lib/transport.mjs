@@ -3,14 +3,24 @@
 // Node's modules for it take tens of milliseconds to load: they are, where they are needed.
 
 import { warning } from "./commands.mjs";
+import { Failure } from "./failure.mjs";
+import { wrongProxy } from "./messages.mjs";
 
-/** Go through the proxy that the runner's environment names, if it names one. */
+/** Go through the proxy that the runner's environment names, if it names one. Throws `Failure`. */
 export async function useProxy(env) {
   const named = ["http_proxy", "https_proxy"].some((name) => env[name] || env[name.toUpperCase()]);
   if (!named) return;
   const { default: http } = await import("node:http");
-  if (http.setGlobalProxyFromEnv) http.setGlobalProxyFromEnv();
-  else warning("This runner's Node.js is too old to use its proxy; going on without.");
+  if (!http.setGlobalProxyFromEnv) {
+    warning("This runner's Node.js is too old to use its proxy; going on without.");
+    return;
+  }
+  try {
+    http.setGlobalProxyFromEnv();
+  } catch {
+    // Node's own message would show the password that may be in there.
+    throw new Failure(wrongProxy());
+  }
 }
 
 /** Trust these authorities (PEM texts) beside the usual ones. */

@@ -146,6 +146,14 @@ test("a secret of several lines is masked line by line, and refused without bein
   assertKeptSecret(step, ["hunter-one", "hunter-two"]);
 });
 
+test("a proxy that is none is told without its password", async (t) => {
+  const { github, step, error } = await failing(t, { variables: { https_proxy: "http://me:hunter2@bad host" } });
+
+  assert.equal(error.title, "The runner's proxy is wrong");
+  assertKeptSecret(step, ["hunter2"]);
+  assert.deepEqual(github.seen.idToken, []);
+});
+
 test("what nobody thought of ends the step with one error, too", async (t) => {
   const { error } = await failing(t, { variables: { GITHUB_OUTPUT: "/nowhere/output" } });
 
