@@ -10,6 +10,8 @@ const JWT_TYPE = "urn:ietf:params:oauth:token-type:jwt";
 const BEARER_TOKEN = /^[A-Za-z0-9._~+/-]+=*$/;
 // A year, in seconds: what is more is no life of a token, and no date.
 const LONGEST_LIFE = 31_536_000;
+// Twenty policies with long lists of values.
+const LONGEST_EXPLANATION = 1024 * 1024;
 const REQUEST_ID = /^[A-Za-z0-9._-]{1,64}$/;
 
 /** A broker at `url`; all its requests of a step carry one `requestId`, for its audit. */
@@ -27,7 +29,7 @@ export class Broker {
 
   /** Ask what would be decided on an ID token; nothing is issued or spent. */
   explain(wanted, idToken) {
-    return this.#post("/oauth/explain", exchangeForm(wanted, idToken));
+    return this.#post("/oauth/explain", exchangeForm(wanted, idToken), { maxBytes: LONGEST_EXPLANATION });
   }
 
   /** Use a client secret (RFC 6749 §4.4). */
@@ -47,12 +49,13 @@ export class Broker {
     return REQUEST_ID.test(id) ? id : this.requestId;
   }
 
-  #post(path, parameters) {
+  #post(path, parameters, options = {}) {
     const form = Object.entries(parameters).filter(([, value]) => value !== "");
     return this.patience.request("The broker", `${this.url}${path}`, {
       method: "POST",
       headers: { "x-request-id": this.requestId },
       body: new URLSearchParams(form),
+      ...options,
     });
   }
 }

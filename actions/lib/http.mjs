@@ -7,7 +7,7 @@ import { debug } from "./commands.mjs";
 import { Failure, NoAnswer } from "./failure.mjs";
 import { noTls, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
 
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
 const REQUEST_TIMEOUT = 10_000;
 const BUDGET = 60_000;
 const FIRST_PAUSE = 200;
@@ -16,16 +16,16 @@ const LONGEST_PAUSE = 8_000;
 const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Send a request and read its answer as text, at most 64 KiB of it.
+ * Send a request and read its answer as text, at most `maxBytes` of it (64 KiB).
  *
  * `what` names the other side in messages. Redirects are not followed: the request may hold a
  * token. Throws `NoAnswer`, and `Failure` for a redirect or a certificate that is not trusted.
  */
-export async function request(what, url, { timeout = REQUEST_TIMEOUT, headers, ...options } = {}) {
+export async function request(what, url, { timeout = REQUEST_TIMEOUT, maxBytes = MAX_BODY_BYTES, ...options } = {}) {
   try {
     const response = await fetch(url, {
       ...options,
-      headers: { accept: "application/json", "user-agent": USER_AGENT, ...headers },
+      headers: { accept: "application/json", "user-agent": USER_AGENT, ...options.headers },
       redirect: "manual",
       signal: AbortSignal.timeout(timeout),
     });
@@ -34,7 +34,7 @@ export async function request(what, url, { timeout = REQUEST_TIMEOUT, headers, .
       await response.body?.cancel();
       throw new Failure(redirected(what, response.status));
     }
-    const text = await readBody(response);
+    const text = await readBody(response, maxBytes);
     return { what, status: response.status, headers: response.headers, text };
   } catch (error) {
     if (error instanceof Failure) throw error;
@@ -123,13 +123,13 @@ function retryAfter(answer) {
   return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
 }
 
-async function readBody(response) {
+async function readBody(response, maxBytes) {
   const chunks = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) break;
+    if (size > maxBytes) break;
   }
-  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString("utf8");
 }

@@ -65,7 +65,7 @@ def _run(command: str, *arguments: str) -> dict[str, Any] | None:
     except ValueError:
         for line in done.stderr.splitlines():
             # Behind a bar nothing is the beginning of a command; the other form needs `##[`.
-            print("|", line.replace("##[", "#["))
+            print("|", printable(line).replace("##[", "#["))
         return None
     return printed
 

@@ -75,6 +75,16 @@ describe("a question", SEVERAL, () => {
     assert.deepEqual([step.outputs.decision, step.outputs.reason], ["deny", "no_policy_matched"]);
   });
 
+  test("may be answered at length", async (t) => {
+    const expected = Array.from({ length: 5000 }, (_, number) => `refs/heads/release/number-${number}`);
+    const conditions = [{ claim: "ref", operator: "any_of", expected, got: "refs/heads/x", holds: false }];
+    const candidate = { policy: "web", effect: "allow", service_account: "a", holds: false, conditions };
+    const { step } = await explain(t, { explanations: [denied({ candidates: [candidate] })] });
+
+    assert.equal(step.outputs.reason, "no_policy_matched");
+    assert.ok(only(step, "warning")[0].data.length < 5000);
+  });
+
   test("about a token that does not verify is answered as it would be at the exchange", async (t) => {
     const explanations = [refusal({ reason: "audience_mismatch" })];
     const { step } = await explain(t, { explanations });

@@ -155,6 +155,14 @@ describe("when the job ends", SEVERAL, () => {
     assert.equal(github.seen.revoked.length, 1);
   });
 
+  test("a state that makes no sense makes no job red", async (t) => {
+    const { job: begun, step } = await job(t);
+
+    const post = await begun.post(step, { STATE_ends: "soon" });
+
+    assert.deepEqual([post.status, only(post, "warning").length], [0, 1]);
+  });
+
   test("a file that is gone already is none to warn of", async (t) => {
     const { job: begun, step } = await job(t, { inputs: { format: "raw" } });
 

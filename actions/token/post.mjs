@@ -61,4 +61,4 @@ async function revoke(env, url, token, until) {
   warning(notRevoked(told, until));
 }
 
-await run(process.env);
+await attempt((error) => notCleaned("What the step gave", error), () => run(process.env));
