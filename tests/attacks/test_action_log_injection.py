@@ -1,8 +1,12 @@
 """Row 174: names that strangers choose, and the broker's words, as commands or Markdown in CI."""
 
+import json
 import re
+import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +63,55 @@ def test_a_branchs_name_is_only_a_text(
     assert page.tags <= {"h3", "pre", "table", "tr", "th", "td", "code"}
     assert ref in page.text
     assert page.markdown == ""
+
+
+@pytest.mark.parametrize("file", [MAIN, EXPLAIN], ids=["token", "explain"])
+def test_a_brokers_words_are_only_texts(
+    live_broker: RunningBroker, tmp_path: Path, file: Path
+) -> None:
+    words = "\n".join(["::error::forged", *HOSTILE, "\u2028::error::x\u0085\u001b[2K\u202e"])
+    with (
+        GithubRunner(tmp_path, minting(live_broker, {})).serving() as runner,
+        hostile_broker(words) as url,
+    ):
+        done = run_step(runner, {"broker-url": url, "service": "x", "audience": AUDIENCE}, file)
+
+    told = "error" if file == MAIN else "warning"
+    assert commands(done.stdout) <= {"add-mask", told, "group", "endgroup"}
+    assert done.stdout.count(f"\n::{told} ") == 1
+    assert re.search(r"[\r\u2028\u0085\u001b\u202e]", done.stdout + runner.summary()) is None
+    page = Summary(runner.summary())
+    assert page.tags <= {"h3", "pre", "table", "tr", "th", "td", "code"}
+    assert page.markdown == ""
+
+
+@contextmanager
+def hostile_broker(words: str) -> Iterator[str]:
+    """Serve a broker that refuses whatever it is asked, in these words; give its URL."""
+    conditions = [{"claim": words, "operator": words, "expected": words, "got": [words]}]
+    members = dict.fromkeys(("error", "error_description", "reason", "decision_id"), words)
+    body = json.dumps({**members, "conditions": conditions, "service_accounts": [words]}).encode()
+
+    class Hostile(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["content-length"]))
+            self.send_response(400)
+            self.send_header("x-request-id", "::error::x")
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hostile) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
 
 
 @pytest.mark.parametrize(
