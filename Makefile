@@ -7,7 +7,7 @@ MAKEFLAGS += --no-print-directory
 
 BIN := .venv/bin
 # What is checked: those of these folders that exist.
-CODE := $(wildcard broker tests examples bench chaos)
+CODE := $(wildcard broker tests examples bench chaos actions)
 
 export PYTHON ?= python3
 
@@ -28,7 +28,7 @@ test: dev lint types imports ## All checks and the whole suite, as CI runs it
 	@scripts/test $(ARGS)
 
 .PHONY: lint
-lint: dev ## Ruff: rules and format; zizmor: the workflows and the action; the policies and their tests
+lint: dev ## Ruff: rules and format; zizmor: the workflows and the actions; the policies and their tests
 	@$(BIN)/ruff check $(CODE)
 	@$(BIN)/ruff format --check --quiet $(CODE) || { $(BIN)/ruff format --check $(CODE); exit 1; }
 	@$(BIN)/zizmor --offline --quiet --no-progress .github/workflows actions

@@ -5,6 +5,13 @@ import sys
 
 from broker.cli.pipeline.cache_hit import from_cache
 
+HELPER_PROGRAMS = {
+    "git-credential-broker": "git",
+    "docker-credential-broker": "docker",
+    "terraform-credentials-broker": "terraform",
+}
+"""The names by which these tools find a helper; each a link to `broker`."""
+
 
 def main() -> None:
     """Run the command line."""
@@ -13,12 +20,13 @@ def main() -> None:
     if cached is not None:
         sys.stdout.write(cached)
         return
-    from broker.cli.app import app  # noqa: PLC0415 - not for a token from the cache
-    from broker.cli.pipeline.credential_helper import HELPER_PROGRAMS  # noqa: PLC0415
+    from broker.cli.commands import build  # noqa: PLC0415 - not for a token from the cache
 
-    if tool := HELPER_PROGRAMS.get(program):
-        app(["credential-helper", tool, *sys.argv[1:]], prog_name=program)
-    app(prog_name="broker")
+    words = sys.argv[1:]
+    tool = HELPER_PROGRAMS.get(program)
+    if tool is not None:
+        words = ["credential-helper", tool, *words]
+    build(words)(words, prog_name="broker" if tool is None else program)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What a job sees of GitHub: an endpoint for ID tokens on loopback, and a file for its outputs."""
+"""What a job sees of GitHub: an endpoint for ID tokens on loopback, and the runner's files."""
 
 import json
 import threading
@@ -32,6 +32,11 @@ class GithubRunner:
             "GITHUB_REPOSITORY": "octo-org/octo-repo",
             "GITHUB_RUN_ATTEMPT": "1",
             "GITHUB_RUN_ID": "37824901043",
+            "GITHUB_SERVER_URL": "https://github.com",
+            "GITHUB_STATE": str(self.folder / "state"),
+            "GITHUB_ENV": str(self.folder / "env"),
+            "GITHUB_STEP_SUMMARY": str(self.folder / "summary"),
+            "RUNNER_TEMP": str(self.temp),
         }
 
     @property
@@ -39,10 +44,35 @@ class GithubRunner:
         """The file that steps write their outputs to."""
         return self.folder / "output"
 
+    @property
+    def temp(self) -> Path:
+        """The folder for temporary files of the job."""
+        return self.folder / "temp"
+
+    def summary(self) -> str:
+        """Read what steps have added to the job's summary."""
+        return self._read("summary")
+
     def outputs(self) -> dict[str, str]:
-        """Read the outputs in both forms, `name=value` and `name<<delimiter`."""
+        """Read the outputs."""
+        return self._values("output")
+
+    def state(self) -> dict[str, str]:
+        """Give what a step has kept for its end, as the variables that its end gets."""
+        return {f"STATE_{name}": value for name, value in self._values("state").items()}
+
+    def exported(self) -> dict[str, str]:
+        """Read the variables for later steps."""
+        return self._values("env")
+
+    def _read(self, name: str) -> str:
+        file = self.folder / name
+        return file.read_text() if file.exists() else ""
+
+    def _values(self, name: str) -> dict[str, str]:
+        """Read a file in both forms, `name=value` and `name<<delimiter`."""
         found: dict[str, str] = {}
-        lines = iter(self.output_file.read_text().splitlines())
+        lines = iter(self._read(name).splitlines())
         for line in lines:
             name, heredoc, delimiter = line.partition("<<")
             if heredoc:
@@ -56,6 +86,7 @@ class GithubRunner:
     def serving(self) -> Iterator["GithubRunner"]:
         """Serve the endpoint until the block ends."""
         self.output_file.touch()
+        self.temp.mkdir(exist_ok=True)
         server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{server.server_port}"
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})

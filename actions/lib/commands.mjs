@@ -9,15 +9,22 @@ import { appendFileSync } from "node:fs";
 
 const secrets = new Set();
 
-/** Keep a secret out of the log: the runner's own masking first, then ours in what is printed. */
+/** Keep a secret out of the log, line by line: the runner's own masking first, then ours. */
 export function mask(secret) {
-  issue("add-mask", secret);
-  secrets.add(secret);
+  for (const line of secret.split(/[\r\n]+/).filter((each) => each.trim())) {
+    issue("add-mask", line);
+    secrets.add(line);
+  }
 }
 
 /** Say why the step fails. */
 export function error({ title, text }) {
   issue("error", text, { title });
+}
+
+/** Say what should be mended, though the step goes on. */
+export function warning(text, title = "") {
+  issue("warning", text, title ? { title } : {});
 }
 
 /** Say what the user should know, though nothing failed. */
@@ -30,6 +37,13 @@ export function debug(text) {
   issue("debug", text);
 }
 
+/** Print lines of the log that are no commands, folded away under a title. */
+export function group(title, lines) {
+  issue("group", title);
+  for (const line of lines) info(line);
+  issue("endgroup", "");
+}
+
 /** Print a line of the log that is no command. */
 export function info(text) {
   const line = withoutSecrets(text)
@@ -39,20 +53,36 @@ export function info(text) {
   process.stdout.write(`${line}\n`);
 }
 
-/** Write outputs of the step. A random delimiter ends each value, so that no value can. */
-export function setOutputs(file, outputs) {
+/**
+ * Write values to one of the runner's files: outputs, state or variables.
+ *
+ * A random delimiter ends each value, so that no value can.
+ */
+export function writeValues(file, values) {
   const delimiter = `end-${randomUUID()}`;
-  const written = Object.entries(outputs).map(
+  const written = Object.entries(values).map(
     ([name, value]) => `${name}<<${delimiter}\n${value}\n${delimiter}\n`,
   );
   appendFileSync(file, written.join(""));
 }
 
+/** Take out of a text what has been masked. */
+export function withoutSecrets(text) {
+  let shown = text;
+  for (const secret of secrets) shown = shown.replaceAll(secret, "***");
+  return shown;
+}
+
 function issue(command, data, properties = {}) {
   const given = Object.entries(properties).map(
-    ([name, value]) => ` ${name}=${escapeProperty(withoutSecrets(value))}`,
+    ([name, value]) => ` ${name}=${escapeProperty(shownIn(command, value))}`,
   );
-  process.stdout.write(`::${command}${given.join(",")}::${escape(withoutSecrets(data))}\n`);
+  process.stdout.write(`::${command}${given.join(",")}::${escape(shownIn(command, data))}\n`);
+}
+
+function shownIn(command, text) {
+  // A secret may be a part of one that was masked before; it must reach the runner whole.
+  return command === "add-mask" ? text : withoutSecrets(text);
 }
 
 function escape(text) {
@@ -61,10 +91,4 @@ function escape(text) {
 
 function escapeProperty(text) {
   return escape(text).replaceAll(":", "%3A").replaceAll(",", "%2C");
-}
-
-function withoutSecrets(text) {
-  let shown = text;
-  for (const secret of secrets) shown = shown.replaceAll(secret, "***");
-  return shown;
 }

@@ -2,42 +2,49 @@
 
 import { setTimeout as pause } from "node:timers/promises";
 
+import { USER_AGENT } from "./about.mjs";
 import { debug } from "./commands.mjs";
-import { Failure, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
+import { Failure, NoAnswer } from "./failure.mjs";
+import { noTls, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
 
-export const REQUEST_TIMEOUT = 10_000;
-export const MAX_BODY_BYTES = 64 * 1024;
+const MAX_BODY_BYTES = 64 * 1024;
+const REQUEST_TIMEOUT = 10_000;
 const BUDGET = 60_000;
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 8_000;
-
-/** No answer, or none in time: worth another try. */
-export class NoAnswer extends Failure {}
+// What a timer can be set to; one that is set to more ends at once.
+const LONGEST_TIMER = 2 ** 31 - 1;
 
 /**
- * Send a request and read its answer as text, at most 64 KiB of it.
+ * Send a request and read its answer as text, at most `maxBytes` of it (64 KiB).
  *
  * `what` names the other side in messages. Redirects are not followed: the request may hold a
  * token. Throws `NoAnswer`, and `Failure` for a redirect or a certificate that is not trusted.
  */
-export async function request(what, url, { timeout = REQUEST_TIMEOUT, ...options } = {}) {
+export async function request(what, url, { timeout = REQUEST_TIMEOUT, maxBytes = MAX_BODY_BYTES, ...options } = {}) {
   try {
-    const signal = AbortSignal.timeout(timeout);
-    const response = await fetch(url, { ...options, redirect: "manual", signal });
+    const response = await fetch(url, {
+      ...options,
+      headers: { accept: "application/json", "user-agent": USER_AGENT, ...options.headers },
+      redirect: "manual",
+      signal: AbortSignal.timeout(timeout),
+    });
     if (response.status >= 300 && response.status < 400) {
+      // What is not read would keep the process alive for as long as the other side likes.
+      await response.body?.cancel();
       throw new Failure(redirected(what, response.status));
     }
-    const text = await readBody(response);
+    const text = await readBody(response, maxBytes);
     return { what, status: response.status, headers: response.headers, text };
   } catch (error) {
     if (error instanceof Failure) throw error;
     if (error.name === "TimeoutError") {
       throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
     }
-    const cause = String(error.cause?.code ?? error.cause?.message ?? error.message);
-    if (/CERT|SIGNATURE|^ERR_(TLS|SSL)/.test(cause)) {
-      throw new Failure(untrustedCertificate(what, cause));
-    }
+    // Never the message of what went wrong before anything was sent: it may quote a header.
+    const cause = String(error.cause?.code ?? error.cause?.message ?? error.name);
+    if (/^(ERR_SSL|EPROTO)/.test(cause)) throw new Failure(noTls(what, cause));
+    if (/CERT|SIGNATURE|^ERR_TLS/.test(cause)) throw new Failure(untrustedCertificate(what, cause));
     throw new NoAnswer(unreachable(what, cause));
   }
 }
@@ -52,19 +59,34 @@ export function jsonObject(text) {
   }
 }
 
-/** The time that all requests of a step may take together, in milliseconds. */
+/** The time that all requests of a step may take together, and each alone, in milliseconds. */
 export class Patience {
-  constructor({ budget = BUDGET, now = () => performance.now(), sleep = pause, random = Math.random } = {}) {
+  constructor({
+    budget = BUDGET,
+    timeout = REQUEST_TIMEOUT,
+    tries = Infinity,
+    now = () => performance.now(),
+    sleep = pause,
+    random = Math.random,
+  } = {}) {
+    this.timeout = timeout;
+    this.tries = tries;
     this.now = now;
     this.sleep = sleep;
     this.random = random;
     this.deadline = now() + budget;
   }
 
+  /** Send one request, as `request` does, with no more time than is left. */
+  request(what, url, options = {}) {
+    const left = Math.max(1, Math.ceil(this.deadline - this.now()));
+    return request(what, url, { ...options, timeout: Math.min(this.timeout, left, LONGEST_TIMER) });
+  }
+
   /**
-   * Try until there is an answer other than 429 and 5xx, or no time is left.
+   * Try until there is an answer other than 408, 429 and 5xx, or no time is left.
    *
-   * Whatever else is answered, a 4xx among it, is final: repeating it cannot help.
+   * Whatever else is answered, any other 4xx among it, is final: repeating it cannot help.
    */
   async insist(attempt) {
     for (let tries = 0; ; tries++) {
@@ -72,19 +94,19 @@ export class Patience {
       let failure;
       try {
         answer = await attempt();
-        if (answer.status !== 429 && answer.status < 500) return answer;
+        if (![408, 429].includes(answer.status) && answer.status < 500) return answer;
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         failure = error;
       }
       const wait = Math.max(this.#jitter(tries), retryAfter(answer));
-      if (this.now() + wait >= this.deadline) {
+      if (tries + 1 >= this.tries || this.now() + wait >= this.deadline) {
         if (failure) throw failure;
         return answer;
       }
-      const cause = failure ? failure.message : `${answer.what} answered with ${answer.status}.`;
+      const cause = failure ? failure.message.split("\n")[0] : `${answer.what} answered with ${answer.status}.`;
       debug(`${cause} Another try in ${Math.round(wait)} ms.`);
-      await this.sleep(wait);
+      await this.sleep(Math.min(wait, LONGEST_TIMER));
     }
   }
 
@@ -101,13 +123,13 @@ function retryAfter(answer) {
   return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
 }
 
-async function readBody(response) {
+async function readBody(response, maxBytes) {
   const chunks = [];
   let size = 0;
   for await (const chunk of response.body ?? []) {
     chunks.push(chunk);
     size += chunk.length;
-    if (size > MAX_BODY_BYTES) break;
+    if (size > maxBytes) break;
   }
-  return Buffer.concat(chunks).subarray(0, MAX_BODY_BYTES).toString("utf8");
+  return Buffer.concat(chunks).subarray(0, maxBytes).toString("utf8");
 }

@@ -1,28 +1,35 @@
-// What the actions say when they cannot do their work: named templates first, then what they share.
+// What the actions say when they cannot do their work; what the broker refuses is in refusals.mjs.
 //
-// Each names the cause and the mending. What comes from outside goes through `quoted`.
+// Each says what happened, why as a rule, and the mending as it is written in a workflow. What
+// comes from outside goes through `quoted`.
+
+import { lines, quoted } from "./failure.mjs";
+
+const GUIDE = "docs/guides/github-actions.md";
 
 export const missingInput = (name) => ({
   title: "An input is missing",
-  text: `The input '${name}' is required.`,
+  text: lines(`The input '${name}' is required.`, ...withInput(name, "…")),
 });
 
-export const wrongInput = (name, mustBe) => ({
+export const wrongInput = (name, mustBe, why = "") => ({
   title: "An input is wrong",
-  text: `The input '${name}' must be ${mustBe}.`,
+  text: lines(`The input '${name}' must be ${mustBe}.`, why || null),
 });
 
-export const missingPermission = () => ({
+export const missingPermission = (server) => ({
   title: "The job may not ask for an ID token",
   text: lines(
-    "GitHub gave this job no way to get an ID token. Add to the job (or to the workflow):",
+    `${quoted(server)} gave this job no way to get an ID token. Add to the job:`,
     "",
     "permissions:",
     "  contents: read",
     "  id-token: write",
     "",
-    "In a reusable workflow the job that calls it must grant this, too.",
+    "If this is a reusable workflow, the job that calls it must grant this, too: what the caller" +
+      " does not grant, the workflow that is called cannot have.",
   ),
+  page: `${GUIDE}#no-id-token`,
 });
 
 export const fromFork = (fork, repository) => ({
@@ -33,8 +40,35 @@ export const fromFork = (fork, repository) => ({
     "their code is a stranger's. Leave the step out for them:",
     "",
     "if: github.event.pull_request.head.repo.full_name == github.repository",
+    "",
+    "or let it pass without a token, and ask later for steps.ID.outputs.available:",
+    ...withInput("on-fork", "skip"),
   ),
+  page: `${GUIDE}#no-id-token`,
 });
+
+export const fromDependabot = () => ({
+  title: "A run of Dependabot gets no ID token",
+  text: lines(
+    "Dependabot started this run. GitHub treats its runs like those of a fork: with a token that" +
+      " may only read, unless the job itself says otherwise. Where the change may have a token:",
+    "",
+    "permissions:",
+    "  contents: read",
+    "  id-token: write",
+    "",
+    "Otherwise leave the step out for them:",
+    "",
+    "if: github.actor != 'dependabot[bot]'",
+    "",
+    "or let it pass without a token:",
+    ...withInput("on-fork", "skip"),
+  ),
+  page: `${GUIDE}#no-id-token`,
+});
+
+export const skipped = (failure) =>
+  `${failure.title}: the step passes without, as 'on-fork: skip' wants it; 'available' is false.`;
 
 export const noRunner = (variable) => ({
   title: "This is no GitHub runner",
@@ -43,19 +77,26 @@ export const noRunner = (variable) => ({
 
 export const idTokenRefused = (status, body) => ({
   title: "GitHub gave no ID token",
-  text: `GitHub answered the request for an ID token with ${status}: ${quoted(body)}`,
+  text: lines(
+    `GitHub answered the request for an ID token with ${status}: ${quoted(body)}`,
+    "A job can ask for one only while it runs, and with the permission 'id-token: write'. If it" +
+      " has that, look at GitHub's status page, and run the job again.",
+  ),
+  page: `${GUIDE}#no-id-token`,
 });
 
 export const idTokenUnreadable = () => ({
   title: "GitHub gave no ID token",
   text: "GitHub's answer to the request for an ID token holds no token.",
+  page: `${GUIDE}#no-id-token`,
 });
 
 export const noDiscovery = (url, status) => ({
   title: "The broker does not tell its audience",
   text: lines(
     `${quoted(url)} was answered with ${status}, or with something that is no discovery document.`,
-    "Check the input 'broker-url', or name the audience of the ID token in the input 'audience'.",
+    "Check the input 'broker-url', or name the audience of the ID token in the input 'audience':",
+    ...withInput("audience", "https://broker.example.com"),
   ),
 });
 
@@ -72,56 +113,64 @@ export const issuerNotAccepted = (issuer, audiences) => ({
   title: "Which audience the broker accepts is not clear",
   text: lines(
     `The broker ${quoted(issuer)} accepts ID tokens for: ${audiences.map((each) => quoted(each)).join(", ")}.`,
-    "Name the one that its policies trust for GitHub in the input 'audience'.",
-  ),
-});
-
-export const refused = (body, requestId) => {
-  const { error, error_description, reason, decision_id, conditions } = body;
-  const failing = conditionLines(conditions);
-  const text = lines(
-    `The broker refused: ${quoted(error_description || error)}`,
-    ...(HINTS[reason] ? [HINTS[reason]] : []),
-    ...(failing.length ? ["", "What the nearest policy asks for, and this job has not:", ...failing] : []),
-    "",
-    `reason:      ${quoted(reason || "none given")}`,
-    `decision_id: ${quoted(decision_id || "none given")}  (whoever runs the broker can look it up)`,
-    `request id:  ${quoted(requestId)}`,
-  );
-  return { title: `Refused: ${quoted(reason || error)}`, text };
-};
-
-export const trouble = (what, status, body) => ({
-  title: "The broker could not answer",
-  text: lines(
-    `${what} answered with ${status}, which is no answer of a broker to a token request.`,
-    `It begins with: ${quoted(body, 300) || "nothing"}`,
+    "None of them is on its own host. Name the one that its policies trust for GitHub in the input" +
+      " 'audience':",
+    ...withInput("audience", "…"),
   ),
 });
 
 export const redirected = (what, status) => ({
   title: "A redirect is not followed",
-  text: `${what} answered with ${status}. A token is sent to the address you wrote and nowhere else.`,
-});
-
-export const unreadable = (what) => ({
-  title: "The broker's answer is not understood",
-  text: `${what} answered with 200, but with no token that could be used.`,
+  text: lines(
+    `${what} answered with ${status}. A token is sent to the address you wrote and nowhere else.`,
+    "Write the address that it leads to, if that is the broker's:",
+    ...withInput("broker-url", "https://…"),
+  ),
 });
 
 export const unreachable = (what, cause) => ({
   title: "No answer",
-  text: `${what} did not answer: ${quoted(cause)}.`,
+  text: lines(
+    `${what} did not answer: ${quoted(cause)}.`,
+    "Check that the runner can reach it, by the proxy that http_proxy, https_proxy and no_proxy name" +
+      " if there is one. For a slow network:",
+    ...withInput("timeout", "30s", "retry-max-time", "2m"),
+  ),
+});
+
+export const wrongProxy = () => ({
+  title: "The runner's proxy is wrong",
+  text: lines(
+    "One of the variables http_proxy and https_proxy of the runner is not the URL of a proxy, as:",
+    "",
+    "https_proxy=http://proxy.example.com:3128",
+  ),
+});
+
+export const noTls = (what, cause) => ({
+  title: "There is no TLS at this address",
+  text: lines(
+    `${what} does not speak TLS as it should: ${quoted(cause)}.`,
+    "Check scheme and port of the input 'broker-url', and what the proxy does with it.",
+  ),
 });
 
 export const untrustedCertificate = (what, cause) => ({
   title: "The certificate is not trusted",
   text: lines(
     `The TLS certificate of ${what} is not accepted: ${quoted(cause)}.`,
-    "If it comes from your own authority, let the runner know that one: NODE_EXTRA_CA_CERTS=FILE in" +
-      " the runner's environment (its .env file), before the job starts.",
+    certificateCause(cause),
+    ...withInput("ca-certificate", "/etc/ssl/company-ca.pem # or the PEM itself"),
   ),
 });
+
+export const skew = (here, there) =>
+  `The clock of this runner shows ${here}, that of the broker ${there}: they differ by ` +
+  `${Math.abs(Math.round((Date.parse(here) - Date.parse(there)) / 1000))} seconds.`;
+
+export const followingBranch = (ref) =>
+  `The workflow uses this action at '${quoted(ref)}': whoever can push there can read this job's ` +
+  "tokens. Pin it to the full id of a commit: uses: …@0123456789abcdef0123456789abcdef01234567";
 
 export const shortened = (asked, given) =>
   `The token lives ${given} seconds: the policies give no more, though ${asked} were asked for.`;
@@ -130,51 +179,34 @@ export const issued = (service, account, scope, expiresAt) =>
   `A token for ${quoted(service)} as ${quoted(account)}, ` +
   `${scope ? `scope ${quoted(scope)}` : "without scopes"}, until ${expiresAt}.`;
 
+export const notRevocable = () =>
+  "The variable GITHUB_STATE is not set: the token cannot be revoked when the job ends.";
+
+export const secretNotUsed = () =>
+  "The input 'client-secret' is not used: the job proves itself with its own identity ('auth: oidc').";
+
+export const notRevoked = (why, expiresAt) =>
+  `The service token could not be revoked and counts until ${expiresAt}. ${why}`;
+
+export const notCleaned = (what, error) =>
+  `${what} could not be removed: ${quoted(error.code ?? error.message ?? error, 200)}.`;
+
 export const unexpected = (error) => ({
   title: "The action failed",
   text: `This should not have happened: ${quoted(String(error))}`,
 });
 
-// What helps where, in the words of the inputs. The rest is told by the broker.
-const HINTS = {
-  ambiguous_account: "Name the one you mean in the input 'service-account'.",
-  audience_mismatch: "Set the input 'audience' to one of these.",
-  target_unknown: "Check the input 'service'.",
-  scope_not_allowed: "Check the input 'scope'; empty asks for all that is available.",
-};
+/** Write inputs as they stand in a workflow, behind an empty line. */
+export function withInput(...pairs) {
+  const written = ["", "with:"];
+  for (let at = 0; at < pairs.length; at += 2) written.push(`  ${pairs[at]}: ${pairs[at + 1]}`);
+  return written;
+}
 
-/** What ends the step: a title and a text of several lines. */
-export class Failure extends Error {
-  constructor({ title, text }) {
-    super(text);
-    this.title = title;
+function certificateCause(cause) {
+  if (/NOT_YET_VALID|HAS_EXPIRED/.test(cause)) {
+    return `It does not count at the time that this runner's clock shows, ${new Date().toISOString()}.`;
   }
-}
-
-/**
- * Make foreign text harmless for people's eyes: one line, printable, not endless.
- *
- * Direction marks could show a text in another order than it is read in.
- */
-export function quoted(text, limit = 1000) {
-  const line = String(text)
-    .replace(/[\r\n]+/g, " ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?")
-    .replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "?");
-  return line.length > limit ? `${line.slice(0, limit)} …` : line;
-}
-
-/** Write out the failing conditions that the broker tells: objects of claim, operator, expected, got. */
-function conditionLines(conditions) {
-  if (!Array.isArray(conditions)) return [];
-  const known = conditions.filter((each) => each !== null && typeof each === "object");
-  return known.slice(0, 20).map(({ claim, operator, expected, got }) => {
-    const has = got === null || got === undefined ? "nothing" : JSON.stringify(got);
-    const asked = expected === undefined ? "" : ` ${JSON.stringify(expected)}`;
-    return quoted(`- ${claim}: ${operator}${asked}, got ${has}`, 500);
-  });
-}
-
-function lines(...all) {
-  return all.join("\n");
+  if (/ALTNAME/.test(cause)) return "It belongs to another name than the one in the address.";
+  return "If it comes from your own authority, or your proxy's, name that one:";
 }

@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { jsonObject, NoAnswer, Patience, request } from "../lib/http.mjs";
-import { Failure } from "../lib/messages.mjs";
+import { Failure, NoAnswer } from "../lib/failure.mjs";
+import { jsonObject, Patience, request } from "../lib/http.mjs";
 import { serve } from "./stand_ins.mjs";
 
 /** Patience whose time passes only by sleeping; `pauses` are the pauses it made. */
@@ -70,6 +70,39 @@ describe("patience", () => {
     assert.deepEqual([last.status, pauses], [503, []]);
   });
 
+  test("of weeks is not taken for none", async (t) => {
+    const url = await serve(t, (_request, response) => setTimeout(() => response.end("{}"), 50));
+    const patient = new Patience({ budget: 2 ** 33, timeout: 2 ** 33 });
+
+    assert.equal((await patient.request("The broker", url)).text, "{}");
+  });
+
+  test("has a limit for each request, and for all of them", async (t) => {
+    const url = await serve(t, () => {});
+    const { patience: patient } = patience();
+    patient.timeout = 30;
+    await assert.rejects(patient.request("The broker", url), /nothing complete within 0\.03 seconds/);
+    patient.timeout = 10_000;
+    patient.deadline = patient.now() + 20;
+    await assert.rejects(patient.request("The broker", url), /nothing complete within 0\.02 seconds/);
+  });
+
+  test("has a limit of tries, where that is asked for", async () => {
+    let tries = 0;
+    const patient = new Patience({ tries: 3, sleep: async () => {} });
+
+    await patient.insist(async () => answer((tries++, 503)));
+
+    assert.equal(tries, 3);
+  });
+
+  test("tries again after 408, too", async () => {
+    const { patience: patient } = patience();
+    const answers = [answer(408), answer(200)];
+
+    assert.equal((await patient.insist(async () => answers.shift())).status, 200);
+  });
+
   test("ends with the failure when nothing ever answered", async () => {
     const { patience: patient } = patience();
     const failure = new NoAnswer({ title: "No answer", text: "nobody there" });
@@ -85,7 +118,7 @@ describe("patience", () => {
     assert.deepEqual(pauses, []);
   });
 
-  for (const status of [200, 302, 400, 401, 403, 404, 408, 413]) {
+  for (const status of [200, 302, 400, 401, 403, 404, 413]) {
     test(`takes ${status} as final`, async () => {
       const { patience: patient, pauses } = patience();
 
@@ -116,6 +149,16 @@ describe("a request", () => {
     const url = await serve(t, (_request, response) => response.end("x".repeat(10_000_000)));
 
     assert.equal((await request("The broker", url)).text.length, 65_536);
+  });
+
+  test("that cannot be sent shows nothing of what it holds", async () => {
+    const headers = { authorization: "Bearer hunter2\nx" };
+
+    await assert.rejects(request("The broker", "http://127.0.0.1:1/", { headers }), (error) => {
+      assert.ok(error instanceof NoAnswer);
+      assert.doesNotMatch(error.message, /hunter2/);
+      return true;
+    });
   });
 
   test("to nobody is no answer", async (t) => {

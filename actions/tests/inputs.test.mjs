@@ -3,8 +3,18 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 
-import { durationInput, input, requiredInput, urlInput } from "../lib/inputs.mjs";
-import { Failure } from "../lib/messages.mjs";
+import {
+  booleanInput,
+  certificateInput,
+  choiceInput,
+  durationInput,
+  input,
+  requiredInput,
+  urlInput,
+  variableInput,
+} from "../lib/inputs.mjs";
+import { Failure } from "../lib/failure.mjs";
+import { readInputs } from "../token/inputs.mjs";
 
 function given(name, value) {
   return { [`INPUT_${name.toUpperCase()}`]: value };
@@ -80,5 +90,72 @@ describe("a duration", () => {
     test(`is not ${value}`, () => {
       refuses(durationInput, "ttl", value, /'ttl' must be one number and one of s m h d/);
     });
+  }
+});
+
+describe("a boolean", () => {
+  for (const value of ["true", "True", "TRUE", " true\r\n"]) {
+    test(`${JSON.stringify(value)} is true`, () => {
+      assert.equal(booleanInput(given("revoke", value), "revoke", false), true);
+    });
+  }
+
+  test("that is absent is what it is by default", () => {
+    for (const otherwise of [true, false]) assert.equal(booleanInput({}, "revoke", otherwise), otherwise);
+  });
+
+  for (const value of ["yes", "1", "on", "tRue", "0", "no", "off", "y"]) {
+    test(`is not ${value}`, () => {
+      refuses((env, name) => booleanInput(env, name, true), "revoke", value, /'revoke' must be true or false/);
+    });
+  }
+});
+
+describe("a choice", () => {
+  const choose = (env, name) => choiceInput(env, name, ["fail", "skip"]);
+
+  test("is one of the words, by default the first", () => {
+    assert.deepEqual([choose({}, "on-fork"), choose(given("on-fork", "skip"), "on-fork")], ["fail", "skip"]);
+  });
+
+  for (const value of ["Skip", "skip fail", "constructor"]) {
+    test(`is not ${value}`, () => refuses(choose, "on-fork", value, /'on-fork' must be one of fail, skip/));
+  }
+});
+
+describe("certificates", () => {
+  for (const [value, why] of [
+    ["/nowhere/ca.pem", /cannot be read: ENOENT/],
+    ["-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----", /One of them cannot be read/],
+    ["-----BEGIN PRIVATE KEY-----\r\nAAAA\r\n-----END PRIVATE KEY-----", /There is none in it/],
+  ]) {
+    test(`are none in ${JSON.stringify(value)}, which is not shown`, () => {
+      refuses(certificateInput, "ca-certificate", value, why);
+    });
+  }
+
+  test("need not be given", () => assert.deepEqual(certificateInput({}, "ca-certificate"), []));
+});
+
+describe("the name of a variable", () => {
+  const name = (env) => variableInput(env, "env-name", "BROKER_TOKEN");
+
+  test("is that of the token, or another in capitals", () => {
+    assert.deepEqual([name({}), name(given("env-name", "_DEPLOY_2"))], ["BROKER_TOKEN", "_DEPLOY_2"]);
+  });
+
+  for (const value of [
+    "path", "A-B", "1A", "A=B", "Ä", "PATH", "HOME", "GITHUB_TOKEN", "RUNNER_TEMP", "NODE_OPTIONS",
+    "LD_PRELOAD", "BASH_ENV", "INPUT_X", "ACTIONS_ID_TOKEN_REQUEST_URL",
+  ]) {
+    test(`is not ${value}`, () => refuses(name, "env-name", value, /'env-name' must be a variable of A-Z/));
+  }
+});
+
+describe("a format", () => {
+  const format = (env) => readInputs({ ...env, "INPUT_BROKER-URL": "https://b.example", INPUT_SERVICE: "x" }).format;
+
+  for (const value of ["docker", "git", "netrc", "RAW", "__proto__", "constructor"]) {
+    test(`is not ${value}`, () => refuses(format, "format", value, /'format' must be empty or one of raw, /));
   }
 });

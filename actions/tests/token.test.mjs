@@ -4,41 +4,28 @@ import assert from "node:assert/strict";
 import { connect } from "node:net";
 import { describe, test } from "node:test";
 
+import { VERSION } from "../lib/about.mjs";
+import { failingAt } from "./failing.mjs";
 import { runStep } from "./runner.mjs";
-import { granted, refusal, REQUEST_TOKEN, serve, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
+import {
+  assertKeptSecret,
+  granted,
+  only,
+  refusal,
+  REQUEST_TOKEN,
+  serve,
+  SERVICE_TOKEN,
+  standIns,
+} from "./stand_ins.mjs";
 
-/** The rule for every run: a secret stands in the log only where it is being masked. */
-function assertKeptSecret(step, secrets) {
-  for (const secret of secrets) {
-    const lines = step.log.split("\n").filter((line) => line.includes(secret));
-    assert.deepEqual([...new Set(lines)].filter((line) => line !== `::add-mask::${secret}`), []);
-  }
-}
+const SEVERAL = { concurrency: 4 };
 
-function only(step, name) {
-  return step.commands.filter((command) => command.name === name);
-}
-
-async function failing(github, inputs = {}, variables = {}, event = null) {
-  const step = await runStep(
-    { ...github.inputs, ...inputs },
-    { ...github.variables, ...variables },
-    event,
-  );
-  assert.equal(step.status, 1, step.log);
-  assert.equal(step.written, "");
-  assertKeptSecret(step, [...github.minted, SERVICE_TOKEN, REQUEST_TOKEN]);
-  const [error, ...more] = only(step, "error");
-  assert.deepEqual(more, []);
-  return { ...step, error };
-}
-
-describe("a permitted exchange", () => {
+describe("a permitted exchange", SEVERAL, () => {
   test("gives the token, its life, its account and its id as outputs", async (t) => {
     const github = await standIns(t);
     const before = Math.floor(Date.now() / 1000) * 1000;
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.equal(step.status, 0, step.log);
     const expires = Date.parse(step.outputs["expires-at"]);
@@ -47,8 +34,17 @@ describe("a permitted exchange", () => {
     assert.deepEqual(step.outputs, {
       token: SERVICE_TOKEN,
       "expires-at": step.outputs["expires-at"],
-      "service-account": "deploy-web",
+      "expires-in": "600",
+      "token-type": "Bearer",
       "token-id": "token-1",
+      "service-account": "deploy-web",
+      service: "deploy-api",
+      scope: "deploy:write",
+      "credentials-file": "",
+      available: "true",
+      "request-id": "request-1",
+      reason: "",
+      "decision-id": "",
     });
     assert.match(step.log, /A token for deploy-api as deploy-web, scope deploy:write, until 2/);
   });
@@ -56,7 +52,7 @@ describe("a permitted exchange", () => {
   test("keeps both tokens out of the log but for their masking", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assertKeptSecret(step, [...github.minted, SERVICE_TOKEN, REQUEST_TOKEN]);
     const masked = only(step, "add-mask").map((command) => command.data);
@@ -69,7 +65,7 @@ describe("a permitted exchange", () => {
   test("asks GitHub for an ID token for the broker's issuer, with the job's request token", async (t) => {
     const github = await standIns(t);
 
-    await runStep(github.inputs, github.variables);
+    await runStep(t, github.inputs, github.variables);
 
     assert.equal(github.seen.discovery.length, 1);
     const [asked] = github.seen.idToken;
@@ -82,7 +78,7 @@ describe("a permitted exchange", () => {
     const github = await standIns(t);
     const audience = "https://broker.example/aud?x=1&y=ü";
 
-    await runStep({ ...github.inputs, audience }, github.variables);
+    await runStep(t, { ...github.inputs, audience }, github.variables);
 
     assert.deepEqual(github.seen.discovery, []);
     assert.equal(github.seen.idToken[0].query.get("audience"), audience);
@@ -92,7 +88,7 @@ describe("a permitted exchange", () => {
   test("sends the form of RFC 8693 and nothing that was not asked for", async (t) => {
     const github = await standIns(t);
 
-    await runStep(github.inputs, github.variables);
+    await runStep(t, github.inputs, github.variables);
 
     const [{ path, form, headers, method }] = github.seen.token;
     assert.deepEqual([method, path], ["POST", "/oauth/token"]);
@@ -105,13 +101,15 @@ describe("a permitted exchange", () => {
     assert.match(headers["content-type"], /^application\/x-www-form-urlencoded/);
     assert.match(headers["x-request-id"], /^37824901043-1-[0-9a-f]{8}$/);
     assert.equal(headers.authorization, undefined);
+    const agents = [headers, github.seen.idToken[0].headers, github.seen.discovery[0]].map((each) => each["user-agent"]);
+    assert.deepEqual([...new Set(agents)], [`broker-action/${VERSION}`]);
   });
 
   test("asks for scope, account and life where the inputs say so", async (t) => {
     const github = await standIns(t);
     const inputs = { scope: "deploy:read deploy:write", "service-account": "deploy-web", ttl: "10m" };
 
-    const step = await runStep({ ...github.inputs, ...inputs }, github.variables);
+    const step = await runStep(t, { ...github.inputs, ...inputs }, github.variables);
 
     const { form } = github.seen.token[0];
     assert.equal(form.get("scope"), "deploy:read deploy:write");
@@ -123,7 +121,7 @@ describe("a permitted exchange", () => {
   test("says when the token lives shorter than asked", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep({ ...github.inputs, ttl: "1h" }, github.variables);
+    const step = await runStep(t, { ...github.inputs, ttl: "1h" }, github.variables);
 
     assert.equal(step.status, 0);
     assert.match(only(step, "notice")[0].data, /lives 600 seconds.* 3600 were asked/);
@@ -132,7 +130,7 @@ describe("a permitted exchange", () => {
   test("cuts slashes off the broker's URL", async (t) => {
     const github = await standIns(t);
 
-    const step = await runStep({ ...github.inputs, "broker-url": `${github.url}//` }, github.variables);
+    const step = await runStep(t, { ...github.inputs, "broker-url": `${github.url}//` }, github.variables);
 
     assert.equal(step.status, 0, step.log);
     assert.equal(github.seen.token[0].path, "/oauth/token");
@@ -142,7 +140,7 @@ describe("a permitted exchange", () => {
     const service_account = "a\n::error::b ##[set-output name=token]c";
     const github = await standIns(t, { answers: [granted({ service_account })] });
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.deepEqual([...new Set(step.commands.map(({ name }) => name))], ["add-mask"]);
     assert.equal(step.outputs["service-account"], service_account);
@@ -168,21 +166,21 @@ describe("a permitted exchange", () => {
     // A name that leads nowhere but through the proxy.
     const variables = { ...github.variables, http_proxy: proxy, no_proxy: "127.0.0.1" };
     variables.ACTIONS_ID_TOKEN_REQUEST_URL = `http://actions.example:${port}/idtoken?api-version=2.0`;
-    const step = await runStep(github.inputs, variables);
+    const step = await runStep(t, github.inputs, variables);
 
     assert.equal(step.status, 0, step.log);
     assert.deepEqual([...new Set(asked)], [`actions.example:${port}`]);
   });
 });
 
-describe("what is tried again", () => {
+describe("what is tried again", SEVERAL, () => {
   test("no answer, 5xx and 429 are, with a fresh ID token for every try", async (t) => {
     const github = await standIns(t, {
       idTokens: [{ status: 500, body: "" }, "hang up", "sound"],
       answers: ["hang up", { status: 503, body: "busy" }, { status: 429, body: {} }, granted()],
     });
 
-    const step = await runStep(github.inputs, github.variables);
+    const step = await runStep(t, github.inputs, github.variables);
 
     assert.equal(step.status, 0, step.log);
     assert.equal(github.seen.token.length, 4);
@@ -198,16 +196,16 @@ describe("what is tried again", () => {
       answers: [{ ...busy, headers: { "retry-after": "3600" } }],
     });
 
-    const step = await failing(github);
+    const step = await failingAt(t, github);
 
     assert.equal(github.seen.token.length, 1);
-    assert.equal(step.error.title, "Refused: store_unavailable");
+    assert.equal(step.error.title, "The broker could not decide: store_unavailable");
   });
 
   test("a refusal is not", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    await failing(github);
+    await failingAt(t, github);
 
     assert.equal(github.seen.token.length, 1);
   });
@@ -215,18 +213,18 @@ describe("what is tried again", () => {
   test("a request for an ID token that GitHub refuses is not", async (t) => {
     const github = await standIns(t, { idTokens: [{ status: 401, body: "not you" }] });
 
-    const step = await failing(github);
+    const step = await failingAt(t, github);
 
     assert.equal(github.seen.idToken.length, 1);
     assert.match(step.error.data, /answered the request for an ID token with 401: not you/);
   });
 });
 
-describe("a refusal", () => {
+describe("a refusal", SEVERAL, () => {
   test("is told with its reason, its description and its ids", async (t) => {
     const github = await standIns(t, { answers: [refusal()] });
 
-    const { error } = await failing(github);
+    const { error } = await failingAt(t, github);
 
     assert.equal(error.title, "Refused: no_policy_matched");
     assert.match(error.data, /no trust policy of issuer 'github' permits this token/);
@@ -238,7 +236,7 @@ describe("a refusal", () => {
   test("says which input helps, where one does", async (t) => {
     const github = await standIns(t, { answers: [refusal({ reason: "ambiguous_account" })] });
 
-    const { error } = await failing(github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /the input 'service-account'/);
   });
@@ -253,12 +251,13 @@ describe("a refusal", () => {
     ];
     const github = await standIns(t, { answers: [refusal({ conditions })] });
 
-    const step = await failing(github);
+    const step = await failingAt(t, github);
 
     assert.match(step.error.data, /\n- ref: equals "refs\/heads\/main", got "refs\/heads\/x"\n/);
     assert.match(step.error.data, /\n- environment: any_of \["prod","live"\], got nothing\n/);
     assert.deepEqual(new Set(step.commands.map(({ name }) => name)), new Set(["add-mask", "error"]));
-    assert.equal(step.error.data.split("\n- ").length, 4);
+    const [, asked] = step.error.data.split("and this job has not:\n");
+    assert.equal(asked.split("\n\n")[0].split("\n").length, 3);
   });
 
   const HOSTILE = [
@@ -274,13 +273,13 @@ describe("a refusal", () => {
       const members = { error: text, error_description: text, reason: text, decision_id: text };
       const github = await standIns(t, { answers: [refusal(members)] });
 
-      const step = await failing(github);
+      const step = await failingAt(t, github);
 
       const names = step.commands.map(({ name }) => name).filter((name) => name !== "add-mask");
       assert.deepEqual(names, ["error"]);
       for (const line of step.log.trimEnd().split("\n")) assert.match(line, /^::(add-mask|error)[ :]/);
       assert.doesNotMatch(step.log, /[\r\u001b\u0085\u2028\u202e]/);
-      assert.match(step.error.data, /\n\nreason: .*\ndecision_id: .*\nrequest id: +request-1$/);
+      assert.match(step.error.data, /\n\nreason: .*\ndecision_id: .*\nrequest id: +request-1\nplatform: .*\n\nMore: .*$/);
     });
   }
 
@@ -288,7 +287,7 @@ describe("a refusal", () => {
     const body = { error: "invalid_request", error_description: ["x"], reason: { a: 1 }, decision_id: 7 };
     const github = await standIns(t, { answers: [{ status: 400, body }] });
 
-    const { error } = await failing(github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /decision_id: +7/);
   });
@@ -297,180 +296,8 @@ describe("a refusal", () => {
     const answer = (form) => refusal({ error_description: `you sent ${form.get("subject_token")}` });
     const github = await standIns(t, { answers: [answer] });
 
-    const { error } = await failing(github);
+    const { error } = await failingAt(t, github);
 
     assert.match(error.data, /you sent \*\*\*/);
   });
-});
-
-describe("a job without an ID token", () => {
-  const nothing = {
-    ACTIONS_ID_TOKEN_REQUEST_URL: undefined,
-    ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined,
-  };
-  const pull = (fullName) => ({
-    pull_request: { head: { repo: fullName === null ? null : { full_name: fullName } } },
-  });
-
-  for (const variables of [
-    nothing,
-    { ...nothing, ACTIONS_ID_TOKEN_REQUEST_URL: "https://x.example" },
-    { ACTIONS_ID_TOKEN_REQUEST_URL: "", ACTIONS_ID_TOKEN_REQUEST_TOKEN: "" },
-  ]) {
-    test(`is told to write the permission (${Object.keys(variables)})`, async (t) => {
-      const github = await standIns(t);
-
-      const { error } = await failing(github, {}, variables);
-
-      assert.match(error.data, /permissions:\n {2}contents: read\n {2}id-token: write/);
-      assert.match(error.data, /reusable workflow/);
-      assert.deepEqual([github.seen.token, github.seen.discovery], [[], []]);
-    });
-  }
-
-  for (const [name, fork] of [["a fork", "stranger/web"], ["a fork that is gone", null]]) {
-    test(`for a pull request from ${name} is told so`, async (t) => {
-      const github = await standIns(t);
-      const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request" };
-
-      const { error } = await failing(github, {}, variables, pull(fork));
-
-      assert.equal(error.title, "A pull request from a fork gets no ID token");
-      assert.match(error.data, /github\.event\.pull_request\.head\.repo\.full_name/);
-    });
-  }
-
-  for (const [eventName, event] of [
-    ["pull_request", pull("acme/web")],
-    ["pull_request_target", pull("stranger/web")],
-    ["push", null],
-  ]) {
-    test(`for ${eventName} of its own repository lacks the permission alone`, async (t) => {
-      const github = await standIns(t);
-
-      const { error } = await failing(github, {}, { ...nothing, GITHUB_EVENT_NAME: eventName }, event);
-
-      assert.match(error.data, /id-token: write/);
-    });
-  }
-
-  test("whose event cannot be read lacks the permission", async (t) => {
-    const github = await standIns(t);
-    const variables = { ...nothing, GITHUB_EVENT_NAME: "pull_request", GITHUB_EVENT_PATH: "/nowhere" };
-
-    assert.match((await failing(github, {}, variables)).error.data, /id-token: write/);
-  });
-});
-
-test("an input that is wrong ends the step before anything is sent, and is not shown", async (t) => {
-  const github = await standIns(t);
-
-  const step = await failing(github, { "broker-url": "https://user:hunter2@broker.example.com" });
-
-  assert.equal(step.error.title, "An input is wrong");
-  assert.doesNotMatch(step.log, /hunter2/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [] });
-});
-
-describe("what is no answer of a broker", () => {
-  for (const status of [301, 302, 307, 308]) {
-    test(`a redirect (${status}) takes the token nowhere`, async (t) => {
-      const elsewhere = await standIns(t);
-      const headers = { location: `${elsewhere.url}/oauth/token` };
-      const github = await standIns(t, { answers: [{ status, body: "", headers }] });
-
-      const { error } = await failing(github);
-
-      assert.match(error.data, /nowhere else/);
-      assert.deepEqual(elsewhere.seen.token, []);
-    });
-  }
-
-  for (const [name, body] of [
-    ["a page", "<html>::error::x</html>"],
-    ["no token", { hello: "world" }],
-    ["a list", []],
-    ["a token of several lines", granted({ access_token: "a\nb" }).body],
-    ["a token that could end an output", granted({ access_token: "x<<y" }).body],
-    ["another type of token", granted({ token_type: "DPoP" }).body],
-    ["a life that is none", granted({ expires_in: "600" }).body],
-    ["a life that is over", granted({ expires_in: 0 }).body],
-  ]) {
-    test(`200 with ${name} is no success, and is not shown`, async (t) => {
-      const github = await standIns(t, { answers: [{ status: 200, body }] });
-
-      const { error } = await failing(github);
-
-      assert.equal(error.title, "The broker's answer is not understood");
-    });
-  }
-
-  test("a page with an error is shown by its beginning", async (t) => {
-    const body = `<h1>Forbidden</h1>\n::error::x ${"long ".repeat(100_000)}`;
-    const github = await standIns(t, { answers: [{ status: 403, body }] });
-
-    const step = await failing(github);
-
-    assert.match(step.error.data, /answered with 403.*\nIt begins with: <h1>Forbidden<\/h1>/);
-    assert.ok(step.log.length < 2000);
-  });
-
-  test("an answer of GitHub without a token is no token", async (t) => {
-    for (const body of [{}, { value: 7 }, { value: "not a token" }, "<html>"]) {
-      const github = await standIns(t, { idTokens: [{ status: 200, body }] });
-
-      const { error } = await failing(github);
-
-      assert.equal(error.title, "GitHub gave no ID token");
-      assert.deepEqual(github.seen.token, []);
-    }
-  });
-});
-
-describe("the audience that the broker tells", () => {
-  for (const issuer of ["https://sts.amazonaws.com", "http://127.0.0.1:1", "sigstore", "//x"]) {
-    test(`is not another host's: ${issuer}`, async (t) => {
-      const github = await standIns(t, { discovery: { status: 200, body: { issuer } } });
-
-      const { error } = await failing(github);
-
-      assert.equal(error.title, "The broker is known by another address");
-      assert.deepEqual(github.seen.idToken, []);
-    });
-  }
-
-  test("must be one that the broker accepts", async (t) => {
-    const discovery = { status: 200, body: {} };
-    const github = await standIns(t, { discovery });
-    Object.assign(discovery.body, { issuer: github.url, subject_token_audiences: ["https://a", "b"] });
-
-    const { error } = await failing(github);
-
-    assert.match(error.data, /accepts ID tokens for: https:\/\/a, b\./);
-    assert.deepEqual(github.seen.idToken, []);
-  });
-
-  for (const discovery of [
-    { status: 404, body: { code: "NOT_FOUND" } },
-    { status: 200, body: "<html>" },
-    { status: 200, body: { issuer: 7 } },
-  ]) {
-    test(`is asked of the user where it cannot be read (${JSON.stringify(discovery)})`, async (t) => {
-      const github = await standIns(t, { discovery });
-
-      const { error } = await failing(github);
-
-      assert.match(error.data, /name the audience of the ID token in the input 'audience'/);
-      assert.deepEqual(github.seen.idToken, []);
-    });
-  }
-});
-
-test("elsewhere than on a runner the action says so", async (t) => {
-  const github = await standIns(t);
-
-  const { error } = await failing(github, {}, { GITHUB_OUTPUT: undefined });
-
-  assert.match(error.data, /GITHUB_OUTPUT is not set/);
-  assert.deepEqual(github.seen, { idToken: [], discovery: [], token: [] });
 });

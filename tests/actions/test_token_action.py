@@ -1,28 +1,25 @@
 """actions/token under Node, against a whole broker: real tokens, real HTTP, real policies."""
 
-import os
-import shutil
-import subprocess
+import stat
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jwt
 import pytest
 
-from broker.testing import github_claims
-from tests.github_runner import REQUEST_TOKEN, GithubRunner
+from tests.action_steps import Step, end_step, error_of, minting, run_step
+from tests.client_secrets import an_account, give
+from tests.github_runner import GithubRunner
 from tests.issuer_keys.certificates import make_authority
-from tests.running_broker import AUDIENCE, OCTO_REPO, POLICIES, RunningBroker
+from tests.passing_on import behind_tls, connect_proxy
+from tests.running_broker import AUDIENCE, POLICIES, RunningBroker
 from tests.service_tokens import verified_token
-
-ROOT = Path(__file__).parents[2]
-MAIN = ROOT / "actions/token/main.mjs"
-Step = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture
@@ -39,60 +36,29 @@ def runner(
         yield serving
 
 
+def usual(broker: RunningBroker) -> dict[str, str]:
+    return {"broker-url": broker.url, "service": "deploy-api", "audience": AUDIENCE}
+
+
+def events_of(broker: RunningBroker, runner: GithubRunner) -> list[dict[str, Any]]:
+    """Give the events about the token of a step."""
+    token_id = runner.outputs()["token-id"]
+    return [each for each in broker.events() if each["token_id"] == token_id]
+
+
+def types_of(broker: RunningBroker, runner: GithubRunner) -> list[str]:
+    return [each["type"] for each in events_of(broker, runner)]
+
+
 @pytest.fixture
 def step(live_broker: RunningBroker, runner: GithubRunner) -> Step:
     """The step as a workflow writes it, for deploy-api unless the inputs say otherwise."""
 
-    def run(**inputs: str) -> subprocess.CompletedProcess[str]:
-        usual = {"broker-url": live_broker.url, "service": "deploy-api", "audience": AUDIENCE}
+    def run(**inputs: str) -> Any:
         given = {name.replace("_", "-"): value for name, value in inputs.items()}
-        return run_step(runner, usual | given)
+        return run_step(runner, usual(live_broker) | given)
 
     return run
-
-
-def minting(broker: RunningBroker, claims: dict[str, Any]) -> Callable[[str], str]:
-    """Mint ID tokens of octo-org/octo-repo for whatever audience a job asks for."""
-
-    def mint(audience: str) -> str:
-        facts: dict[str, Any] = {**OCTO_REPO, **claims}
-        return broker.github.token(github_claims(**facts), audience=audience)
-
-    return mint
-
-
-def run_step(runner: GithubRunner, inputs: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """Run the action; no secret may show in what it prints but where it is being masked."""
-    done = subprocess.run(
-        [node(), str(MAIN)],
-        env={
-            "PATH": os.environ["PATH"],
-            **runner.variables(),
-            **{f"INPUT_{name.upper()}": value for name, value in inputs.items()},
-        },
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    secrets = [*runner.minted, REQUEST_TOKEN, runner.outputs().get("token", REQUEST_TOKEN)]
-    for line in (done.stdout + done.stderr).splitlines():
-        assert line.startswith("::add-mask::") or not any(each in line for each in secrets)
-    return done
-
-
-def node() -> str:
-    found = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
-    assert found, "node is missing: `make test` sets it up"
-    return found
-
-
-def error_of(done: subprocess.CompletedProcess[str]) -> str:
-    """Give the only error that a failed step shows, as a runner would show it."""
-    assert done.returncode == 1, done.stdout
-    assert done.stderr == ""
-    (line,) = [each for each in done.stdout.splitlines() if each.startswith("::error ")]
-    return line.replace("%0A", "\n").replace("%25", "%")
 
 
 def test_a_job_gets_a_service_token(
@@ -109,8 +75,17 @@ def test_a_job_gets_a_service_token(
     assert outputs == {
         "token": outputs["token"],
         "expires-at": outputs["expires-at"],
-        "service-account": "deploy-web",
+        "expires-in": "300",
+        "token-type": "Bearer",
         "token-id": claims["jti"],
+        "service-account": "deploy-web",
+        "service": "deploy-api",
+        "scope": "deploy:write",
+        "credentials-file": "",
+        "available": "true",
+        "request-id": outputs["request-id"],
+        "reason": "",
+        "decision-id": "",
     }
     assert 0 < datetime.fromisoformat(outputs["expires-at"]).timestamp() - before <= 305
 
@@ -120,24 +95,35 @@ def test_the_request_is_named_after_the_run_in_the_audit(
 ) -> None:
     step()
 
-    token_id = runner.outputs()["token-id"]
-    (event,) = [each for each in live_broker.events() if each["token_id"] == token_id]
+    (event,) = events_of(live_broker, runner)
     assert event["request_id"].startswith("37824901043-1-")
+    assert event["request_id"] == runner.outputs()["request-id"]
 
 
 def test_a_refusal_is_told_with_what_the_operator_needs(
-    live_broker: RunningBroker, claims: dict[str, Any], step: Step
+    live_broker: RunningBroker, runner: GithubRunner, claims: dict[str, Any], step: Step
 ) -> None:
     claims |= {"ref": "refs/heads/%0A::add-mask::x", "event_name": "pull_request"}
 
     error = error_of(step())
 
-    event = live_broker.events()[-1]
+    decision_id = runner.outputs()["decision-id"]
+    (event,) = [each for each in live_broker.events() if each["id"] == decision_id]
     assert error.startswith("::error title=Refused%3A no_policy_matched::")
     assert f"decision_id: {event['id']}" in error
     assert f"request id:  {event['request_id']}" in error
     assert "ref 'refs/heads/%0A::add-mask::x'" in error
     assert '- ref: equals "refs/heads/main", got "refs/heads/%0A::add-mask::x"' in error
+    assert (
+        f"- sub: {jwt.decode(runner.minted[0], options={'verify_signature': False})['sub']}"
+        in error
+    )
+    outputs = runner.outputs()
+    assert outputs["reason"] == "no_policy_matched"
+    assert outputs["request-id"] == event["request_id"]
+    assert (outputs["token"], outputs["available"]) == ("", "false")
+    # A refusal is asked for once.
+    assert len(runner.minted) == 1
 
 
 def test_a_wrong_scope_is_refused_and_not_narrowed(step: Step) -> None:
@@ -196,5 +182,104 @@ def test_a_certificate_of_an_unknown_authority_is_not_tried_again(
             server.shutdown()
             thread.join()
 
-    assert "NODE_EXTRA_CA_CERTS" in error
+    assert "ca-certificate: /etc/ssl/company-ca.pem" in error
     assert len(accepted) == 1
+
+
+# --- the end of the job ---------------------------------------------------------------------------
+
+
+def test_the_token_is_revoked_when_the_job_ends(
+    live_broker: RunningBroker, runner: GithubRunner, step: Step
+) -> None:
+    step()
+    done = end_step(runner, usual(live_broker))
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert not any(line.startswith("::warning") for line in done.stdout.splitlines())
+    assert types_of(live_broker, runner) == ["token.exchanged", "token.revoked"]
+    assert events_of(live_broker, runner)[1]["request_id"].startswith("37824901043-1-")
+
+
+def test_a_token_that_is_not_to_be_revoked_is_not(
+    live_broker: RunningBroker, runner: GithubRunner, step: Step
+) -> None:
+    step(revoke="false")
+    done = end_step(runner, usual(live_broker))
+
+    assert (done.returncode, done.stdout) == (0, "")
+    assert types_of(live_broker, runner) == ["token.exchanged"]
+
+
+def test_a_file_is_for_its_user_alone_and_gone_with_the_job(
+    live_broker: RunningBroker, runner: GithubRunner, step: Step
+) -> None:
+    step(format="curl-config")
+    outputs = runner.outputs()
+    file = Path(outputs["credentials-file"])
+    assert file.read_text() == f'header = "Authorization: Bearer {outputs["token"]}"\n'
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+    end_step(runner, usual(live_broker))
+
+    assert list(runner.temp.iterdir()) == []
+
+
+# --- other ways to a broker -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("given", ["path", "text", "text with the line ends of Windows"])
+def test_an_authority_of_ones_own_is_trusted(
+    live_broker: RunningBroker, runner: GithubRunner, step: Step, tmp_path: Path, given: str
+) -> None:
+    authority = make_authority(tmp_path / "authority")
+    text = authority.ca_file.read_text()
+    in_windows = text.replace("\n", "\r\n")
+    certificate = {"path": str(authority.ca_file), "text": text}.get(given, in_windows)
+
+    with behind_tls(live_broker.url, authority.server) as url:
+        done = step(broker_url=url, ca_certificate=certificate)
+        ended = end_step(runner, {"broker-url": url, "ca-certificate": certificate})
+
+    assert done.returncode == 0, done.stdout
+    assert runner.outputs()["service-account"] == "deploy-web"
+    assert "::warning" not in ended.stdout
+    assert types_of(live_broker, runner) == ["token.exchanged", "token.revoked"]
+
+
+def test_a_proxy_is_gone_through_to_a_broker_under_an_authority_of_ones_own(
+    live_broker: RunningBroker, runner: GithubRunner, tmp_path: Path
+) -> None:
+    authority = make_authority(tmp_path / "authority")
+    with behind_tls(live_broker.url, authority.server) as url, connect_proxy() as (proxy, asked):
+        inputs = usual(live_broker) | {
+            "broker-url": url,
+            "ca-certificate": str(authority.ca_file),
+        }
+        done = run_step(runner, inputs, https_proxy=proxy)
+        ended = end_step(runner, inputs, https_proxy=proxy)
+
+    assert done.returncode == 0, done.stdout
+    assert "::warning" not in ended.stdout
+    assert asked == [urlsplit(url).netloc] * 2
+
+
+def test_a_client_secret_buys_a_token_where_there_is_no_identity(
+    own_broker: RunningBroker, runner: GithubRunner
+) -> None:
+    account = an_account()
+    inputs = {
+        "broker-url": own_broker.url,
+        "service": "deploy-api",
+        "scope": "deploy:read",
+        "auth": "client-secret",
+        "client-secret": give(own_broker, account),
+        "service-account": account.client_id,
+    }
+
+    done = run_step(runner, inputs, ACTIONS_ID_TOKEN_REQUEST_URL="")
+    wrong = run_step(runner, inputs | {"client-secret": "sa_live_" + "x" * 56})
+
+    assert done.returncode == 0, done.stdout
+    assert runner.minted == []
+    assert "client_unknown_or_bad_secret" in error_of(wrong)

@@ -5,7 +5,7 @@ import time
 
 import pytest
 
-from broker.cli.pipeline.credential_helper import HELPER_PROGRAMS
+from broker.__main__ import HELPER_PROGRAMS
 from tests.consumers.conftest import BROKER, Job
 from tests.consumers.sts_stand_in import ROLE
 

@@ -24,13 +24,6 @@ from broker.client.refusal import told
 
 Tool = Literal["git", "docker", "terraform", "kubectl", "aws", "gcp"]
 
-HELPER_PROGRAMS: Final = {
-    "git-credential-broker": "git",
-    "docker-credential-broker": "docker",
-    "terraform-credentials-broker": "terraform",
-}
-"""The names by which these tools find a helper; each a link to `broker`."""
-
 _REFUSED: Final = 4
 _TROUBLE: Final = 5
 _LONGEST_REQUEST: Final = 65_536

@@ -1,0 +1,44 @@
+// What ends a step, and how foreign text in it is made harmless.
+
+/**
+ * What ends a step: a title, a text of several lines, and where to read more.
+ *
+ * `claims` are rows of claim, what the job has and what the nearest policy asks for; `page` is a
+ * page of this repository; `outputs` are what the step tells later ones of the failure.
+ */
+export class Failure extends Error {
+  constructor({ title, text, claims = [], page = "actions/README.md", outputs = {} }) {
+    super(text);
+    this.title = title;
+    this.claims = claims;
+    this.page = page;
+    this.outputs = outputs;
+  }
+}
+
+/** A run that GitHub gives no ID token, whatever its permissions: a stranger's code. */
+export class Outsider extends Failure {}
+
+/** A decision of the broker against the job. */
+export class Refused extends Failure {}
+
+/** No answer, or none in time: worth another try. */
+export class NoAnswer extends Failure {}
+
+/**
+ * Make foreign text harmless for people's eyes: one line, printable, not endless.
+ *
+ * Direction marks could show a text in another order than it is read in.
+ */
+export function quoted(text, limit = 1000) {
+  const line = String(text)
+    .replace(/[\r\n]+/g, " ")
+    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?")
+    .replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "?");
+  return line.length > limit ? `${line.slice(0, limit)} …` : line;
+}
+
+/** Join lines of a text; a list among them is several lines, and null is none. */
+export function lines(...all) {
+  return all.flat().filter((line) => line !== null).join("\n");
+}

@@ -1,0 +1,159 @@
+"""actions/policy-check: its steps in a shell, on folders of policies."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.actions.policy_check_steps import ACTION, installed, outputs, run_steps
+from tests.docs.markdown import ROOT
+
+GOOD = """\
+services:
+  deploy-api: {audience: https://deploy.example.com, scopes: {deploy:write: Start a deployment}}
+issuers:
+  github: {preset: github}
+service_accounts:
+  deploy-web: {grants: {deploy-api: [deploy:write]}}
+policies:
+  web:
+    service_account: deploy-web
+    issuer: github
+    match: {repository: acme/web, repository_id: 456789, ref: refs/heads/main}
+tests:
+  - name: main deploys
+    issuer: github
+    base: push
+    claims: {repository: acme/web, repository_id: "456789", ref: refs/heads/main}
+    expect: permit
+"""
+
+
+@pytest.fixture
+def runner_temp(tmp_path: Path) -> Path:
+    folder = tmp_path / "temp"
+    installed(folder)
+    return folder
+
+
+@pytest.fixture
+def workspace(tmp_path: Path) -> Path:
+    folder = tmp_path / "workspace"
+    (folder / "policies").mkdir(parents=True)
+    return folder
+
+
+def test_sound_policies_are_green(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD)
+
+    done = run_steps(workspace, runner_temp)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "0 error(s)" in done.stdout
+    assert outputs(runner_temp) == {
+        "errors": "0",
+        "warnings": "0",
+        "tests": "1",
+        "failed-tests": "0",
+    }
+    assert not (runner_temp / "summary").exists()
+
+
+def test_a_failed_test_is_an_annotation_at_its_line(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD.replace("expect: permit", "expect: deny"))
+
+    done = run_steps(workspace, runner_temp)
+
+    assert done.returncode == 1
+    line = GOOD.splitlines().index("  - name: main deploys") + 1
+    (error,) = [each for each in done.stdout.splitlines() if each.startswith("::error")]
+    assert error.startswith(f"::error file=policies/web.yaml,line={line},col=")
+    assert "The test 'main deploys' failed: " in error
+    assert outputs(runner_temp)["failed-tests"] == "1"
+    assert f"policies/web.yaml:{line}:" in (runner_temp / "summary").read_text()
+
+
+def test_files_that_do_not_load_are_annotations(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD.replace("issuer: github\n    match", "match"))
+
+    done = run_steps(workspace, runner_temp)
+
+    assert done.returncode == 1
+    assert "::error file=policies/web.yaml,line=8,col=3,title=load::" in done.stdout
+    assert "The files do not load" in done.stdout
+
+
+def test_warnings_are_annotations_and_green(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD.replace(", repository_id: 456789", ""))
+
+    done = run_steps(workspace, runner_temp, summary="always")
+
+    assert done.returncode == 0
+    assert "::warning file=policies/web.yaml,line=11," in done.stdout
+    assert outputs(runner_temp)["warnings"] == "1"
+    assert "warning[names-without-ids]" in (runner_temp / "summary").read_text()
+
+
+def test_another_folder_and_a_configuration_can_be_named(
+    workspace: Path, runner_temp: Path
+) -> None:
+    (workspace / "trust").mkdir()
+    (workspace / "trust/web.yaml").write_text(GOOD)
+    (workspace / "production.yaml").write_text("tokens: {max_ttl: 30m}\n")
+
+    done = run_steps(workspace, runner_temp, path="trust", config="production.yaml")
+    broken = run_steps(workspace, runner_temp, path="trust", config="nowhere.yaml")
+
+    assert done.returncode == 0, done.stdout
+    assert broken.returncode != 0
+    assert "nowhere.yaml" in broken.stdout
+
+
+def test_a_wrong_summary_is_refused(workspace: Path, runner_temp: Path) -> None:
+    done = run_steps(workspace, runner_temp, summary="sometimes")
+
+    assert done.returncode == 2
+    assert "::error title=The policy check did not run::The input 'summary' must be" in done.stdout
+
+
+def test_the_broker_is_installed_from_the_checkout_by_hashes(
+    workspace: Path, tmp_path: Path
+) -> None:
+    # A Python that notes what it is asked, instead of a package index that may not be there.
+    noting = tmp_path / "python"
+    noting.write_text(f"""#!/bin/sh
+printf '%s\\n' "$*" >>"{tmp_path}/asked"
+if [ "$2 $3" = "-m venv" ]; then mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; fi
+if [ "$2" = -c ]; then exec "{sys.executable}" "$@"; fi
+""")
+    noting.chmod(0o755)
+    (tmp_path / "temp").mkdir()
+
+    for _ in range(2):
+        done = run_steps(workspace, tmp_path / "temp", python=str(noting))
+        assert done.stderr == ""
+
+    asked = [
+        each for each in (tmp_path / "asked").read_text().splitlines() if "check.py" not in each
+    ]
+    version, venv, locked, broker = asked
+    assert version.startswith("-I -c ")
+    assert venv == f"-I -m venv {tmp_path}/temp/broker-policy-check"
+    files = [ROOT / "requirements/build.txt", ROOT / "requirements/server.txt"]
+    assert locked.endswith(f"--require-hashes -r {files[0]} -r {files[1]}")
+    assert all(file.exists() for file in files)
+    assert broker.endswith(f"--no-deps --no-build-isolation {ROOT}")
+    assert all(each.startswith("-I ") for each in asked)
+
+
+def test_a_python_that_is_too_old_is_told_so(workspace: Path, tmp_path: Path) -> None:
+    (tmp_path / "temp").mkdir()
+
+    done = run_steps(workspace, tmp_path / "temp", python="false")
+
+    assert done.returncode == 1
+    assert "needs Python 3.11 or newer" in done.stdout
+
+
+def test_the_installing_script_is_a_plain_shells() -> None:
+    assert (ACTION / "install.sh").read_text().startswith("#!/bin/sh\n")
