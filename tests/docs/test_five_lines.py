@@ -113,13 +113,17 @@ def test_each_has_five_lines() -> None:
     assert len(function.strip().splitlines()[1:]) == 5
 
 
-def test_the_workflow_deploys_at_the_service(deploy: Deploy) -> None:
+def test_the_workflow_deploys_at_the_service_and_gives_its_token_back(
+    page_broker: RunningBroker, deploy: Deploy
+) -> None:
     done = deploy(environment="production")
 
     assert done.passed, done.log
-    caller = json.loads(done.log.splitlines()[-1])
+    (caller,) = [json.loads(line) for line in done.log.splitlines() if line.startswith("{")]
     assert (caller["client_id"], caller["scope"]) == ("deploy-web", "deploy:read deploy:write")
     assert caller["workload"]["repository"] == "acme/web"
+    of_token = [each for each in page_broker.events() if each["token_id"] == caller["jti"]]
+    assert [each["type"] for each in of_token] == ["token.exchanged", "token.revoked"]
 
 
 def test_the_workflow_of_another_branch_is_refused_with_the_reason(deploy: Deploy) -> None:

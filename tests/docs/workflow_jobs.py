@@ -2,12 +2,13 @@
 
 import os
 import re
-import shutil
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
+from tests.action_steps import node
 from tests.docs.markdown import ROOT
 from tests.github_runner import GithubRunner
 
@@ -25,44 +26,57 @@ class JobRun:
 
 
 def run_job(job: Mapping[str, Any], runner: GithubRunner, places: Mapping[str, str]) -> JobRun:
-    """Run the steps of a job one after the other, until one fails.
+    """Run the steps of a job one after the other, until one fails; then what ends its actions.
 
     `places` maps what stands in the page to where it is in the test, as a broker's URL. A job
     without `id-token: write` gets no ID token, as on GitHub.
     """
     run = JobRun()
-    granted = runner.variables()
+    variables = runner.variables()
     if job.get("permissions", {}).get("id-token") != "write":
-        granted = {name: value for name, value in granted.items() if "ID_TOKEN" not in name}
+        variables = {name: value for name, value in variables.items() if "ID_TOKEN" not in name}
+    used: list[tuple[Path, dict[str, str]]] = []
     for step in job["steps"]:
         runner.output_file.write_text("")
         own = {name: _filled(value, run, places) for name, value in step.get("env", {}).items()}
-        done = subprocess.run(
-            _command(step, run, places),
-            env={"PATH": os.environ["PATH"], **granted, **own, **_inputs(step, run, places)},
-            cwd=runner.folder,
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=False,
-        )
-        run.log += done.stdout + done.stderr
-        if done.returncode != 0:
-            run.passed = False
+        if "uses" in step:
+            own |= _inputs(step, run, places)
+            used.append((_action(step), own))
+            command = [node(), str(used[-1][0] / "main.mjs")]
+        else:
+            command = ["bash", "-e", "-c", _filled(step["run"], run, places)]
+        run.passed = _run(command, runner, variables | own, run)
+        if not run.passed:
             break
         if "id" in step:
             run.outputs[step["id"]] = runner.outputs()
+    for action, own in reversed(used):
+        if (action / "post.mjs").exists():
+            _run([node(), str(action / "post.mjs")], runner, variables | own | runner.state(), run)
     return run
 
 
-def _command(step: Mapping[str, Any], run: JobRun, places: Mapping[str, str]) -> list[str]:
-    if "uses" not in step:
-        return ["bash", "-e", "-c", _filled(step["run"], run, places)]
-    used = _ACTION.fullmatch(step["uses"])
-    assert used, step["uses"]
-    node = shutil.which("node", path=f"{ROOT / '.venv/bin'}:{os.environ['PATH']}")
-    assert node, "node is missing: `make test` sets it up"
-    return [node, str(ROOT / "actions" / used[1] / "main.mjs")]
+def _run(
+    command: list[str], runner: GithubRunner, variables: Mapping[str, str], run: JobRun
+) -> bool:
+    done = subprocess.run(
+        command,
+        env={"PATH": os.environ["PATH"], **variables},
+        cwd=runner.folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    # Each step begins a line of the log.
+    run.log += f"{done.stdout}{done.stderr}\n"
+    return done.returncode == 0
+
+
+def _action(step: Mapping[str, Any]) -> Path:
+    named = _ACTION.fullmatch(step["uses"])
+    assert named, step["uses"]
+    return ROOT / "actions" / named[1]
 
 
 def _inputs(step: Mapping[str, Any], run: JobRun, places: Mapping[str, str]) -> dict[str, str]:
