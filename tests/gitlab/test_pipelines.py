@@ -200,18 +200,16 @@ def test_a_job_is_told_why_it_would_be_refused_and_fails(
 
 @pytest.mark.parametrize("missing", ["broker-url", "service", "audience"])
 def test_a_pipeline_without_a_required_input_is_refused(
-    today_broker: RunningBroker, component: str, pipeline: Pipeline, missing: str
+    today_broker: RunningBroker, pipeline: Pipeline, missing: str
 ) -> None:
-    done = pipeline(included(component, today_broker.url, **{missing: None}))
+    done = pipeline(included("token", today_broker.url, **{missing: None}))
 
     assert not done.passed
     assert f"`{missing}` input: required value has not been provided" in done.log
 
 
-def test_a_pipeline_whose_input_does_not_fit_is_refused(
-    component: str, pipeline: Pipeline, seen: Path
-) -> None:
-    done = pipeline(included(component, "http://broker.example.com"))
+def test_a_pipeline_whose_input_does_not_fit_is_refused(pipeline: Pipeline, seen: Path) -> None:
+    done = pipeline(included("token", "http://broker.example.com"))
 
     assert not done.passed
     assert "`broker-url` input" in done.log
