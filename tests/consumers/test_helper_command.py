@@ -141,6 +141,30 @@ def test_an_injected_host_makes_git_quit(job: Job) -> None:
     assert job.exchanges() == before
 
 
+def test_a_token_is_kept_until_git_erases_it(job: Job) -> None:
+    before = job.exchanges()
+    first, second = (job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) for _ in range(2))
+    assert first == second
+    assert job.exchanges() == before + 1
+
+    elsewhere = ASKED.replace("git.example.com", "evil.example")
+    job.quiet(*HELPERS["git"], "erase", stdin=elsewhere, **LISTED)
+    assert job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) == first
+
+    job.quiet(*HELPERS["git"], "erase", stdin=ASKED, **LISTED)
+    assert job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) != first
+    assert job.exchanges() == before + 2
+
+
+def test_an_id_token_that_is_over_has_a_status_of_its_own(job: Job) -> None:
+    job.variables["BROKER_ID_TOKEN"] = job.broker.gitlab_token(
+        iat=int(time.time()) - 7200, nbf=int(time.time()) - 7205, exp=int(time.time()) - 3600
+    )
+    done = job.run(*HELPERS["git"], "get", stdin=ASKED, more=LISTED)
+
+    assert (done.returncode, done.stdout) == (6, "quit=true\n")
+
+
 def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
     asked = f"protocol=https\nhost=git.example.com\nwwwauth[]={'x' * 70_000}\nhost=evil.example\n"
     done = job.run(*HELPERS["git"], "get", stdin=asked, more=LISTED)
