@@ -69,6 +69,18 @@ def test_a_file_of_variables_is_read(job: Job) -> None:
     assert (job.folder / "token.env").stat().st_mode & 0o777 == 0o600
 
 
+def test_a_step_hands_the_token_on_and_masks_it(job: Job) -> None:
+    output = job.folder / "output"
+    output.touch()
+    mask = job.quiet(
+        *("broker", "token", "deploy-api", "--format", "github"), GITHUB_OUTPUT=str(output)
+    )
+
+    token = output.read_text().splitlines()[1]
+    assert job.claims(token)["client_id"] == "deploy-web"
+    assert mask == f"::add-mask::{token}\n"
+
+
 @pytest.mark.parametrize("command", [each for each in COMMANDS if "curl" in each])
 def test_curl_sends_the_token(job: Job, command: str) -> None:
     def answer(request: Request) -> Answer:
