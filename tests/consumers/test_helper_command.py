@@ -6,7 +6,11 @@ import time
 import pytest
 
 from broker.__main__ import HELPER_PROGRAMS
+from broker.cli.pipeline.fetching import HELPER_BUDGET
+from broker.client.http import TIMEOUT
 from tests.consumers.conftest import BROKER, Job
+from tests.consumers.guide import in_guide
+from tests.consumers.loopback_server import Answer, LoopbackServer
 from tests.consumers.sts_stand_in import ROLE
 
 LISTED = {"BROKER_HOSTS": "git.example.com=deploy-api,registry.example.com:5000=artifacts"}
@@ -141,6 +145,23 @@ def test_an_injected_host_makes_git_quit(job: Job) -> None:
     assert job.exchanges() == before
 
 
+def test_what_is_not_a_broker_is_trouble(job: Job) -> None:
+    elsewhere = Answer(status=302, headers={"Location": "https://login.example.com/"})
+    with LoopbackServer(lambda _: elsewhere).serving() as server:
+        done = job.run(
+            *HELPERS["terraform"], "get", "git.example.com", more=LISTED, BROKER_URL=server.url
+        )
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert job.variables["BROKER_ID_TOKEN"] not in done.stderr
+
+
+def test_a_helper_gives_up_before_the_tool_does() -> None:
+    google = json.loads(in_guide("Google", "json"))["credential_source"]["executable"]
+
+    assert google["timeout_millis"] / 1000 > HELPER_BUDGET + TIMEOUT
+
+
 def test_a_token_is_kept_until_git_erases_it(job: Job) -> None:
     before = job.exchanges()
     first, second = (job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) for _ in range(2))
@@ -177,7 +198,6 @@ def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
     [
         ("git", {"BROKER_ID_TOKEN": ""}, 3),
         ("docker", {"BROKER_HOSTS": "git.example.com=no-such-service"}, 4),
-        ("terraform", {"BROKER_URL": "http://127.0.0.1:9"}, 5),
         ("kubectl", {"BROKER_SERVICE": "no-such-service"}, 4),
         ("aws", {"AWS_ROLE_ARN": ""}, 2),
         ("aws", {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}, 5),
