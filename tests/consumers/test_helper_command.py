@@ -2,14 +2,16 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from broker.__main__ import HELPER_PROGRAMS
 from broker.cli.pipeline.fetching import HELPER_BUDGET
+from broker.cli.pipeline.options import Asked, source_of
 from broker.client.http import TIMEOUT
 from tests.consumers.conftest import BROKER, Job
-from tests.consumers.guide import in_guide
+from tests.consumers.guide import GUIDE, in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer
 from tests.consumers.sts_stand_in import ROLE
 
@@ -156,9 +158,13 @@ def test_what_is_not_a_broker_is_trouble(job: Job) -> None:
     assert job.variables["BROKER_ID_TOKEN"] not in done.stderr
 
 
-def test_a_helper_gives_up_before_the_tool_does() -> None:
+def test_a_helper_gives_up_before_the_tool_does(tmp_path: Path) -> None:
     google = json.loads(in_guide("Google", "json"))["credential_source"]["executable"]
+    (tmp_path / "token").write_text("abc")
+    asked = Asked("deploy-api", "https://broker.example", id_token_file=tmp_path / "token")
 
+    assert source_of(asked, budget=HELPER_BUDGET).source._budget == HELPER_BUDGET
+    assert f"tries for {HELPER_BUDGET:.0f} seconds" in GUIDE.text
     assert google["timeout_millis"] / 1000 > HELPER_BUDGET + TIMEOUT
 
 
