@@ -1,7 +1,7 @@
 """What a job waits for beside the network: the command, the action, the library.
 
-`make bench-client`. The commands run in an environment with the base install alone, as pipelines have it. Each round
-runs every row once, so that they share the state of the machine.
+`make bench-client`. The commands run in an environment with the base install alone, as pipelines
+have it. Each round runs every row once, so that they share the state of the machine.
 """
 
 import json
@@ -23,7 +23,7 @@ from bench.table import Row, Spread, print_rows
 from broker.client import TokenSource
 from broker.testing import FakeIssuer, github_claims
 
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "15"))
+ROUNDS = int(os.environ.get("BENCH_STARTS", "15"))
 RESULTS = Path("build/bench/client.json")
 ENVIRONMENT = Path("build/bench/base").absolute()
 ROOT = Path(__file__).parents[1]

@@ -10,6 +10,7 @@ from xml.parsers import expat
 
 import httpx
 
+from broker.client.errors import BrokerTrouble, ClientError, Misuse, Refused
 from broker.client.formats.aws import AwsCredentials
 from broker.client.formats.rendering import token_text
 from broker.client.service_token import ServiceToken
@@ -28,15 +29,17 @@ _SERVER_ERROR: Final = 500
 _OK: Final = 200
 
 
-class StsMisused(ValueError):
+class StsMisused(Misuse):
     """What the environment says about AWS does not hold; the message says what to set."""
 
 
-class StsRefused(Exception):
+class StsRefused(ClientError):
     """STS does not give keys for this token; the message has its words, and no token."""
 
+    exit_code = Refused.exit_code
 
-class StsUnreachable(Exception):
+
+class StsUnreachable(BrokerTrouble):
     """STS gave no answer that counts."""
 
 

@@ -7,9 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from broker.cli.pipeline.format_output import put_out
-from broker.client.formats import FormatOptions, render
-from broker.client.service_token import ServiceToken
 from tests.consumers.conftest import Job
 from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import LoopbackServer
@@ -93,17 +90,15 @@ def test_botocore_is_told_why_there_are_no_keys(job: Job, cloud: LoopbackServer)
 def test_botocore_reads_the_token_from_a_file(
     job: Job, sts: Sts, cloud: LoopbackServer, tmp_path: Path
 ) -> None:
-    token = job.token()
-    options = FormatOptions({"AWS_ROLE_ARN": ROLE}, file=str(tmp_path / "token"))
-    exports = render("aws-web-identity-file", token, options)
-    put_out(exports)
-    script = f"{exports.text}exec {' '.join(library_program('aws_identity.py'))}\n"
+    writing = ("--format", "aws-web-identity-file", "--output", str(tmp_path / "token"))
+    exports = job.quiet("broker", "token", "deploy-api", *writing, AWS_ROLE_ARN=ROLE)
     (tmp_path / "calls").write_text("once\n")
-    done = job.run("sh", "-e", "-c", f"{script.strip()} <calls")
+    command = " ".join(library_program("aws_identity.py"))
+    done = job.run("sh", "-eu", stdin=f"{exports}exec {command} <calls\n")
 
     assert done.returncode == 0, done.stderr
     call = json.loads(done.stdout)
     assert call["method"] == "assume-role-with-web-identity"
     assert call["arn"].startswith(f"{SESSION}/botocore-session-")
     assert (tmp_path / "token").stat().st_mode & 0o777 == 0o600
-    assert isinstance(token, ServiceToken)
+    assert job.claims((tmp_path / "token").read_text())["client_id"] == "deploy-web"

@@ -8,7 +8,7 @@ import base64
 import datetime as dt
 import hashlib
 import json
-import socket
+import re
 import subprocess
 import time
 from collections.abc import Iterator
@@ -95,16 +95,6 @@ class Registry:
     host: str
     realm: LoopbackServer
 
-    def wait(self) -> None:
-        for _ in range(600):
-            try:
-                httpx.get(f"http://{self.host}/v2/", trust_env=False)
-            except httpx.HTTPError:
-                time.sleep(0.05)
-            else:
-                return
-        pytest.fail("docker-registry does not answer")
-
     def push(self, token: str) -> None:
         base = f"http://{self.host}/v2/{IMAGE}"
         headers = {"Authorization": f"Bearer {token}"}
@@ -131,15 +121,12 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
             return Answer(status=401)
         return Answer(json.dumps({"token": realm.token(["pull"])}).encode())
 
-    with LoopbackServer(answer).serving() as server, socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        host = f"127.0.0.1:{free.getsockname()[1]}"
-        free.close()
+    with LoopbackServer(answer).serving() as server:
         configuration = {
             "version": "0.1",
-            "log": {"level": "error"},
+            "log": {"level": "info"},
             "storage": {"inmemory": {}},
-            "http": {"addr": host},
+            "http": {"addr": "127.0.0.1:0"},
             "auth": {
                 "token": {
                     "realm": f"{server.url}/token",
@@ -150,18 +137,30 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
             },
         }
         (tmp_path / "registry.yml").write_text(json.dumps(configuration))
-        with subprocess.Popen(
-            [program("docker-registry"), "serve", str(tmp_path / "registry.yml")],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        ) as process:
+        log = tmp_path / "registry.log"
+        with (
+            log.open("wb") as written,
+            subprocess.Popen(
+                [program("docker-registry"), "serve", str(tmp_path / "registry.yml")],
+                stdout=written,
+                stderr=written,
+            ) as process,
+        ):
             try:
-                registry = Registry(host, server)
-                registry.wait()
+                registry = Registry(_listening(log), server)
                 registry.push(realm.token(["push", "pull"]))
                 yield registry
             finally:
                 process.terminate()
+
+
+def _listening(log: Path) -> str:
+    """Wait until the registry has said where it listens."""
+    for _ in range(600):
+        if found := re.search(r"listening on (127\.0\.0\.1:[0-9]+)", log.read_text()):
+            return found[1]
+        time.sleep(0.05)
+    pytest.fail(f"docker-registry does not listen:\n{log.read_text()}")
 
 
 def inspect(job: Job, registry: Registry, **variables: str) -> subprocess.CompletedProcess[str]:

@@ -98,13 +98,14 @@ def test_google_auth_keeps_the_answer_where_it_looks_first(
 def test_google_auth_reads_the_token_from_a_file(
     job: Job, sts: LoopbackServer, tmp_path: Path
 ) -> None:
-    token = job.token()
-    (tmp_path / "token").write_text(token.access_token)
+    writing = ("--format", "json", "--output", str(tmp_path / "token"))
+    job.quiet("broker", "token", "deploy-api", *writing)
 
     found = google_token(job, sts, of_the_format(GCP_ID_TOKEN_FILE=str(tmp_path / "token")))
 
     assert found == {"token": "ya29.example"}
-    assert sts.requests[0].form["subject_token"] == token.access_token
+    sent = sts.requests[0].form["subject_token"]
+    assert job.claims(sent)["client_id"] == "deploy-web"
 
 
 def test_google_auth_is_told_why_there_is_no_token(job: Job, sts: LoopbackServer) -> None:

@@ -2,11 +2,17 @@
 
 import json
 import time
+from pathlib import Path
 
 import pytest
 
 from broker.__main__ import HELPER_PROGRAMS
+from broker.cli.pipeline.fetching import HELPER_BUDGET
+from broker.cli.pipeline.options import Asked, source_of
+from broker.client.http import TIMEOUT
 from tests.consumers.conftest import BROKER, Job
+from tests.consumers.guide import GUIDE, in_guide
+from tests.consumers.loopback_server import Answer, LoopbackServer
 from tests.consumers.sts_stand_in import ROLE
 
 LISTED = {"BROKER_HOSTS": "git.example.com=deploy-api,registry.example.com:5000=artifacts"}
@@ -141,6 +147,51 @@ def test_an_injected_host_makes_git_quit(job: Job) -> None:
     assert job.exchanges() == before
 
 
+def test_what_is_not_a_broker_is_trouble(job: Job) -> None:
+    elsewhere = Answer(status=302, headers={"Location": "https://login.example.com/"})
+    with LoopbackServer(lambda _: elsewhere).serving() as server:
+        done = job.run(
+            *HELPERS["terraform"], "get", "git.example.com", more=LISTED, BROKER_URL=server.url
+        )
+
+    assert (done.returncode, done.stdout) == (5, "")
+    assert job.variables["BROKER_ID_TOKEN"] not in done.stderr
+
+
+def test_a_helper_gives_up_before_the_tool_does(tmp_path: Path) -> None:
+    google = json.loads(in_guide("Google", "json"))["credential_source"]["executable"]
+    (tmp_path / "token").write_text("abc")
+    asked = Asked("deploy-api", "https://broker.example", id_token_file=tmp_path / "token")
+
+    assert source_of(asked, budget=HELPER_BUDGET).source._budget == HELPER_BUDGET
+    assert f"tries for {HELPER_BUDGET:.0f} seconds" in GUIDE.text
+    assert google["timeout_millis"] / 1000 > HELPER_BUDGET + TIMEOUT
+
+
+def test_a_token_is_kept_until_git_erases_it(job: Job) -> None:
+    before = job.exchanges()
+    first, second = (job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) for _ in range(2))
+    assert first == second
+    assert job.exchanges() == before + 1
+
+    elsewhere = ASKED.replace("git.example.com", "evil.example")
+    job.quiet(*HELPERS["git"], "erase", stdin=elsewhere, **LISTED)
+    assert job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) == first
+
+    job.quiet(*HELPERS["git"], "erase", stdin=ASKED, **LISTED)
+    assert job.quiet(*HELPERS["git"], "get", stdin=ASKED, **LISTED) != first
+    assert job.exchanges() == before + 2
+
+
+def test_an_id_token_that_is_over_has_a_status_of_its_own(job: Job) -> None:
+    job.variables["BROKER_ID_TOKEN"] = job.broker.gitlab_token(
+        iat=int(time.time()) - 7200, nbf=int(time.time()) - 7205, exp=int(time.time()) - 3600
+    )
+    done = job.run(*HELPERS["git"], "get", stdin=ASKED, more=LISTED)
+
+    assert (done.returncode, done.stdout) == (6, "quit=true\n")
+
+
 def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
     asked = f"protocol=https\nhost=git.example.com\nwwwauth[]={'x' * 70_000}\nhost=evil.example\n"
     done = job.run(*HELPERS["git"], "get", stdin=asked, more=LISTED)
@@ -153,7 +204,6 @@ def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
     [
         ("git", {"BROKER_ID_TOKEN": ""}, 3),
         ("docker", {"BROKER_HOSTS": "git.example.com=no-such-service"}, 4),
-        ("terraform", {"BROKER_URL": "http://127.0.0.1:9"}, 5),
         ("kubectl", {"BROKER_SERVICE": "no-such-service"}, 4),
         ("aws", {"AWS_ROLE_ARN": ""}, 2),
         ("aws", {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}, 5),

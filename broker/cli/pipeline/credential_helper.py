@@ -3,7 +3,6 @@
 On success nothing stands on stderr: some tools take both streams for the answer.
 """
 
-import logging
 import os
 import sys
 from collections.abc import Callable, Mapping
@@ -12,30 +11,25 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from broker.cli.endings import USAGE
 from broker.cli.pipeline.fetching import fetch, forget
 from broker.cli.pipeline.format_output import AWS_CREDENTIAL_PROCESS, put_out, rendered
 from broker.client.credential_helpers import docker, git, terraform
-from broker.client.credential_helpers.hosts import HostsRefused, ListedHosts, listed_hosts
-from broker.client.errors import ClientError
-from broker.client.formats import FormatRefused, Rendering
+from broker.client.credential_helpers.hosts import ListedHosts, listed_hosts
+from broker.client.errors import BrokerTrouble, ClientError, Misuse
+from broker.client.formats import Rendering
 from broker.client.formats.gcp import executable_failure
 from broker.client.refusal import told
 
 Tool = Literal["git", "docker", "terraform", "kubectl", "aws", "gcp"]
 
-_REFUSED: Final = 4
-_TROUBLE: Final = 5
 _LONGEST_REQUEST: Final = 65_536
 _NOTHING: Final = Rendering("")
 
 
-class HelperFailed(Exception):
-    """There is no credential; the message is for a person."""
+class NoCredential(ClientError):
+    """There is no credential for what was asked, and nothing is wrong."""
 
-    def __init__(self, message: str, *, exit_code: int) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code
+    exit_code = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,33 +42,21 @@ class Invocation:
     service: str
 
     def hosts(self) -> ListedHosts:
-        """Give the hosts that may have a token. Raises `HelperFailed`."""
-        text = self.environment.get("BROKER_HOSTS", "")
-        try:
-            hosts = listed_hosts(text, default_service=self.service)
-        except HostsRefused as error:
-            raise HelperFailed(str(error), exit_code=USAGE) from None
+        """Give the hosts that may have a token. Raises `Misuse`."""
+        hosts = listed_hosts(self.environment.get("BROKER_HOSTS", ""), default_service=self.service)
         if not hosts.services:
-            raise HelperFailed(
-                "BROKER_HOSTS lists no host that may have a token: set HOST=SERVICE,…",
-                exit_code=USAGE,
-            )
+            raise Misuse("BROKER_HOSTS lists no host that may have a token: set HOST=SERVICE,…")
         return hosts
 
     def own_service(self) -> str:
-        """Give the service of --service or BROKER_SERVICE. Raises `HelperFailed`."""
+        """Give the service of --service or BROKER_SERVICE. Raises `Misuse`."""
         if not self.service:
-            raise HelperFailed("name the service: --service or BROKER_SERVICE", exit_code=USAGE)
+            raise Misuse("name the service: --service or BROKER_SERVICE")
         return self.service
 
     def credential(self, name: str, service: str, *, server: str = "") -> Rendering:
-        """Fetch a token and write it in a format. Raises `HelperFailed`."""
-        try:
-            return rendered(name, lambda: fetch(service), self.environment, server=server)
-        except ClientError as error:
-            raise HelperFailed(told(error), exit_code=error.exit_code) from None
-        except FormatRefused as error:
-            raise HelperFailed(str(error), exit_code=USAGE) from None
+        """Fetch a token and write it in a format. Raises `ClientError`."""
+        return rendered(name, lambda: fetch(service), self.environment, server=server)
 
 
 def _git(invocation: Invocation) -> Rendering:
@@ -83,11 +65,7 @@ def _git(invocation: Invocation) -> Rendering:
         # `store`, and whatever git adds: a helper passes over what it does not know.
         return _NOTHING
     hosts = invocation.hosts()
-    try:
-        request = git.read(invocation.stdin())
-    except git.GitRequestRefused as error:
-        raise HelperFailed(f"no credential: {error}", exit_code=USAGE) from None
-    service = git.service_for(request, hosts)
+    service = git.service_for(git.read(invocation.stdin()), hosts)
     if service is None:
         return _NOTHING
     if verb == ("erase",):
@@ -104,11 +82,11 @@ def _docker(invocation: Invocation) -> Rendering:
         invocation.stdin()
         return _NOTHING
     if verb != ("get",):
-        raise HelperFailed("Docker asks a helper to get, store, erase or list", exit_code=USAGE)
+        raise Misuse("Docker asks a helper to get, store, erase or list")
     server = docker.server(invocation.stdin())
     service = docker.service_for(server, invocation.hosts())
     if service is None:
-        raise HelperFailed(docker.NOT_FOUND, exit_code=1)
+        raise NoCredential(docker.NOT_FOUND)
     return invocation.credential("docker", service, server=server)
 
 
@@ -120,9 +98,8 @@ def _terraform(invocation: Invocation) -> Rendering:
                 return Rendering(terraform.NONE)
             return invocation.credential("terraform-helper", service)
         case _:
-            raise HelperFailed(
-                "this helper only gets: tokens are fetched anew, not stored or forgotten",
-                exit_code=1,
+            raise NoCredential(
+                "this helper only gets: tokens are fetched anew, not stored or forgotten"
             )
 
 
@@ -131,17 +108,7 @@ def _kubectl(invocation: Invocation) -> Rendering:
 
 
 def _aws(invocation: Invocation) -> Rendering:
-    service = invocation.own_service()
-    from broker.client import sts
-
-    try:
-        return invocation.credential(AWS_CREDENTIAL_PROCESS, service)
-    except sts.StsMisused as error:
-        raise HelperFailed(str(error), exit_code=USAGE) from None
-    except sts.StsRefused as error:
-        raise HelperFailed(str(error), exit_code=_REFUSED) from None
-    except sts.StsUnreachable as error:
-        raise HelperFailed(str(error), exit_code=_TROUBLE) from None
+    return invocation.credential(AWS_CREDENTIAL_PROCESS, invocation.own_service())
 
 
 def _gcp(invocation: Invocation) -> Rendering:
@@ -177,19 +144,17 @@ def credential_helper(
 
     git, docker and terraform get a token for the hosts in BROKER_HOSTS=HOST=SERVICE,… alone.
     """
-    # Without a handler, warnings would go to stderr.
-    logging.getLogger("broker").addHandler(logging.NullHandler())
     invocation = Invocation(
         words=tuple(words or ()), stdin=_stdin, environment=os.environ, service=service
     )
     try:
         answer = _ANSWERS[tool](invocation)
         put_out(answer)
-    except HelperFailed as error:
-        raise typer.Exit(_tell(tool, str(error), error.exit_code)) from None
+    except ClientError as error:
+        raise typer.Exit(_tell(tool, told(error), error.exit_code)) from None
     except OSError as error:
-        message = f"cannot write: {error.strerror}"
-        raise typer.Exit(_tell(tool, message, _TROUBLE)) from None
+        message = f"{error.filename or 'stdout'} cannot be written: {error.strerror}"
+        raise typer.Exit(_tell(tool, message, BrokerTrouble.exit_code)) from None
 
 
 def _tell(tool: str, message: str, exit_code: int) -> int:
@@ -209,9 +174,9 @@ def _tell(tool: str, message: str, exit_code: int) -> int:
 
 
 def _stdin() -> str:
-    """Read what the tool wrote. Raises `HelperFailed` for more than any of them writes."""
+    """Read what the tool wrote. Raises `Misuse` for more than any of them writes."""
     written = sys.stdin.buffer.read(_LONGEST_REQUEST + 1)
     if len(written) > _LONGEST_REQUEST:
         # The part that was not read could say something else.
-        raise HelperFailed("the request is too long", exit_code=USAGE)
+        raise Misuse("the request is too long")
     return written.decode(errors="surrogateescape")

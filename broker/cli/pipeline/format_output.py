@@ -3,9 +3,7 @@
 import os
 import secrets
 import sys
-import tempfile
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
@@ -18,6 +16,7 @@ from broker.client.formats import (
     render,
 )
 from broker.client.service_token import ServiceToken
+from broker.client.token_cache import write_private
 
 AWS_CREDENTIAL_PROCESS: Final = "aws-credential-process"
 FORMAT_NAMES: Final = (*FORMATS, AWS_CREDENTIAL_PROCESS, *CONFIGURATIONS)
@@ -34,8 +33,7 @@ def rendered(
 ) -> Rendering:
     """Make the text of a format; `aws-credential-process` asks STS for keys first.
 
-    The token is fetched by formats that hold one. Raises `FormatRefused`, what `fetch` raises, and
-    what `broker.client.sts` raises.
+    The token is fetched by formats that hold one. Raises `ClientError`.
     """
     if name == AWS_CREDENTIAL_PROCESS:
         return _keys_of_aws(fetch(), environment)
@@ -57,28 +55,14 @@ def put_out(rendering: Rendering, *, file: str = "") -> None:
     `file` gets the text, unless the format writes files of its own. Raises `OSError`.
     """
     for each in rendering.written:
-        write_whole(each)
+        write_private(Path(each.path), each.text)
     if file and not rendering.written:
-        write_whole(FileText(file, rendering.text))
+        write_private(Path(file), rendering.text)
     else:
         sys.stdout.write(rendering.text)
         sys.stdout.flush()
     for each in rendering.appended:
         _append(each)
-
-
-def write_whole(content: FileText) -> None:
-    """Put a file in place at once, readable by its owner alone. Raises `OSError`."""
-    path = Path(content.path)
-    handle, unfinished = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as stream:
-            stream.write(content.text)
-        Path(unfinished).replace(path)
-    except BaseException:
-        with suppress(OSError):
-            Path(unfinished).unlink()
-        raise
 
 
 def _keys_of_aws(token: ServiceToken, environment: Mapping[str, str]) -> Rendering:

@@ -13,6 +13,7 @@ import typer
 
 from broker.client.cached_source import CachedSource
 from broker.client.errors import ClientError, Misuse
+from broker.client.patience import BUDGET
 from broker.client.refusal import told
 from broker.client.token_cache import open_cache
 from broker.client.token_source import TokenSource
@@ -109,8 +110,8 @@ def asked_by_environment(service: str) -> Asked:
     )
 
 
-def source_of(asked: Asked) -> CachedSource:
-    """Make the source of what was asked for. Raises `ClientError`."""
+def source_of(asked: Asked, *, budget: float = BUDGET) -> CachedSource:
+    """Make the source of what was asked for; `budget` is in seconds. Raises `ClientError`."""
     secret = _secret(asked)
     source = TokenSource(
         asked.url,
@@ -122,6 +123,7 @@ def source_of(asked: Asked) -> CachedSource:
         client_secret=secret,
         id_token_file=asked.id_token_file,
         id_token_variable=asked.id_token_variable,
+        budget=budget,
     )
     return CachedSource(source, None if asked.no_cache else open_cache(os.environ))
 

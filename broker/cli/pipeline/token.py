@@ -30,7 +30,6 @@ from broker.cli.pipeline.options import (
 from broker.cli.pipeline.warnings_shown import show_warnings
 from broker.client.cached_source import CachedSource
 from broker.client.errors import ClientError
-from broker.client.formats import FormatRefused
 from broker.client.refusal import told
 
 QUIET: Final = frozenset({
@@ -94,8 +93,6 @@ def _write(source: CachedSource, format_: str, output: Path | None) -> None:
     try:
         file = "" if output is None else str(output)
         put_out(rendered(format_, source.token, os.environ, file=file), file=file)
-    except FormatRefused as error:
-        fail(str(error))
     except OSError as error:
         place = "stdout" if error.filename is None else error.filename
         fail(f"{place} cannot be written: {error.strerror}", code=5)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from broker.client.credential_helpers.hosts import ListedHosts, host_name
+from broker.client.errors import Misuse
 from broker.client.formats.variables import BASIC_USERNAME
 from broker.core.loopback import is_loopback
 
@@ -14,7 +15,7 @@ QUIT: Final = "quit=true\n"
 _LIST: Final = "[]"
 
 
-class GitRequestRefused(ValueError):
+class GitRequestRefused(Misuse):
     """git would not write this: somebody else speaks through it."""
 
 

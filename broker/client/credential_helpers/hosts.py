@@ -5,12 +5,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from broker.client.errors import Misuse
+
 _NAME: Final = r"[a-z0-9_]([a-z0-9_-]*[a-z0-9_])?"
 _HOST: Final = re.compile(rf"({_NAME}(\.{_NAME})*|\[[0-9a-f:]+\])(:[1-9][0-9]{{0,4}})?")
 _SERVICE: Final = re.compile(r"[\x21-\x7e]+")
 
 
-class HostsRefused(ValueError):
+class HostsRefused(Misuse):
     """BROKER_HOSTS cannot be read; the message says how to write it."""
 
 

@@ -50,8 +50,8 @@ def external_account(options: FormatOptions) -> Rendering:
     """Write the configuration that GOOGLE_APPLICATION_CREDENTIALS names (AIP-4117); no secret.
 
     `GCP_WORKLOAD_IDENTITY_PROVIDER` is the provider's full name; `GCP_SERVICE_ACCOUNT`, if set, the
-    account to act as; `GCP_ID_TOKEN_FILE`, if set, a file with the token, which something keeps
-    fresh; otherwise the libraries run this command, for `BROKER_SERVICE`. Raises `FormatRefused`.
+    account to act as; `GCP_ID_TOKEN_FILE`, if set, a file that the format `json` keeps fresh;
+    otherwise the libraries run this command, for `BROKER_SERVICE`. Raises `FormatRefused`.
     """
     environment = options.environment
     provider = environment.get("GCP_WORKLOAD_IDENTITY_PROVIDER", "")
@@ -79,7 +79,9 @@ def external_account(options: FormatOptions) -> Rendering:
 
 def _source(token_file: str, options: FormatOptions) -> dict[str, object]:
     if token_file:
-        return {"file": token_file, "format": {"type": "text"}}
+        # From a file of text the libraries would send the line feed at its end, too.
+        field = {"type": "json", "subject_token_field_name": "access_token"}
+        return {"file": token_file, "format": field}
     service = options.environment.get("BROKER_SERVICE", "")
     # Older libraries split the command at its spaces, and undo no quotes.
     if not _SERVICE.fullmatch(service):

@@ -6,13 +6,14 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Final
 
+from broker.client.errors import Misuse
 from broker.client.service_token import ServiceToken
 
 _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 _VARIABLE: Final = re.compile(r"[A-Z_][A-Z0-9_]*")
 
 
-class FormatRefused(ValueError):
+class FormatRefused(Misuse):
     """A token cannot be written this way; the message says what to change, never the token."""
 
 

@@ -192,7 +192,7 @@ def test_gcp_external_account_runs_the_helper() -> None:
 def test_gcp_external_account_reads_a_file_where_there_is_one() -> None:
     assert external_account(GCP_ID_TOKEN_FILE="/run/token")["credential_source"] == {
         "file": "/run/token",
-        "format": {"type": "text"},
+        "format": {"type": "json", "subject_token_field_name": "access_token"},
     }
 
 
