@@ -7,6 +7,7 @@ import pytest
 
 from broker.cli.pipeline.credential_helper import HELPER_PROGRAMS
 from tests.consumers.conftest import BROKER, Job
+from tests.consumers.loopback_server import Answer, LoopbackServer
 from tests.consumers.sts_stand_in import ROLE
 
 LISTED = {"BROKER_HOSTS": "git.example.com=deploy-api,registry.example.com:5000=artifacts"}
@@ -153,7 +154,7 @@ def test_a_request_whose_end_is_not_read_gives_no_token(job: Job) -> None:
     [
         ("git", {"BROKER_ID_TOKEN": ""}, 3),
         ("docker", {"BROKER_HOSTS": "git.example.com=no-such-service"}, 4),
-        ("terraform", {"BROKER_URL": "http://127.0.0.1:9"}, 5),
+        ("terraform", {"BROKER_URL": "{no broker}"}, 5),
         ("kubectl", {"BROKER_SERVICE": "no-such-service"}, 4),
         ("aws", {"AWS_ROLE_ARN": ""}, 2),
         ("aws", {"AWS_ENDPOINT_URL_STS": "http://127.0.0.1:9"}, 5),
@@ -165,11 +166,13 @@ def test_the_status_says_what_kind_of_failure_it_was(
     words = {"git": ["get"], "docker": ["get"], "terraform": ["get", "git.example.com"]}
     stdin = {"git": ASKED, "docker": "git.example.com"}
     variables = {"BROKER_SERVICE": "deploy-api", "AWS_ROLE_ARN": ROLE, **LISTED, **changed}
-    done = job.run(
-        *("broker", "credential-helper", tool, *words.get(tool, [])),
-        stdin=stdin.get(tool, ""),
-        more=variables,
-    )
+    with LoopbackServer(lambda _: Answer(b"<html>")).serving() as no_broker:
+        url = variables.get("BROKER_URL", job.broker.url).replace("{no broker}", no_broker.url)
+        done = job.run(
+            *("broker", "credential-helper", tool, *words.get(tool, [])),
+            stdin=stdin.get(tool, ""),
+            more=variables | {"BROKER_URL": url},
+        )
 
     assert done.returncode == code, done
     assert job.variables["BROKER_ID_TOKEN"] not in done.stdout + done.stderr
