@@ -16,7 +16,8 @@ HELPER_PROGRAMS = {
 def main() -> None:
     """Run the command line."""
     program = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib takes longer than a cache hit
-    cached = from_cache(sys.argv[1:], os.environ)
+    # By another name it is a credential helper, whose words mean something else.
+    cached = None if "credential" in program else from_cache(sys.argv[1:], os.environ)
     if cached is not None:
         sys.stdout.write(cached)
         return

@@ -215,11 +215,13 @@ def test_the_status_says_what_kind_of_failure_it_was(
     words = {"git": ["get"], "docker": ["get"], "terraform": ["get", "git.example.com"]}
     stdin = {"git": ASKED, "docker": "git.example.com"}
     variables = {"BROKER_SERVICE": "deploy-api", "AWS_ROLE_ARN": ROLE, **LISTED, **changed}
-    done = job.run(
-        *("broker", "credential-helper", tool, *words.get(tool, [])),
-        stdin=stdin.get(tool, ""),
-        more=variables,
-    )
+    with LoopbackServer(lambda _: Answer(b"<html>")).serving() as no_broker:
+        url = variables.get("BROKER_URL", job.broker.url).replace("{no broker}", no_broker.url)
+        done = job.run(
+            *("broker", "credential-helper", tool, *words.get(tool, [])),
+            stdin=stdin.get(tool, ""),
+            more=variables | {"BROKER_URL": url},
+        )
 
     assert done.returncode == code, done
     assert job.variables["BROKER_ID_TOKEN"] not in done.stdout + done.stderr
