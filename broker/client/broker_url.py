@@ -19,8 +19,9 @@ def broker_url(text: str) -> str:
         raise Misuse("which broker? Set BROKER_URL, or --url, to its https address")
     url = _split(text)
     if url.scheme not in ("http", "https"):
-        # Its value may hold a password: only what stands before `://` is shown.
-        scheme = printable(text.partition("://")[0][:_SHOWN]) if "://" in text else "none"
+        # Its value may hold a password: only the scheme is shown.
+        named = url.scheme and text.lower().startswith(f"{url.scheme}://")
+        scheme = printable(url.scheme[:_SHOWN]) if named else "none"
         raise Misuse(
             f"BROKER_URL must be the https address of the token broker; its scheme is '{scheme}'."
             " Celery and other programs read a variable of this name, too: give this command its"

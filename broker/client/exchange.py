@@ -6,13 +6,14 @@ import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeGuard
 
 from broker.client.broker_url import same_origin
 from broker.client.errors import BrokerTrouble, IdentityExpired, Misuse, Refused
 from broker.client.http import Answer, send
 from broker.client.identity import Identity, job_claims
 from broker.client.service_token import ServiceToken
+from broker.client.token_files import LONGEST_LIFE
 from broker.core.printable import printable
 from broker.core.vocabulary import (
     GRANT_CLIENT_CREDENTIALS,
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
 _WHAT: Final = "the broker"
 # RFC 6750 §2.1: what may stand behind `Bearer`.
 _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
-_LONGEST_LIFE: Final = 7 * 86_400
 _LONGEST_TEXT: Final = 1000
 
 
@@ -107,9 +107,9 @@ def default_audience(client: "httpx.Client", url: str) -> str:
             f"{url} answered with {answer.status} and no metadata of a broker: is it the broker's"
             f" address? It begins with: {answer.beginning()}"
         )
-    offered = [each for each in _list(document, "subject_token_audiences") if type(each) is str]
+    offered = [each for each in _list(document, "subject_token_audiences") if _is_audience(each)]
     issuer = document.get("issuer")
-    if isinstance(issuer, str) and (issuer in offered or not offered):
+    if _is_audience(issuer) and (issuer in offered or not offered):
         offered = [issuer, *offered]
     own = [each for each in offered if same_origin(each, url)]
     if not own:
@@ -119,6 +119,11 @@ def default_audience(client: "httpx.Client", url: str) -> str:
             " its own address: say it yourself (--audience)"
         )
     return own[0]
+
+
+def _is_audience(value: object) -> TypeGuard[str]:
+    """Tell whether it is a text that can stand in a URL and on a command line."""
+    return isinstance(value, str) and value.isascii() and value.isprintable()
 
 
 def revoke(client: "httpx.Client", url: str, token: str) -> None:
@@ -154,10 +159,12 @@ def _ask(
     client: "httpx.Client", url: str, form: Mapping[str, str], basic: tuple[str, str] | None = None
 ) -> ServiceToken:
     endpoint = f"{url}/oauth/token"
+    # Counted from before it was asked for: it lives at least so long.
+    began = time.time()
     answer = send(client, _WHAT, "POST", endpoint, form=form, headers=_headers(), basic=basic)
     if answer.status != HTTPStatus.OK:
         raise _refused(answer)
-    return _service_token(answer, time.time())
+    return _service_token(answer, began)
 
 
 def _headers() -> dict[str, str]:
@@ -173,7 +180,7 @@ def _service_token(answer: Answer, now: float) -> ServiceToken:
         or str(kind).lower() != "bearer"
         or not isinstance(life, int)
         or isinstance(life, bool)
-        or not 0 < life <= _LONGEST_LIFE
+        or not 0 < life <= LONGEST_LIFE
     ):
         raise BrokerTrouble("the broker answered with 200, but with no token that could be used")
     return ServiceToken(

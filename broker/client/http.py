@@ -1,15 +1,15 @@
 """Requests of the client: bounded in time and size, never redirected, their failures told apart."""
 
 import email.utils
-import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
 from broker import __version__
-from broker.client.errors import BrokerTrouble
+from broker.client.errors import BrokerTrouble, Misuse
 from broker.client.patience import TryAgain
+from broker.client.time_limit import TimeLimit
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.printable import printable
 
@@ -22,6 +22,9 @@ TIMEOUT: Final = 10.0
 MAX_BODY: Final = 64 * 1024
 USER_AGENT: Final = f"ci-token-broker/{__version__}"
 
+# A connection of its own, which can be cut; and a body that no decoder makes larger.
+_ONE_REQUEST: Final = {"connection": "close", "accept-encoding": "identity"}
+_WITHIN: Final = f"within {TIMEOUT:.0f} seconds"
 _SHOWN: Final = 300
 _LONGEST_WAIT: Final = 3600.0
 _REDIRECT: Final = 3
@@ -54,10 +57,27 @@ class Answer:
 
 
 def new_client() -> "httpx.Client":
-    """Make an HTTP client; proxies and certificate authorities are those of the environment."""
+    """Make an HTTP client; proxies and certificate authorities are those of the environment.
+
+    Raises `Misuse` when the environment names some that cannot be used.
+    """
     import httpx
 
-    return httpx.Client(timeout=TIMEOUT, follow_redirects=False, headers={"user-agent": USER_AGENT})
+    try:
+        return httpx.Client(
+            timeout=TIMEOUT, follow_redirects=False, headers={"user-agent": USER_AGENT}
+        )
+    except OSError as error:
+        raise Misuse(
+            "the certificates that SSL_CERT_FILE or SSL_CERT_DIR names cannot be read:"
+            f" {error.strerror or type(error).__name__}"
+        ) from None
+    except (ValueError, ImportError, httpx.InvalidURL):
+        # What it is may hold a password.
+        raise Misuse(
+            "a proxy of the environment cannot be used: check HTTPS_PROXY, HTTP_PROXY and ALL_PROXY"
+            " (http://HOST:PORT)"
+        ) from None
 
 
 def send(
@@ -73,18 +93,29 @@ def send(
     """Send one request; `what` names the other side in messages.
 
     Raises `TryAgain` for what may pass (no answer, 408, 429, 5xx), `BrokerTrouble` for a redirect
-    or a certificate that is not trusted.
+    or a certificate that is not trusted, `Misuse` for what cannot be written into a request.
     """
     import httpx
 
-    auth = None if basic is None else httpx.BasicAuth(*basic)
+    headers = {**(headers or {}), **_ONE_REQUEST}
+    limit = TimeLimit(TIMEOUT)
     try:
-        with client.stream(method, url, data=form, headers=headers, auth=auth) as response:
+        auth = None if basic is None else httpx.BasicAuth(*basic)
+        with (
+            limit,
+            client.stream(
+                method, url, data=form, headers=headers, auth=auth, extensions={"trace": limit}
+            ) as response,
+        ):
             answer = Answer(what, response.status_code, dict(response.headers), _read(response))
-    except httpx.InvalidURL:
+    except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise BrokerTrouble(f"the address of {what} cannot be used") from None
+    except (httpx.LocalProtocolError, UnicodeError):
+        raise Misuse(f"what was to be sent to {what} has characters that no request has") from None
     except httpx.HTTPError as error:
-        raise _no_answer(what, error) from None
+        raise _no_answer(what, error, late=limit.is_over) from None
+    if limit.is_over:
+        raise TryAgain(f"{what} gave no complete answer {_WITHIN}")
     if _kind(answer) == _REDIRECT:
         raise BrokerTrouble(
             f"{what} answered with a redirect ({answer.status}); a token is sent to the address"
@@ -103,20 +134,19 @@ def _kind(answer: Answer) -> int:
 
 
 def _read(response: "httpx.Response") -> bytes:
-    deadline = time.monotonic() + TIMEOUT
     body = b""
-    for chunk in response.iter_bytes():
+    for chunk in response.iter_raw():
         body += chunk
         if len(body) > MAX_BODY:
             break
-        if time.monotonic() > deadline:
-            raise TryAgain(f"no complete answer within {TIMEOUT:.0f} seconds")
     return body[:MAX_BODY]
 
 
-def _no_answer(what: str, error: "httpx.HTTPError") -> BrokerTrouble:
+def _no_answer(what: str, error: "httpx.HTTPError", *, late: bool) -> BrokerTrouble:
     import httpx
 
+    if late:
+        return TryAgain(f"{what} gave no complete answer {_WITHIN}")
     cause = printable(str(error))[:_SHOWN]
     if "CERTIFICATE_VERIFY_FAILED" in cause:
         return BrokerTrouble(
@@ -124,7 +154,7 @@ def _no_answer(what: str, error: "httpx.HTTPError") -> BrokerTrouble:
             " set SSL_CERT_FILE to its certificate"
         )
     if isinstance(error, httpx.TimeoutException):
-        cause = f"nothing within {TIMEOUT:.0f} seconds"
+        cause = f"nothing {_WITHIN}"
     return TryAgain(f"{what} did not answer: {cause or type(error).__name__}")
 
 
@@ -145,5 +175,5 @@ def _retry_after(answer: Answer) -> float:
         at = email.utils.parsedate_to_datetime(text)
         now = email.utils.parsedate_to_datetime(answer.headers.get("date", ""))
         return min(max((at - now).total_seconds(), 0.0), _LONGEST_WAIT)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         return 0.0

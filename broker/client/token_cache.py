@@ -11,7 +11,7 @@ import os
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -93,17 +93,16 @@ class TokenCache:
         return self.folder / f"{key.name()}.json"
 
     def _held(self, record: Mapping[str, Any]) -> HeldToken | None:
+        if token_files.remaining(record, self.boot, self.monotonic()) is None:
+            return None
         try:
-            members = record["token"]
-            life, text = members["expires_in"], members["access_token"]
-            held = HeldToken(ServiceToken(**members), float(record["since"]))
-        except (KeyError, TypeError, ValueError):
+            token = ServiceToken(**record["token"])
+        except TypeError:
             return None
-        good = isinstance(life, int) and life > 0 and isinstance(text, str) and text
-        if not good or record.get("boot") != self.boot:
+        kinds = {field.name: field.type for field in fields(token)}
+        if any(type(getattr(token, name)) is not kind for name, kind in kinds.items()):
             return None
-        # A token that was asked for in the future is of another clock.
-        return held if 0 < held.remaining(self.monotonic()) <= life else None
+        return HeldToken(token, record["since"])
 
 
 def open_cache(environment: Mapping[str, str]) -> TokenCache | None:

@@ -11,6 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 
 FOLDER = "broker-tokens"
 LARGEST = 64 * 1024
+LONGEST_LIFE = 7 * 86_400
+"""Seconds; what claims to live longer is no service token."""
+
 _BOOT = "/proc/sys/kernel/random/boot_id"
 
 RENEW_WITHIN = 60.0
@@ -39,12 +42,14 @@ def fingerprint_of_job(environment: Mapping[str, str]) -> str | None:
     """Tell who the job is as its `Identity` would, where variables alone say so; else None."""
     if environment.get("BROKER_ID_TOKEN_FILE"):
         return None
-    given = environment.get("BROKER_ID_TOKEN", "").strip()
-    if environment.get("GITHUB_ACTIONS") == "true" and not given:
+    given = environment.get("BROKER_ID_TOKEN", "")
+    if given:
+        return token_fingerprint(given.strip())
+    if environment.get("GITHUB_ACTIONS") == "true":
         url = environment.get("ACTIONS_ID_TOKEN_REQUEST_URL")
         token = environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN")
         return github_fingerprint(url, token) if url and token else None
-    return token_fingerprint(given) if given else None
+    return None
 
 
 def github_fingerprint(url: str, request_token: str) -> str:
@@ -63,7 +68,7 @@ def private_folder(environment: Mapping[str, str]) -> str | None:
     Never below HOME, which jobs of one user may share, and never in the workspace, which images
     and artifacts are made of.
     """
-    for base in _bases(environment):
+    for base in filter(os.path.isabs, _bases(environment)):
         folder = os.path.join(base, f"{FOLDER}-{os.geteuid()}")  # noqa: PTH118 - see above
         _make(folder)
         try:
@@ -95,6 +100,23 @@ def read_record(path: str) -> dict[str, object] | None:
     return record if isinstance(record, dict) else None
 
 
+def remaining(record: Mapping[str, object], boot: str, monotonic: float) -> float | None:
+    """Tell how many seconds the token of a record has left; None unless that can be trusted.
+
+    What was asked for in the future, or since another start of the machine, is of another clock.
+    """
+    token, since = record.get("token"), record.get("since")
+    if not isinstance(token, dict) or not isinstance(since, float) or record.get("boot") != boot:
+        return None
+    life, text = token.get("expires_in"), token.get("access_token")
+    if type(life) is not int or not 0 < life <= LONGEST_LIFE:
+        return None
+    if not isinstance(text, str) or not text or not text.isascii() or not text.isprintable():
+        return None
+    left = since + life - monotonic
+    return left if 0 < left <= life else None
+
+
 def is_private(status: os.stat_result, is_kind: Callable[[int], bool]) -> bool:
     """Tell whether it is what it should be, ours, and closed to everybody else."""
     return is_kind(status.st_mode) and status.st_uid == os.geteuid() and not status.st_mode & 0o077
@@ -113,12 +135,11 @@ def _bases(environment: Mapping[str, str]) -> Iterator[str]:
     """Name the folders that belong to the job, or else to the user's session."""
     if environment.get("RUNNER_TEMP"):
         yield environment["RUNNER_TEMP"]
-    project = environment.get("CI_PROJECT_DIR")
-    if project:
+    project = environment.get("CI_PROJECT_DIR", "").rstrip("/")
+    if os.path.isabs(project):  # noqa: PTH117
         # Beside the checkout; GitLab keeps the files of the job's variables there, too.
-        temporary = project.rstrip("/") + ".tmp"
-        if not os.path.isdir(temporary):  # noqa: PTH112
-            _make(temporary)
+        temporary = f"{project}.tmp"
+        _make(temporary)
         yield temporary
     if environment.get("XDG_RUNTIME_DIR"):
         yield environment["XDG_RUNTIME_DIR"]

@@ -94,6 +94,8 @@ class TokenSource:
         self._held: HeldToken | None = None
         self._not_before = float("-inf")
         self._lock = threading.Lock()
+        self._failures = 0
+        self._failure: ClientError | None = None
         self._renewals: dict[asyncio.AbstractEventLoop, asyncio.Task[ServiceToken]] = {}
 
     def token(self) -> ServiceToken:
@@ -101,10 +103,14 @@ class TokenSource:
         held = self._held
         if held is not None and self._serves(held):
             return held.token
+        failures = self._failures
         with self._lock:
             held = self._held
             if held is not None and self._serves(held):
                 return held.token
+            if self._failure is not None and self._failures > failures:
+                # What others tried while this one waited is its failure, too.
+                raise self._failure
             return self._renewed(held)
 
     async def token_async(self) -> ServiceToken:
@@ -118,7 +124,7 @@ class TokenSource:
         renewal = self._renewals.get(loop)
         if renewal is None or renewal.done():
             renewal = loop.create_task(asyncio.to_thread(self.token))
-            renewal.add_done_callback(lambda _: self._renewals.pop(loop, None))
+            renewal.add_done_callback(self._over)
             self._renewals[loop] = renewal
         # Whoever is cancelled takes nothing from those that wait for the same.
         return await asyncio.shield(renewal)
@@ -200,6 +206,7 @@ class TokenSource:
         except ClientError as error:
             now = self._monotonic()
             if held is None or not held.is_usable(now):
+                self._failures, self._failure = self._failures + 1, error
                 raise
             logger.warning("the token could not be renewed, the one of before is used: %s", error)
             self._not_before = now + PAUSE_AFTER_FAILURE
@@ -207,6 +214,13 @@ class TokenSource:
         # Counted from before it was asked for: it lives at least so long.
         self._held = HeldToken(token, since)
         return token
+
+    def _over(self, renewal: "asyncio.Task[ServiceToken]") -> None:
+        if self._renewals.get(renewal.get_loop()) is renewal:
+            del self._renewals[renewal.get_loop()]
+        if not renewal.cancelled():
+            # Those who waited may all be gone: then nobody else looks at its failure.
+            renewal.exception()
 
     def _ask(self) -> ServiceToken:
         client = self.client()

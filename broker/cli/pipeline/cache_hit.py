@@ -79,13 +79,8 @@ def _wanted(words: Sequence[str], environment: Mapping[str, str]) -> dict[str, s
 
 def _fresh(record: Mapping[str, object]) -> str | None:
     """Give the token of a record unless it is over, or is to be renewed."""
-    token, since = record.get("token"), record.get("since")
-    if not isinstance(token, dict) or not isinstance(since, float):
+    left = token_files.remaining(record, token_files.boot_id(), time.monotonic())
+    token = record.get("token")
+    if left is None or not isinstance(token, dict):
         return None
-    life, text = token.get("expires_in"), token.get("access_token")
-    if type(life) is not int or not isinstance(text, str) or not text:
-        return None
-    if record.get("boot") != token_files.boot_id():
-        return None
-    remaining = since + life - time.monotonic()
-    return text if token_files.renew_within(life) < remaining <= life else None
+    return token["access_token"] if left > token_files.renew_within(token["expires_in"]) else None

@@ -12,6 +12,7 @@ from typing import Annotated, Final, Self
 import typer
 
 from broker.cli.endings import fail
+from broker.cli.pipeline.cancelled import BY_SIGNAL, ENDING
 from broker.cli.pipeline.options import (
     Asked,
     Audience,
@@ -29,17 +30,15 @@ from broker.cli.pipeline.options import (
     told_and_ended,
 )
 from broker.cli.pipeline.warnings_shown import show_warnings
-from broker.client.errors import ClientError
+from broker.client.errors import BrokerTrouble, ClientError
 from broker.client.formats.rendering import end_time
 from broker.client.refusal import told
 from broker.client.service_token import ServiceToken
 from broker.client.token_cache import open_cache, write_private
 from broker.client.token_source import TokenSource
 
-_FORWARDED: Final = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT)
 _NOT_FOUND: Final = 127
 _NOT_RUN: Final = 126
-_BY_SIGNAL: Final = 128
 _SHORTEST_WAIT: Final = 1.0
 
 
@@ -72,6 +71,8 @@ def exec_(
         token = source.token()
     try:
         code = _run(command, source, token)
+    except OSError as error:
+        fail(f"the token file cannot be written: {error.strerror}", code=BrokerTrouble.exit_code)
     finally:
         _revoke(source)
     raise typer.Exit(code)
@@ -79,9 +80,12 @@ def exec_(
 
 def _run(command: list[str], source: TokenSource, token: ServiceToken) -> int:
     cache = open_cache(os.environ)
-    with tempfile.TemporaryDirectory(
-        prefix="exec-", dir=None if cache is None else cache.folder
-    ) as folder:
+    place = None if cache is None else cache.folder
+    with (
+        # First: from here on no signal leaves the file behind.
+        _Forwarding() as forwarding,
+        tempfile.TemporaryDirectory(prefix="exec-", dir=place) as folder,
+    ):
         file = Path(folder) / "token"
         write_private(file, token.access_token)
         environment = os.environ | {
@@ -89,21 +93,20 @@ def _run(command: list[str], source: TokenSource, token: ServiceToken) -> int:
             "BROKER_TOKEN_EXPIRES_AT": end_time(token),
             "BROKER_TOKEN_FILE": str(file),
         }
-        with _Forwarding() as forwarding:
-            try:
-                child = subprocess.Popen(command, env=environment)  # noqa: S603 - the caller's own
-            except FileNotFoundError:
-                fail(f"there is no command {command[0]}", code=_NOT_FOUND)
-            except OSError as error:
-                fail(f"{command[0]} cannot be run: {error.strerror}", code=_NOT_RUN)
-            forwarding.to(child)
-            over = threading.Event()
-            fresh = threading.Thread(target=_keep_fresh, args=(source, file, over), daemon=True)
-            fresh.start()
-            code = child.wait()
-            over.set()
-            fresh.join()
-    return code if code >= 0 else _BY_SIGNAL - code
+        try:
+            child = subprocess.Popen(command, env=environment)  # noqa: S603 - the caller's own
+        except FileNotFoundError:
+            fail(f"there is no command {command[0]}", code=_NOT_FOUND)
+        except OSError as error:
+            fail(f"{command[0]} cannot be run: {error.strerror}", code=_NOT_RUN)
+        forwarding.to(child)
+        over = threading.Event()
+        fresh = threading.Thread(target=_keep_fresh, args=(source, file, over), daemon=True)
+        fresh.start()
+        code = child.wait()
+        over.set()
+        fresh.join()
+    return code if code >= 0 else BY_SIGNAL - code
 
 
 def _keep_fresh(source: TokenSource, file: Path, over: threading.Event) -> None:
@@ -112,7 +115,11 @@ def _keep_fresh(source: TokenSource, file: Path, over: threading.Event) -> None:
             write_private(file, source.token().access_token)
         except ClientError as error:
             typer.echo(f"broker: the token file is not fresh any more: {told(error)}", err=True)
-            return
+            # What the broker's trouble is, a later try may better.
+            if not isinstance(error, BrokerTrouble):
+                return
+        except OSError as error:
+            typer.echo(f"broker: the token file cannot be written: {error.strerror}", err=True)
 
 
 def _revoke(source: TokenSource) -> None:
@@ -138,7 +145,7 @@ class _Forwarding:
             child.send_signal(number)
 
     def __enter__(self) -> Self:
-        for number in _FORWARDED:
+        for number in ENDING:
             self._before[number] = signal.signal(number, self._forward)
         return self
 

@@ -75,20 +75,27 @@ def _show(decision: dict[str, Any]) -> None:
     from broker.core.printable import printable
 
     lines = [f"{decision['decision']}: {_headline(decision)}"]
-    for candidate in decision.get("candidates") or []:
+    for candidate in _objects(decision, "candidates"):
         sign = "✓" if candidate.get("holds") else "✗"
         lines.append(f"  {sign} {candidate.get('effect')} {candidate.get('policy')}")
-        lines += [f"      {condition_text(each)}" for each in candidate.get("conditions") or []]
+        lines += [f"      {condition_text(each)}" for each in _objects(candidate, "conditions")]
     if decision.get("fix"):
         lines += [f"fix: {line}" for line in str(decision["fix"]).splitlines()]
     lines.append(f"decision_id: {decision.get('decision_id')}")
     show("".join(f"{signed(printable(line))}\n" for line in lines))
 
 
+def _objects(members: dict[str, Any], name: str) -> list[dict[str, Any]]:
+    """Give the objects in a list; a broker that answers otherwise shows less."""
+    value = members.get(name)
+    return [each for each in value if isinstance(each, dict)] if isinstance(value, list) else []
+
+
 def _headline(decision: dict[str, Any]) -> str:
     if decision["decision"] != "permit":
         return str(decision.get("reason"))
-    scopes = " ".join(decision.get("scopes") or []) or "no scopes"
+    value = decision.get("scopes")
+    scopes = " ".join(map(str, value)) if isinstance(value, list) and value else "no scopes"
     return (
         f"{decision.get('audience')} as {decision.get('sub')}, {scopes},"
         f" for {decision.get('ttl')} seconds"

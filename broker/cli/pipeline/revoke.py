@@ -17,7 +17,11 @@ from broker.cli.pipeline.options import (
     source_of,
     told_and_ended,
 )
+from broker.client.broker_url import broker_url
+from broker.client.errors import NoIdentity
 from broker.client.exchange import revoke as revoke_token
+from broker.client.http import new_client
+from broker.client.patience import Patience
 
 
 def revoke(
@@ -42,13 +46,22 @@ def revoke(
         id_token_file=id_token_file,
         id_token_variable=id_token_env,
     )
+    given = os.environ.get("BROKER_TOKEN", "")
     with told_and_ended():
-        source = source_of(asked)
-        count = source.revoke_all()
-        given = os.environ.get("BROKER_TOKEN")
         if given:
-            inner = source.source
-            inner.insist(lambda: revoke_token(inner.client(), inner.url, given))
-            count += 1
+            _revoke(broker_url(url), given)
+        try:
+            count = source_of(asked).revoke_all()
+        except NoIdentity:
+            # Nobody has kept nothing; a token that is given needs no identity.
+            if not given:
+                raise
+            count = 0
+    count += bool(given)
     if not quiet:
         typer.echo(f"{count} revoked", err=True)
+
+
+def _revoke(url: str, token: str) -> None:
+    with new_client() as client:
+        Patience().insist(lambda: revoke_token(client, url, token))

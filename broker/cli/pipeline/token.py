@@ -1,14 +1,15 @@
 """`broker token`: the job's ID token in, a service token out, in the form that is needed."""
 
+import contextlib
 import os
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Final
 
 import typer
 
 from broker.cli.endings import fail
+from broker.cli.pipeline.cancelled import ended_by_signals
 from broker.cli.pipeline.format_output import FORMAT_NAMES, put_out, rendered
 from broker.cli.pipeline.options import (
     Asked,
@@ -29,7 +30,7 @@ from broker.cli.pipeline.options import (
 )
 from broker.cli.pipeline.warnings_shown import show_warnings
 from broker.client.cached_source import CachedSource
-from broker.client.errors import ClientError
+from broker.client.errors import BrokerTrouble
 from broker.client.refusal import told
 
 QUIET: Final = frozenset({
@@ -80,13 +81,14 @@ def token(
         service, url, scope, ttl, service_account, auth, client_secret_file, id_token_file,
         id_token_env, audience, no_cache,
     )  # fmt: skip
-    with told_and_ended():
+    with told_and_ended(), ended_by_signals():
         source = source_of(asked)
         if auth is Auth.CLIENT_SECRET and not quiet:
             typer.echo(_DEPRECATED, err=True)
-        _write(source, format_, output)
-        if watch:
-            _keep_fresh(source, lambda: _write(source, format_, output))
+        if watch and output is not None:
+            _keep_fresh(source, format_, output)
+        else:
+            _write(source, format_, output)
 
 
 def _write(source: CachedSource, format_: str, output: Path | None) -> None:
@@ -98,13 +100,18 @@ def _write(source: CachedSource, format_: str, output: Path | None) -> None:
         fail(f"{place} cannot be written: {error.strerror}", code=5)
 
 
-def _keep_fresh(source: CachedSource, write: Callable[[], None]) -> None:
-    """Write a new token whenever it is time, until the command is ended."""
-    while True:
-        time.sleep(max(source.source.renews_in(), _SHORTEST_WAIT))
-        try:
-            write()
-        except ClientError as error:
-            typer.echo(f"broker: {told(error)}", err=True)
-            if error.exit_code != 5:  # noqa: PLR2004 - whatever a later try could not better
-                raise typer.Exit(error.exit_code) from None
+def _keep_fresh(source: CachedSource, format_: str, output: Path) -> None:
+    """Write a new token whenever it is time, until the command is ended, and its file with it."""
+    try:
+        _write(source, format_, output)
+        while True:
+            time.sleep(max(source.source.renews_in(), _SHORTEST_WAIT))
+            try:
+                _write(source, format_, output)
+            except BrokerTrouble as trouble:
+                # A later try may better it.
+                typer.echo(f"broker: {told(trouble)}", err=True)
+    finally:
+        # Once nobody keeps it fresh, it is a token that lies around.
+        with contextlib.suppress(OSError):
+            output.unlink()

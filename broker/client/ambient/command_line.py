@@ -32,15 +32,18 @@ class TokenOfCommand:
         shown = " ".join(words[:3])
         try:
             done = subprocess.run(  # noqa: S603 - the words are ours, the audience is one of them
-                words, capture_output=True, text=True, timeout=_SECONDS, check=False
+                words, capture_output=True, timeout=_SECONDS, check=False
             )
         except FileNotFoundError:
             raise NoIdentity(f"{self.name}: there is no `{words[0]}` on PATH") from None
-        except (OSError, subprocess.TimeoutExpired):
+        except OSError as error:
+            raise NoIdentity(f"`{shown}` cannot be run: {error.strerror}") from None
+        except subprocess.TimeoutExpired:
             raise TryAgain(f"`{shown}` did not end within {_SECONDS} seconds") from None
-        token = done.stdout.strip()
+        token = done.stdout.decode(errors="replace").strip()
         if done.returncode != 0 or not is_jwt(token):
-            said = printable(" ".join(done.stderr.split()))[:300] or "nothing"
+            said = printable(" ".join(done.stderr.decode(errors="replace").split()))[:300]
+            said = said or "nothing"
             raise NoIdentity(f"`{shown}` gave no ID token; it said: {said}")
         return token
 

@@ -65,7 +65,7 @@ def detect(
 def _given(
     environment: Mapping[str, str], id_token_file: Path | None, id_token_variable: str
 ) -> Identity | None:
-    """Find what somebody gave by hand; on GitLab `BROKER_ID_TOKEN` comes of the job's file."""
+    """Find what somebody gave by hand."""
     if id_token_variable:
         token = environment.get(id_token_variable)
         if not token:
@@ -75,9 +75,12 @@ def _given(
     if path is not None:
         return TokenInFile("a given ID token", path)
     token = environment.get("BROKER_ID_TOKEN", "")
-    if token and environment.get("GITLAB_CI") != "true":
-        return TokenInVariable("a given ID token", "BROKER_ID_TOKEN", token)
-    return None
+    if not token:
+        return None
+    if environment.get("GITLAB_CI") == "true":
+        # There it comes of the job's file, and GitLab's advice helps.
+        return gitlab(environment, "")
+    return TokenInVariable("a given ID token", "BROKER_ID_TOKEN", token)
 
 
 def _path(text: str) -> Path | None:

@@ -45,6 +45,10 @@ class GithubActions:
         token = environment.get("ACTIONS_ID_TOKEN_REQUEST_TOKEN", "")
         if not url or not token:
             raise NoIdentity(_PERMISSION)
+        try:
+            urlsplit(url)
+        except ValueError:
+            raise NoIdentity("ACTIONS_ID_TOKEN_REQUEST_URL is no URL") from None
         return cls(url, token, connect)
 
     def fetch(self, audience: str) -> str:

@@ -1,5 +1,6 @@
 """An ID token that somebody put into a variable or a file: GitLab, Kubernetes, or by hand."""
 
+import json
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -13,6 +14,8 @@ from broker.client.token_files import digest, token_fingerprint
 _LARGEST: Final = 64 * 1024
 _SKEW: Final = 300
 """Seconds by which this machine's clock may be ahead: the broker's decides, not ours."""
+
+_CHANGING: Final = frozenset({"exp", "iat", "nbf", "jti"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +65,16 @@ class TokenInFile:
         return checked(text, str(self.path), self.advice, self.clock())
 
     def fingerprint(self) -> str:
-        """Tell whose token it is, whenever it was made."""
+        """Tell whose token it is, whenever it was made.
+
+        By all that it claims of the job: jobs of one project may have the same `sub`.
+        """
         try:
             claims = unverified_claims(self.path.read_text(errors="replace").strip())
         except OSError:
             claims = {}
-        return digest("file", str(self.path), str(claims.get("iss")), str(claims.get("sub")))
+        lasting = {name: value for name, value in claims.items() if name not in _CHANGING}
+        return digest("file", str(self.path), json.dumps(lasting, sort_keys=True))
 
     def wants_audience(self) -> bool:
         """It has its audience already."""
@@ -85,10 +92,9 @@ def checked(token: str, place: str, advice: str, now: float) -> str:
     if not is_jwt(token) or not claims:
         raise NoIdentity(f"what {place} holds is no ID token: it is not a JWT")
     expires = claims.get("exp")
-    if isinstance(expires, int | float) and expires + _SKEW <= now:
-        ago = int(now - expires)
+    if isinstance(expires, int | float) and expires <= now - _SKEW:
+        ago = f"{int(now - expires)} seconds ago" if expires > 0 else "long ago"
         raise IdentityExpired(
-            f"the ID token in {place} was over {ago} seconds ago, and there will be no other."
-            f" {advice}".rstrip()
+            f"the ID token in {place} was over {ago}, and there will be no other. {advice}".rstrip()
         )
     return token
