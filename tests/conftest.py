@@ -1,6 +1,7 @@
 """What every test folder may ask for."""
 
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -27,6 +28,19 @@ def live_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBro
     """Share one running broker among all tests that leave its state and clock as they are."""
     with RunningBroker(tmp_path_factory.mktemp("broker")).serving() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def _broker_of_today(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
+    with RunningBroker(tmp_path_factory.mktemp("broker"), now=time.time()).serving() as broker:
+        yield broker
+
+
+@pytest.fixture
+def today_broker(_broker_of_today: RunningBroker) -> RunningBroker:
+    """Share one running broker among tests of programs with clocks of their own: it is as late."""
+    _broker_of_today.clock.advance(time.time() - _broker_of_today.clock.now())
+    return _broker_of_today
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -79,18 +79,9 @@ class Job:
         return self.claims(password)
 
 
-@pytest.fixture(scope="session")
-def today_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    """Run a broker at the time that the programs' own clocks show."""
-    folder = tmp_path_factory.mktemp("broker")
-    with RunningBroker(folder, now=time.time()).serving() as broker:
-        yield broker
-
-
 @pytest.fixture
 def job(today_broker: RunningBroker, tmp_path: Path) -> Job:
     """A job of GitLab: one ID token for as long as it runs, and the helpers by all their names."""
-    today_broker.clock.advance(time.time() - today_broker.clock.now())
     for name in ("bin", "home", "run"):
         (tmp_path / name).mkdir(mode=0o700)
     (tmp_path / "bin" / "broker").symlink_to(BROKER)
