@@ -31,4 +31,8 @@ class HeldToken:
 
     def is_usable(self, monotonic: float) -> bool:
         """Tell whether it may still be given when renewing fails."""
-        return self.remaining(monotonic) > min(LAST_SECONDS, self.token.expires_in / 4)
+        return self.usable_for(monotonic) > 0
+
+    def usable_for(self, monotonic: float) -> float:
+        """Tell for how many seconds it may still be given when renewing fails."""
+        return self.remaining(monotonic) - min(LAST_SECONDS, self.token.expires_in / 4)

@@ -135,7 +135,9 @@ class TokenSource:
         if held is None:
             return 0.0
         now = self._monotonic()
-        return max(held.renews_in(now), self._not_before - now, 0.0)
+        # After a failure there is a pause, but none beyond what the token is good for.
+        pause = min(self._not_before - now, held.usable_for(now))
+        return max(held.renews_in(now), pause, 0.0)
 
     def forget(self, token: ServiceToken) -> None:
         """Give this token to nobody any more: whoever checked it did not take it."""

@@ -246,6 +246,16 @@ def test_after_a_failed_renewal_there_is_a_pause() -> None:
         assert source.token().access_token == "new"
 
 
+def test_no_pause_lasts_longer_than_the_token_is_good() -> None:
+    clock = HeldClock()
+    with answering(a_token(life=20), refusal()) as server, source_at(server.url, clock) as source:
+        source.token()
+        clock.advance(14)
+        assert source.token().access_token == "one"
+
+        assert source.renews_in() == 1
+
+
 def test_a_renewal_is_tried_within_the_budget_alone() -> None:
     clock = HeldClock()
     with (
