@@ -118,12 +118,14 @@ def test_a_lock_that_is_a_link_is_not_followed(tmp_path: Path) -> None:
     environment = {"BROKER_ID_TOKEN": an_id_token(), "RUNNER_TEMP": str(tmp_path)}
     cache = open_cache(environment)
     assert cache is not None
-    with answering(a_token("ours")) as server:
-        with source_at(server.url, environment=environment) as source:
-            cached = CachedSource(source, cache)
-            lock = cache.folder / f"{cached.key().name()}.lock"
-            lock.symlink_to(tmp_path / "made-by-the-lock")
+    with (
+        answering(a_token("ours")) as server,
+        source_at(server.url, environment=environment) as source,
+    ):
+        cached = CachedSource(source, cache)
+        lock = cache.folder / f"{cached.key().name()}.lock"
+        lock.symlink_to(tmp_path / "made-by-the-lock")
 
-            assert cached.token().access_token == "ours"
+        assert cached.token().access_token == "ours"
 
     assert not (tmp_path / "made-by-the-lock").exists()
