@@ -6,6 +6,7 @@ token or a secret to another place, nor the job's terminal.
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.github_runner import GithubRunner
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("secret", ["an ID token", "a client secret"])
 def test_a_token_is_not_led_elsewhere(status: int, secret: str) -> None:
-    members = (
+    members: dict[str, Any] = (
         {} if secret == "an ID token" else {"client_secret": "s3cret", "service_account": "deploy"}
     )
     with (

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 import httpx
 import pytest
@@ -32,7 +32,7 @@ def async_client(auth: BearerAuth) -> Iterator[Send]:
 
 
 KINDS = pytest.mark.parametrize("client", [sync_client, async_client])
-Client = Callable[[BearerAuth], "contextmanager[Send]"]
+Client = Callable[[BearerAuth], AbstractContextManager[Send]]
 
 
 def tokens(server: LoopbackServer) -> list[str | None]:

@@ -61,7 +61,8 @@ def test_any_answer_with_200_is_a_sound_token_or_trouble(body: bytes) -> None:
         return
     assert token.access_token.isascii()
     assert token.access_token.isprintable()
-    assert token.access_token.strip() == token.access_token != ""
+    assert token.access_token.strip() == token.access_token
+    assert token.access_token
     assert (token.token_type, token.expires_at) == ("Bearer", 1000 + token.expires_in)
     assert 0 < token.expires_in <= 7 * 86_400
     assert all(

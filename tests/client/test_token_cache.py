@@ -306,8 +306,8 @@ def test_all_tokens_of_one_identity_are_revoked_and_no_others(cache: TokenCache)
         assert (mine.revoke_all(), again.revoke_all()) == (0, 0)
         assert theirs.token().access_token == "theirs"
         assert len(list(cache.folder.glob("*.json"))) == 2
-        for each in sources:
-            each.close()
+        for source in sources:
+            source.close()
 
 
 def test_one_that_cannot_be_revoked_keeps_none_of_the_others(cache: TokenCache) -> None:

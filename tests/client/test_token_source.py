@@ -5,6 +5,7 @@ import logging
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import freezegun
 import pytest
@@ -221,7 +222,7 @@ def test_what_cannot_be_renewed_is_given_while_it_is_good_and_told(
 
         assert source.token().access_token == "old"
         assert "could not be renewed" in caplog.text
-        assert "old" not in [record.args for record in caplog.records]
+        assert "old" not in caplog.text
         clock.advance(11)
         with pytest.raises(Refused):
             source.token()
@@ -367,7 +368,7 @@ def test_nothing_shows_a_secret() -> None:
         pytest.param({"client_secret": "x"}, id="a secret of nobody"),
     ],
 )
-def test_what_cannot_work_is_refused_at_once(members: dict[str, object]) -> None:
+def test_what_cannot_work_is_refused_at_once(members: dict[str, Any]) -> None:
     with pytest.raises(Misuse):
         source_at("https://broker.example", **members)
 
@@ -410,7 +411,7 @@ def test_what_is_asked_for_is_sent() -> None:
 # --- against the broker -------------------------------------------------------------------------
 
 
-def source_for(broker: RunningBroker, **members: object) -> TokenSource:
+def source_for(broker: RunningBroker, **members: Any) -> TokenSource:
     return source_at(broker.url, environment={"BROKER_ID_TOKEN": broker.gitlab_token()}, **members)
 
 
@@ -462,7 +463,7 @@ def test_an_account_gets_a_token_for_its_secret(own_broker: RunningBroker) -> No
     ) as same:
         assert same.fingerprint() == fingerprint
         assert secret not in fingerprint
-        assert same.token()
+        assert same.token().access_token
 
 
 def test_a_wrong_secret_is_refused_and_not_tried_again(own_broker: RunningBroker) -> None:

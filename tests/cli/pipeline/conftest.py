@@ -4,8 +4,9 @@ import os
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,7 +16,7 @@ from tests.github_runner import GithubRunner
 from tests.running_broker import OCTO_REPO, RunningBroker
 
 Started = subprocess.Popen[str]
-Start = Callable[..., "contextmanager[Started]"]
+Start = Callable[..., AbstractContextManager[Started]]
 
 
 @pytest.fixture
@@ -40,9 +41,10 @@ def github_job(job: Job, tmp_path: Path) -> Iterator[tuple[Job, GithubRunner]]:
     """A job of GitHub Actions, and its runner."""
     (tmp_path / "runner").mkdir()
     broker = job.broker
+    claims: dict[str, Any] = {**OCTO_REPO}
 
     def mint(audience: str) -> str:
-        return broker.github.token(github_claims(**OCTO_REPO), audience=audience)
+        return broker.github.token(github_claims(**claims), audience=audience)
 
     with GithubRunner(tmp_path, mint).serving() as runner:
         common = {name: job.variables[name] for name in ("PATH", "HOME", "BROKER_URL")}

@@ -12,18 +12,16 @@ from tests.github_runner import GithubRunner
 
 
 def test_whoami_shows_who_the_job_is_and_no_token(job: Job) -> None:
-    for options in ([], ["--json"]):
-        shown = job.quiet("broker", "whoami", *options)
-        assert "eyJ" not in shown
-        assert job.variables["BROKER_ID_TOKEN"] not in shown
-    answer = json.loads(shown)
-    plain = job.quiet("broker", "whoami").splitlines()
+    shown = job.quiet("broker", "whoami", "--json")
+    plain = job.quiet("broker", "whoami")
+    assert "eyJ" not in shown + plain
+    answer, plain_lines = json.loads(shown), plain.splitlines()
 
     assert answer["source"] == "GitLab CI"
     assert answer["claims"]["project_path"] == "acme/web"
-    assert plain[0] == "source: GitLab CI"
-    assert any(line.split() == ["project_path", "acme/web"] for line in plain)
-    assert any(line.startswith("exp ") and "+00:00)" in line for line in plain)
+    assert plain_lines[0] == "source: GitLab CI"
+    assert any(line.split() == ["project_path", "acme/web"] for line in plain_lines)
+    assert any(line.startswith("exp ") and "+00:00)" in line for line in plain_lines)
 
 
 def test_whoami_asks_github_and_with_an_audience_no_broker(
