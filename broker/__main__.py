@@ -16,15 +16,15 @@ HELPER_PROGRAMS = {
 def main() -> None:
     """Run the command line."""
     program = os.path.basename(sys.argv[0])  # noqa: PTH119 - pathlib takes longer than a cache hit
-    # By another name it is a credential helper, whose words mean something else.
-    cached = None if "credential" in program else from_cache(sys.argv[1:], os.environ)
+    tool = HELPER_PROGRAMS.get(program)
+    # The words of a credential helper are no command's.
+    cached = from_cache(sys.argv[1:], os.environ) if tool is None else None
     if cached is not None:
         sys.stdout.write(cached)
         return
     from broker.cli.commands import build  # noqa: PLC0415 - not for a token from the cache
 
     words = sys.argv[1:]
-    tool = HELPER_PROGRAMS.get(program)
     if tool is not None:
         words = ["credential-helper", tool, *words]
     build(words)(words, prog_name="broker" if tool is None else program)
