@@ -1,5 +1,7 @@
 // What ends a step, and how foreign text in it is made harmless.
 
+import { withoutSecrets } from "./commands.mjs";
+
 /**
  * What ends a step: a title, a text of several lines, and where to read more.
  *
@@ -28,13 +30,15 @@ export class NoAnswer extends Failure {}
 /**
  * Make foreign text harmless for people's eyes: one line, printable, not endless.
  *
- * Direction marks could show a text in another order than it is read in.
+ * What is no text is shown as JSON. Direction marks could show a text in another order than it is
+ * read in, and other signs nobody sees.
  */
 export function quoted(text, limit = 1000) {
-  const line = String(text)
+  const whole = typeof text === "string" ? text : String(JSON.stringify(text));
+  // Before it is cut: of a secret that is cut nobody knows that it is one.
+  const line = withoutSecrets(whole)
     .replace(/[\r\n]+/g, " ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?")
-    .replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "?");
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "?");
   return line.length > limit ? `${line.slice(0, limit)} …` : line;
 }
 

@@ -52,10 +52,10 @@ export const trouble = (answer) => ({
   ),
 });
 
-export const unreadable = (what) => ({
+export const unreadable = ({ what, status }) => ({
   title: "The broker's answer is not understood",
   text: lines(
-    `${what} answered with 200, but with nothing that could be used.`,
+    `${what} answered with ${status}, but with nothing that could be used.`,
     "Check that the input 'broker-url' leads to a broker, and not to a page before it:",
     ...withInput("broker-url", "https://broker.example.com"),
   ),
@@ -72,8 +72,8 @@ export function claimRows(claims, conditions) {
 export function failingConditions(conditions) {
   if (!Array.isArray(conditions)) return [];
   return conditions
-    .filter((each) => each !== null && typeof each === "object" && !each.holds)
-    .filter(({ claim, expected, got }) => ![expected, got].some((each) => isPersonal(String(claim), each)))
+    .filter((each) => [each?.claim, each?.operator].every((name) => typeof name === "string") && !each.holds)
+    .filter(({ claim, expected, got }) => ![expected, got].some((each) => isPersonal(claim, each)))
     .slice(0, 20)
     .map(({ claim, operator, expected, got }) => ({
       claim: quoted(claim, 100),

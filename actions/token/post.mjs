@@ -40,7 +40,7 @@ async function run(env) {
   if (!token || Date.now() >= ends) return;
   const until = new Date(ends).toISOString();
   await attempt(
-    (error) => notRevoked(error instanceof Failure ? error.message : quoted(error), until),
+    (error) => notRevoked(error instanceof Failure ? error.message : quoted(String(error)), until),
     () => revoke(env, state("broker-url"), token, until),
   );
 }
