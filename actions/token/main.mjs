@@ -30,16 +30,16 @@ async function run(env) {
   mask(token.access_token);
   const ends = begun + token.expires_in * 1000;
   token.expires_at = new Date(ends).toISOString().replace(/\.\d+Z$/, "Z");
-  const folder = inputs.format ? makeFolder(env) : "";
-  const file = folder ? fileIn(folder, FORMATS[inputs.format].file) : "";
   // All that post.mjs takes back is known to it before it is there: a job may be cancelled any moment.
   keepForPost(env, {
     "broker-url": inputs.brokerUrl,
     ends,
     token: inputs.revoke ? token.access_token : "",
-    folder,
     "env-name": inputs.export === "env" ? inputs.envName : "",
   });
+  const folder = inputs.format ? makeFolder(env) : "";
+  const file = folder ? fileIn(folder, FORMATS[inputs.format].file) : "";
+  if (folder) keepForPost(env, { folder });
   writeValues(env.GITHUB_OUTPUT, allOf(OUTPUTS, {
     token: token.access_token,
     "expires-at": token.expires_at,

@@ -47,7 +47,7 @@ async function run(env) {
 
 async function revoke(env, url, token, until) {
   await useProxy(env);
-  await trustCertificates(certificateInput(env, "ca-certificate"));
+  await trustCertificates(env, certificateInput(env, "ca-certificate"));
   const patience = new Patience({
     budget: durationInput(env, "retry-max-time", "60s") * 1000,
     timeout: durationInput(env, "timeout", "10s") * 1000,
