@@ -1,6 +1,6 @@
 // What the actions ask of a broker: one POST each, and how its answers are read.
 
-import { Failure, Refused } from "./failure.mjs";
+import { Failure, Refused, scopesOf, wordOf } from "./failure.mjs";
 import { jsonObject } from "./http.mjs";
 import { refused, trouble, unreadable } from "./refusals.mjs";
 
@@ -76,8 +76,8 @@ export function readToken(answer, refusal) {
   ) {
     throw new Failure(unreadable(answer));
   }
-  const told = ["token_id", "service_account", "scope"].map((name) => [name, text(body[name])]);
-  return { ...body, ...Object.fromEntries(told) };
+  const { token_id, service_account, scope } = body;
+  return { ...body, token_id: wordOf(token_id), service_account: wordOf(service_account), scope: scopesOf(scope) };
 }
 
 /** Read an explanation. Throws `Failure`. */

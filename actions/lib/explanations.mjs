@@ -1,6 +1,6 @@
 // What the explain action says: the decision, the policies that came near, and the mending.
 
-import { lines, quoted } from "./failure.mjs";
+import { lines, quoted, scopesOf, wordOf } from "./failure.mjs";
 import { claimLines, claimRows, failingConditions, ids, mendingOf } from "./refusals.mjs";
 
 const SHOWN = 5;
@@ -29,11 +29,11 @@ export function explained(body, told) {
     page: "docs/guides/github-actions.md#when-it-is-refused",
     outputs: {
       decision,
-      reason: quoted(reason ?? ""),
-      "decision-id": quoted(decision_id ?? ""),
+      reason: wordOf(reason),
+      "decision-id": wordOf(decision_id),
       "request-id": requestId,
-      "service-account": quoted(body.service_account ?? ""),
-      scope: quoted(scopesOf(body)),
+      "service-account": wordOf(body.service_account),
+      scope: scopesOf(joined(body.scopes)),
     },
   };
 }
@@ -43,12 +43,12 @@ function permit(body) {
   return [
     `The broker would give a token for ${quoted(audience)} as ${quoted(service_account)}:`,
     `- sub: ${quoted(sub)}`,
-    `- scopes: ${quoted(scopesOf(body) || "none")}`,
+    `- scopes: ${quoted(joined(body.scopes) || "none")}`,
     `- ttl: ${quoted(ttl)} seconds`,
   ];
 }
 
-function scopesOf({ scopes }) {
+function joined(scopes) {
   return Array.isArray(scopes) ? scopes.filter((each) => typeof each === "string").join(" ") : "";
 }
 

@@ -42,6 +42,17 @@ export function quoted(text, limit = 1000) {
   return line.length > limit ? `${line.slice(0, limit)} …` : line;
 }
 
+/** Give a foreign word to later steps, whose scripts may be careless; "" when it is none. */
+export function wordOf(text) {
+  return typeof text === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(text) ? text : "";
+}
+
+/** Give foreign scopes (RFC 6749 §3.3) to later steps; "" when they are none. */
+export function scopesOf(text) {
+  const words = typeof text === "string" ? text.split(" ") : [];
+  return words.every((word) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word)) ? words.join(" ") : "";
+}
+
 /** Join lines of a text; a list among them is several lines, and null is none. */
 export function lines(...all) {
   return all.flat().filter((line) => line !== null).join("\n");

@@ -12,6 +12,7 @@ const REQUEST_TIMEOUT = 10_000;
 const BUDGET = 60_000;
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 8_000;
+const TRANSIENT = [408, 429];
 // What a timer can be set to; one that is set to more ends at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -42,7 +43,7 @@ export async function request(what, url, { timeout = REQUEST_TIMEOUT, maxBytes =
       throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
     }
     const proxys = proxyStatus(error);
-    if (proxys >= 500) throw new NoAnswer(unreachable(what, `the proxy answered with ${proxys}`));
+    if (proxys >= 500 || TRANSIENT.includes(proxys)) throw new NoAnswer(unreachable(what, `the proxy answered with ${proxys}`));
     if (proxys) throw new Failure(proxyRefused(what, proxys));
     // Never the message of what went wrong before anything was sent: it may quote a header.
     const cause = String(error.cause?.code || error.cause?.message || error.name);
@@ -97,7 +98,7 @@ export class Patience {
       let failure;
       try {
         answer = await attempt();
-        if (![408, 429].includes(answer.status) && answer.status < 500) return answer;
+        if (!TRANSIENT.includes(answer.status) && answer.status < 500) return answer;
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         failure = error;

@@ -194,7 +194,7 @@ export const shortened = (asked, given) =>
   `The token lives ${given} seconds: the policies give no more, though ${asked} were asked for.`;
 
 export const issued = (service, account, scope, expiresAt) =>
-  `A token for ${quoted(service)} as ${quoted(account)}, ` +
+  `A token for ${quoted(service)}${account ? ` as ${quoted(account)}` : ""}, ` +
   `${scope ? `scope ${quoted(scope)}` : "without scopes"}, until ${expiresAt}.`;
 
 export const notRevocable = () =>

@@ -1,7 +1,7 @@
 // What the actions say when the broker refuses: its words, the job's own claims, and the mending.
 
 import { claimText, isPersonal, shownClaims, TELLING } from "./claims.mjs";
-import { lines, quoted } from "./failure.mjs";
+import { lines, quoted, wordOf } from "./failure.mjs";
 import { skew, withInput } from "./messages.mjs";
 
 const SKEWED = 60_000;
@@ -33,8 +33,8 @@ export function refused(answer, body, { claims, asked, env, requestId }) {
     claims: claims ? claimRows(claims, conditions) : [],
     page: known ? `docs/reference/errors.md#${known}` : "docs/reference/errors.md",
     outputs: {
-      reason: quoted(reason || ""),
-      "decision-id": quoted(decision_id || ""),
+      reason: known,
+      "decision-id": wordOf(decision_id),
       "request-id": requestId,
     },
   };

@@ -139,6 +139,26 @@ describe("an answer with members that are no texts", SEVERAL, () => {
   });
 });
 
+describe("an output", SEVERAL, () => {
+  const hostile = ["$(id)", "a;id", "`id`", "a\nb", 'x"; id #', "x".repeat(200), "-"];
+
+  for (const text of hostile) {
+    test(`holds nothing that a careless script would run: ${JSON.stringify(text)}`, async (t) => {
+      const scope = text === "-" ? "" : "a\tb";
+      const github = await standIns(t, { answers: [granted({ token_id: text, service_account: text, scope })] });
+      const step = await (await Job.begin(t, github.variables)).main(github.inputs);
+      const { step: refused } = await failing(t, { answers: [refusal({ reason: text, decision_id: text })] });
+      const asked = await explain(t, denied({ reason: text, decision_id: text, service_account: text, scopes: [scope] }));
+
+      for (const { outputs } of [step, refused, asked]) {
+        for (const name of ["token-id", "service-account", "scope", "reason", "decision-id"]) {
+          assert.equal(outputs[name] ?? "", "", name);
+        }
+      }
+    });
+  }
+});
+
 describe("a text", SEVERAL, () => {
   for (const hostile of ["###[add-mask]x", "####[set-output name=token]x", "\u0085::error::x"]) {
     test(`is no command among the claims: ${JSON.stringify(hostile)}`, async (t) => {
