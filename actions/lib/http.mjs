@@ -42,9 +42,11 @@ export async function request(what, url, { timeout = REQUEST_TIMEOUT, maxBytes =
     if (error.name === "TimeoutError") {
       throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
     }
-    const proxys = proxyStatus(error);
-    if (proxys >= 500 || TRANSIENT.includes(proxys)) throw new NoAnswer(unreachable(what, `the proxy answered with ${proxys}`));
-    if (proxys) throw new Failure(proxyRefused(what, proxys));
+    const byProxy = proxyStatus(error);
+    if (byProxy >= 500 || TRANSIENT.includes(byProxy)) {
+      throw new NoAnswer(unreachable(what, `the proxy answered with ${byProxy}`));
+    }
+    if (byProxy) throw new Failure(proxyRefused(what, byProxy));
     // Never the message of what went wrong before anything was sent: it may quote a header.
     const cause = String(error.cause?.code || error.cause?.message || error.name);
     if (/^(ERR_SSL|EPROTO)/.test(cause)) throw new Failure(noTls(what, cause));

@@ -161,7 +161,7 @@ export const proxyRefused = (what, status) => ({
   ),
 });
 
-export const notCareless = () =>
+export const certificatesCount = () =>
   "NODE_TLS_REJECT_UNAUTHORIZED does not count here: tokens would go to whoever answers. For an" +
   " authority of your own there is the input 'ca-certificate'.";
 

@@ -4,7 +4,7 @@
 
 import { warning } from "./commands.mjs";
 import { Failure } from "./failure.mjs";
-import { notCareless, wrongProxy } from "./messages.mjs";
+import { certificatesCount, wrongProxy } from "./messages.mjs";
 
 /** Go through the proxy that the runner's environment names, if it names one. Throws `Failure`. */
 export async function useProxy(env) {
@@ -31,7 +31,7 @@ export async function useProxy(env) {
 export async function trustCertificates(env, certificates) {
   if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
     delete env.NODE_TLS_REJECT_UNAUTHORIZED;
-    warning(notCareless());
+    warning(certificatesCount());
   }
   if (certificates.length === 0) return;
   const { default: tls } = await import("node:tls");

@@ -186,7 +186,7 @@ def test_what_is_checked_out_is_not_run(workspace: Path, runner_temp: Path) -> N
 
 
 @pytest.mark.parametrize(
-    "name", ["::error::x.yaml", "a\n::error::b.yaml", "##[error]x.yaml", b"\xff.yaml", "--json.yaml"]
+    "name", ["::error::x.yaml", "a\n::error::b.yaml", "##[error]x.yaml", b"\xff.yaml", "-x.yaml"]
 )
 def test_the_name_of_a_file_is_no_command(
     workspace: Path, runner_temp: Path, name: str | bytes

@@ -152,7 +152,7 @@ def test_a_github_job_shows_no_token_whose_answer_was_written_anew(
             self.rfile.read(int(self.headers["Content-Length"]))
             self.send_response(200)
             self.end_headers()
-            self.wfile.write(b'{\n  "access_token" : "e30.c2VjcmV0.c2ln",\n  "expires_in": 600\n}\n')
+            self.wfile.write(b'{\n  "access_token" : "e30.c2VjcmV0.c2ln",\n  "scope": ""\n}\n')
 
         def log_message(self, *_: object) -> None:
             """Stay quiet."""
