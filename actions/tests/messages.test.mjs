@@ -128,6 +128,21 @@ describe("with a client secret", SEVERAL, () => {
     assert.doesNotMatch(error.data, /ID token says/);
   });
 
+  for (const [name, event, actor] of [
+    ["a fork", { pull_request: { head: { repo: { full_name: "stranger/web" } } } }, "stranger"],
+    ["Dependabot", {}, "dependabot[bot]"],
+  ]) {
+    test(`a run of ${name}, to which GitHub gives none, passes where that is asked for`, async (t) => {
+      const github = await standIns(t);
+      const variables = { ...github.variables, GITHUB_EVENT_NAME: "pull_request", GITHUB_ACTOR: actor };
+      const inputs = { ...github.inputs, ...secret, "client-secret": "", "on-fork": "skip" };
+      const step = await runStep(t, inputs, variables, event);
+
+      assert.deepEqual([step.status, step.outputs.available, github.seen.token], [0, "false", []], step.log);
+      assert.match(only(step, "notice")[0].data, /This run gets no secret: the step passes without/);
+    });
+  }
+
   for (const [missing, message] of [["client-secret", /'client-secret' must be given/], ["service-account", /'service-account' must be given/]]) {
     test(`${missing} must be there`, async (t) => {
       const { error } = await failing(t, { inputs: { ...secret, [missing]: "" } });
