@@ -5,7 +5,8 @@ import { readExplanation } from "../lib/broker.mjs";
 import { info, notice, warning, writeValues } from "../lib/commands.mjs";
 import { explained } from "../lib/explanations.mjs";
 import { Failure, Refused } from "../lib/failure.mjs";
-import { allOf, endpointOrSkip, perform, toldBy } from "../lib/step.mjs";
+import { idTokenEndpoint } from "../lib/id_token.mjs";
+import { allOf, perform, proofOrSkip, toldBy } from "../lib/step.mjs";
 import { addToSummary } from "../lib/summary.mjs";
 import { readInputs } from "./inputs.mjs";
 
@@ -15,7 +16,7 @@ const OUTPUTS = [
 
 async function run(env) {
   const inputs = readInputs(env);
-  const endpoint = endpointOrSkip(env, inputs, OUTPUTS);
+  const endpoint = proofOrSkip(env, inputs, OUTPUTS, idTokenEndpoint);
   if (endpoint === "skip") return;
 
   const broker = await brokerOf(env, inputs);

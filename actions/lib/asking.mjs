@@ -12,7 +12,7 @@ import { trustCertificates, useProxy } from "./transport.mjs";
 /** Prepare for asking the broker that the inputs name, by the way that they and the runner name. */
 export async function brokerOf(env, { brokerUrl, retryMaxTime, timeout, certificates }) {
   await useProxy(env);
-  await trustCertificates(certificates);
+  await trustCertificates(env, certificates);
   const patience = new Patience({ budget: retryMaxTime * 1000, timeout: timeout * 1000 });
   return new Broker(brokerUrl, patience, nameRequest(env));
 }

@@ -1,6 +1,6 @@
 // What the actions ask of a broker: one POST each, and how its answers are read.
 
-import { Failure, Refused } from "./failure.mjs";
+import { Failure, Refused, scopesOf, wordOf } from "./failure.mjs";
 import { jsonObject } from "./http.mjs";
 import { refused, trouble, unreadable } from "./refusals.mjs";
 
@@ -63,39 +63,43 @@ export class Broker {
 /**
  * Read the answer of RFC 8693 §2.2.1; its body is shown only where it holds no token.
  *
- * `told` is what a refusal is explained with. Throws `Failure`.
+ * `refusal` is what one is explained with. Throws `Failure`.
  */
-export function readToken(answer, told) {
-  const body = readAnswer(answer, told);
+export function readToken(answer, refusal) {
+  const body = readAnswer(answer, refusal);
   if (
-    typeof body.access_token !== "string" ||
-    !BEARER_TOKEN.test(body.access_token) ||
-    String(body.token_type).toLowerCase() !== "bearer" ||
+    !BEARER_TOKEN.test(text(body.access_token)) ||
+    text(body.token_type).toLowerCase() !== "bearer" ||
     !Number.isInteger(body.expires_in) ||
     body.expires_in <= 0 ||
     body.expires_in > LONGEST_LIFE
   ) {
-    throw new Failure(unreadable(answer.what));
+    throw new Failure(unreadable(answer));
   }
-  return body;
+  const { token_id, service_account, scope } = body;
+  return { ...body, token_id: wordOf(token_id), service_account: wordOf(service_account), scope: scopesOf(scope) };
 }
 
 /** Read an explanation. Throws `Failure`. */
-export function readExplanation(answer, told) {
-  const body = readAnswer(answer, told);
-  if (!["permit", "deny"].includes(body.decision)) throw new Failure(unreadable(answer.what));
+export function readExplanation(answer, refusal) {
+  const body = readAnswer(answer, refusal);
+  if (!["permit", "deny"].includes(body.decision)) throw new Failure(unreadable(answer));
   return body;
 }
 
-function readAnswer(answer, told) {
+function readAnswer(answer, refusal) {
   const body = jsonObject(answer.text);
-  if (answer.status !== 200) {
+  if (answer.status >= 300) {
     if (typeof body?.error !== "string") throw new Failure(trouble(answer));
     const final = answer.status < 500 && ![408, 429].includes(answer.status);
-    throw new (final ? Refused : Failure)(refused(answer, body, told));
+    throw new (final ? Refused : Failure)(refused(answer, body, refusal));
   }
-  if (body === null) throw new Failure(unreadable(answer.what));
+  if (answer.status !== 200 || body === null) throw new Failure(unreadable(answer));
   return body;
+}
+
+function text(member) {
+  return typeof member === "string" ? member : "";
 }
 
 function exchangeForm(wanted, idToken) {

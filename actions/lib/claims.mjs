@@ -10,9 +10,14 @@ export const TELLING = [
   "workflow_ref", "job_workflow_ref",
 ];
 
-const PERSONAL = /^(actor|actor_id|triggering_actor|initiator|user|name|nickname|preferred_username|user_.*|.*e[-_]?mail.*)$/i;
+// The same as the broker's: who started the job, and what OpenID Connect tells of a user.
+const PERSONAL = new Set([
+  "actor", "actor_id", "groups_direct", "initiator", "triggering_actor", "user", "address", "birthdate",
+  "family_name", "gender", "given_name", "locale", "middle_name", "name", "nickname", "phone_number",
+  "phone_number_verified", "picture", "preferred_username", "profile", "website", "zoneinfo",
+]);
+const OF_A_USER = /(^|\/)user_|e[-_]?mail/i;
 const PERSON_IN_SUB = /(^|:)(actor|actor_id|initiator|user|user_[a-z]+):/;
-const E_MAIL = /^[^\s/:@]+@[^\s/:@]+\.[^\s/:@]+$/;
 
 /** Read the claims of an ID token that GitHub gave to this very job; `{}` when there are none. */
 export function claimsOf(idToken) {
@@ -21,9 +26,9 @@ export function claimsOf(idToken) {
 
 /** Tell whether a claim, by its name or by what it holds, tells of a person. */
 export function isPersonal(name, value) {
-  if (PERSONAL.test(name)) return true;
+  if (PERSONAL.has(name) || OF_A_USER.test(name)) return true;
   const texts = [value].flat().filter((each) => typeof each === "string");
-  return texts.some((text) => E_MAIL.test(text) || (name === "sub" && PERSON_IN_SUB.test(text)));
+  return texts.some((text) => isEMail(text) || (name === "sub" && PERSON_IN_SUB.test(text)));
 }
 
 /** List the claims that may be shown, the telling ones first, as pairs of name and text. */
@@ -38,4 +43,11 @@ export function shownClaims(claims) {
 export function claimText(value) {
   if (value === undefined || value === null || value === "") return "MISSING";
   return typeof value === "string" ? value : JSON.stringify(value);
+}
+
+/** Tell an address from a workflow's `file@ref` and from an immutable `sub`. */
+function isEMail(text) {
+  const at = text.indexOf("@");
+  const host = text.slice(at + 1).replace(/^\.+|\.+$/g, "");
+  return at > 0 && host.includes(".") && !/[ /:]/.test(text);
 }

@@ -17,6 +17,11 @@ export function mask(secret) {
   }
 }
 
+/** Keep a secret that the runner masks by itself out of our own texts, too. */
+export function keepBack(secret) {
+  secrets.add(secret);
+}
+
 /** Say why the step fails. */
 export function error({ title, text }) {
   issue("error", text, { title });
@@ -48,8 +53,8 @@ export function group(title, lines) {
 export function info(text) {
   const line = withoutSecrets(text)
     .replace(/[\r\n]+/g, " ")
-    .replaceAll("##[", "#[")
-    .replace(/^(?=\s*::)/, ".");
+    .replace(/##+\[/g, "#[")
+    .replace(/^(?=[\s\u0085]*::)/, ".");
   process.stdout.write(`${line}\n`);
 }
 
@@ -69,7 +74,10 @@ export function writeValues(file, values) {
 /** Take out of a text what has been masked. */
 export function withoutSecrets(text) {
   let shown = text;
-  for (const secret of secrets) shown = shown.replaceAll(secret, "***");
+  // The longest first: of a secret that holds another one, nothing is to remain.
+  for (const secret of [...secrets].sort((one, other) => other.length - one.length)) {
+    shown = shown.replaceAll(secret, "***");
+  }
   return shown;
 }
 

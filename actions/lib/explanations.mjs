@@ -1,9 +1,10 @@
 // What the explain action says: the decision, the policies that came near, and the mending.
 
-import { lines, quoted } from "./failure.mjs";
+import { lines, quoted, scopesOf, wordOf } from "./failure.mjs";
 import { claimLines, claimRows, failingConditions, ids, mendingOf } from "./refusals.mjs";
 
 const SHOWN = 5;
+const SHOWN_LINES = 50;
 
 /** Tell of a decision: `body` is the broker's explanation, `claims` are those of the ID token. */
 export function explained(body, told) {
@@ -16,7 +17,7 @@ export function explained(body, told) {
     permitted ? permit(body) : `The broker would refuse: ${quoted(reason)}`,
     permitted ? [] : mendingOf(quoted(reason), { body, conditions: nearest, ...told }),
     candidates.flatMap(candidate),
-    typeof body.fix === "string" ? ["", ...body.fix.split("\n").map((line) => `fix: ${quoted(line)}`)] : [],
+    fixLines(body.fix),
     claimLines(claims),
     "",
     ids(body, told),
@@ -28,22 +29,32 @@ export function explained(body, told) {
     page: "docs/guides/github-actions.md#when-it-is-refused",
     outputs: {
       decision,
-      reason: quoted(reason ?? ""),
-      "decision-id": quoted(decision_id ?? ""),
+      reason: wordOf(reason),
+      "decision-id": wordOf(decision_id),
       "request-id": requestId,
-      "service-account": quoted(body.service_account ?? ""),
-      scope: quoted(Array.isArray(body.scopes) ? body.scopes.join(" ") : ""),
+      "service-account": wordOf(body.service_account),
+      scope: scopesOf(joined(body.scopes)),
     },
   };
 }
 
-function permit({ service_account, audience, sub, scopes, ttl }) {
+function permit(body) {
+  const { service_account, audience, sub, ttl } = body;
   return [
     `The broker would give a token for ${quoted(audience)} as ${quoted(service_account)}:`,
     `- sub: ${quoted(sub)}`,
-    `- scopes: ${quoted(Array.isArray(scopes) ? scopes.join(" ") || "none" : "none")}`,
+    `- scopes: ${quoted(joined(body.scopes) || "none")}`,
     `- ttl: ${quoted(ttl)} seconds`,
   ];
+}
+
+function joined(scopes) {
+  return Array.isArray(scopes) ? scopes.filter((each) => typeof each === "string").join(" ") : "";
+}
+
+function fixLines(fix) {
+  if (typeof fix !== "string") return [];
+  return ["", ...fix.split("\n").slice(0, SHOWN_LINES).map((line) => `fix: ${quoted(line)}`)];
 }
 
 function candidatesOf({ candidates }) {

@@ -1,5 +1,7 @@
 // What ends a step, and how foreign text in it is made harmless.
 
+import { withoutSecrets } from "./commands.mjs";
+
 /**
  * What ends a step: a title, a text of several lines, and where to read more.
  *
@@ -28,14 +30,27 @@ export class NoAnswer extends Failure {}
 /**
  * Make foreign text harmless for people's eyes: one line, printable, not endless.
  *
- * Direction marks could show a text in another order than it is read in.
+ * What is no text is shown as JSON. Direction marks could show a text in another order than it is
+ * read in, and other signs nobody sees.
  */
 export function quoted(text, limit = 1000) {
-  const line = String(text)
+  const whole = typeof text === "string" ? text : String(JSON.stringify(text));
+  // Before it is cut: of a secret that is cut nobody knows that it is one.
+  const line = withoutSecrets(whole)
     .replace(/[\r\n]+/g, " ")
-    .replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]/g, "?")
-    .replace(/[\u061c\u200b-\u200f\u202a-\u202e\u2060-\u206f\ufeff]/g, "?");
+    .replace(/[\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]/gu, "?");
   return line.length > limit ? `${line.slice(0, limit)} …` : line;
+}
+
+/** Give a foreign word to later steps, whose scripts may be careless; "" when it is none. */
+export function wordOf(text) {
+  return typeof text === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(text) ? text : "";
+}
+
+/** Give foreign scopes (RFC 6749 §3.3) to later steps; "" when they are none. */
+export function scopesOf(text) {
+  const words = typeof text === "string" ? text.split(" ") : [];
+  return words.every((word) => /^[\x21\x23-\x5b\x5d-\x7e]+$/.test(word)) ? words.join(" ") : "";
 }
 
 /** Join lines of a text; a list among them is several lines, and null is none. */

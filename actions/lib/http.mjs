@@ -5,13 +5,14 @@ import { setTimeout as pause } from "node:timers/promises";
 import { USER_AGENT } from "./about.mjs";
 import { debug } from "./commands.mjs";
 import { Failure, NoAnswer } from "./failure.mjs";
-import { noTls, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
+import { noTls, proxyRefused, redirected, unreachable, untrustedCertificate } from "./messages.mjs";
 
 const MAX_BODY_BYTES = 64 * 1024;
 const REQUEST_TIMEOUT = 10_000;
 const BUDGET = 60_000;
 const FIRST_PAUSE = 200;
 const LONGEST_PAUSE = 8_000;
+const TRANSIENT = [408, 429];
 // What a timer can be set to; one that is set to more ends at once.
 const LONGEST_TIMER = 2 ** 31 - 1;
 
@@ -41,8 +42,13 @@ export async function request(what, url, { timeout = REQUEST_TIMEOUT, maxBytes =
     if (error.name === "TimeoutError") {
       throw new NoAnswer(unreachable(what, `nothing complete within ${timeout / 1000} seconds`));
     }
+    const byProxy = proxyStatus(error);
+    if (byProxy >= 500 || TRANSIENT.includes(byProxy)) {
+      throw new NoAnswer(unreachable(what, `the proxy answered with ${byProxy}`));
+    }
+    if (byProxy) throw new Failure(proxyRefused(what, byProxy));
     // Never the message of what went wrong before anything was sent: it may quote a header.
-    const cause = String(error.cause?.code ?? error.cause?.message ?? error.name);
+    const cause = String(error.cause?.code || error.cause?.message || error.name);
     if (/^(ERR_SSL|EPROTO)/.test(cause)) throw new Failure(noTls(what, cause));
     if (/CERT|SIGNATURE|^ERR_TLS/.test(cause)) throw new Failure(untrustedCertificate(what, cause));
     throw new NoAnswer(unreachable(what, cause));
@@ -94,7 +100,7 @@ export class Patience {
       let failure;
       try {
         answer = await attempt();
-        if (![408, 429].includes(answer.status) && answer.status < 500) return answer;
+        if (!TRANSIENT.includes(answer.status) && answer.status < 500) return answer;
       } catch (error) {
         if (!(error instanceof NoAnswer)) throw error;
         failure = error;
@@ -121,6 +127,12 @@ function retryAfter(answer) {
   if (/^[0-9]{1,9}$/.test(value)) return Number(value) * 1000;
   const date = Date.parse(value);
   return Number.isNaN(date) ? 0 : Math.max(0, date - Date.now());
+}
+
+/** Find out with what a proxy refused a connection; 0 when none did. */
+function proxyStatus(error) {
+  const [, status = 0] = /^Proxy response \(([0-9]{3})\)/.exec(error.cause?.cause?.message ?? "") ?? [];
+  return Number(status);
 }
 
 async function readBody(response, maxBytes) {

@@ -1,6 +1,6 @@
 // The job's own identity: an ID token from GitHub, for one audience.
 
-import { mask } from "./commands.mjs";
+import { keepBack, mask } from "./commands.mjs";
 import { Failure } from "./failure.mjs";
 import { jsonObject } from "./http.mjs";
 import {
@@ -28,9 +28,10 @@ export function idTokenEndpoint(env) {
 export async function fetchIdToken({ url, token }, audience, patience) {
   const asked = `${url}${url.includes("?") ? "&" : "?"}audience=${encodeURIComponent(audience)}`;
   const headers = { authorization: `Bearer ${token}` };
+  keepBack(token);
   const answer = await patience.insist(() => patience.request(GITHUB, asked, { headers }));
-  if (answer.status !== 200) throw new Failure(idTokenRefused(answer.status, answer.text));
-  const idToken = jsonObject(answer.text)?.value;
+  if (answer.status >= 300) throw new Failure(idTokenRefused(answer.status, answer.text));
+  const idToken = answer.status === 200 ? jsonObject(answer.text)?.value : null;
   if (typeof idToken !== "string" || !JWT.test(idToken)) throw new Failure(idTokenUnreadable());
   mask(idToken);
   return idToken;
@@ -58,5 +59,5 @@ export async function brokerAudience(brokerUrl, patience) {
 }
 
 function isOnHostOf(brokerUrl, audience) {
-  return URL.canParse(audience) && new URL(audience).origin === new URL(brokerUrl).origin;
+  return typeof audience === "string" && URL.canParse(audience) && new URL(audience).origin === new URL(brokerUrl).origin;
 }

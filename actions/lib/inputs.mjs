@@ -8,6 +8,17 @@ import { Failure } from "./failure.mjs";
 import { missingInput, wrongInput } from "./messages.mjs";
 
 const SECONDS = { s: 1, m: 60, h: 3600, d: 86400 };
+const RESERVED = [
+  // What the runner and these actions read.
+  /^((GITHUB|RUNNER|ACTIONS|INPUT|STATE)_.*|CI|BROKER_URL)$/,
+  // Where shells and programs are found, and what they load or start.
+  /^(PATH|PATHEXT|HOME|USERPROFILE|TMPDIR|TEMP|TMP|COMSPEC|SYSTEMROOT)$/,
+  /^(SHELL|SHELLOPTS|ENV|IFS|PS4|PROMPT_COMMAND)$/,
+  /^((NODE|LD|DYLD|BASH)_.*|PYTHON[A-Z]+|PERL5(OPT|LIB|DB)|RUBY(OPT|LIB)|JAVA_TOOL_OPTIONS|_JAVA_OPTIONS)$/,
+  /^GIT_(SSH|SSH_COMMAND|ASKPASS|EXEC_PATH|DIR|PAGER|EDITOR|CONFIG.*)$/,
+  // The way to the network.
+  /^((HTTPS?|ALL|NO|FTP)_PROXY|SSL_CERT_(FILE|DIR)|SSLKEYLOGFILE)$/,
+];
 const CERTIFICATE = /-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----/g;
 
 /** Read an input; an empty one counts as absent. Throws `Failure` for control characters. */
@@ -36,8 +47,9 @@ export function urlInput(env, name) {
   const value = variable ? env.BROKER_URL.trim() : requiredInput(env, name);
   const url = URL.canParse(value) ? new URL(value) : null;
   const secure = url?.protocol === "https:" || (url?.protocol === "http:" && isLoopback(url));
-  const plain = !/[\u0000-\u0020\u007f]/.test(value);
-  if (!plain || !secure || url.username || url.password || url.search || url.hash) {
+  // The same to every reader: a path is put behind it.
+  const plain = /^https?:\/\/[^\u0000-\u0020\u007f\\@?#]+$/i.test(value);
+  if (!plain || !secure) {
     const mustBe = "an https URL without user name, query and fragment (http only on loopback)";
     const from = variable ? "It was read from the variable BROKER_URL, which other tools use, too." : "";
     throw new Failure(wrongInput(name, mustBe, from));
@@ -75,8 +87,7 @@ export function choiceInput(env, name, words) {
 /** Read the name of a variable that may be set. Throws `Failure`. */
 export function variableInput(env, name, otherwise) {
   const value = input(env, name) || otherwise;
-  const reserved = /^(GITHUB|RUNNER|ACTIONS|INPUT|STATE|NODE|LD|DYLD)_|^(PATH|HOME|CI|BASH_ENV|ENV|IFS)$/;
-  if (/^[A-Z_][A-Z0-9_]*$/.test(value) && !reserved.test(value)) return value;
+  if (/^[A-Z_][A-Z0-9_]*$/.test(value) && !RESERVED.some((names) => names.test(value))) return value;
   throw new Failure(
     wrongInput(name, "a variable of A-Z, 0-9 and _, and none that the runner or the shell lives by"),
   );

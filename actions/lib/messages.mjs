@@ -147,6 +147,24 @@ export const wrongProxy = () => ({
   ),
 });
 
+export const proxyRefused = (what, status) => ({
+  title: "The proxy refuses",
+  text: lines(
+    `The proxy answered with ${status} to the request for a connection; it was for: ${what}.`,
+    ...(status === 407
+      ? [
+          "It wants a user name and a password. They stand in the variable of the runner:",
+          "",
+          "https_proxy=http://USER:PASSWORD@proxy.example.com:3128",
+        ]
+      : ["It does not let this runner through to there. Ask whoever runs it, or leave it out:", "", "no_proxy=HOST"]),
+  ),
+});
+
+export const certificatesCount = () =>
+  "NODE_TLS_REJECT_UNAUTHORIZED does not count here: tokens would go to whoever answers. For an" +
+  " authority of your own there is the input 'ca-certificate'.";
+
 export const noTls = (what, cause) => ({
   title: "There is no TLS at this address",
   text: lines(
@@ -176,7 +194,7 @@ export const shortened = (asked, given) =>
   `The token lives ${given} seconds: the policies give no more, though ${asked} were asked for.`;
 
 export const issued = (service, account, scope, expiresAt) =>
-  `A token for ${quoted(service)} as ${quoted(account)}, ` +
+  `A token for ${quoted(service)}${account ? ` as ${quoted(account)}` : ""}, ` +
   `${scope ? `scope ${quoted(scope)}` : "without scopes"}, until ${expiresAt}.`;
 
 export const notRevocable = () =>
@@ -190,6 +208,9 @@ export const notRevoked = (why, expiresAt) =>
 
 export const notCleaned = (what, error) =>
   `${what} could not be removed: ${quoted(error.code ?? error.message ?? error, 200)}.`;
+
+export const noSummary = (error) =>
+  `The job's summary could not be written: ${quoted(error.code ?? error.message, 200)}.`;
 
 export const unexpected = (error) => ({
   title: "The action failed",

@@ -1,7 +1,7 @@
 // What the actions say when the broker refuses: its words, the job's own claims, and the mending.
 
 import { claimText, isPersonal, shownClaims, TELLING } from "./claims.mjs";
-import { lines, quoted } from "./failure.mjs";
+import { lines, quoted, wordOf } from "./failure.mjs";
 import { skew, withInput } from "./messages.mjs";
 
 const SKEWED = 60_000;
@@ -33,8 +33,8 @@ export function refused(answer, body, { claims, asked, env, requestId }) {
     claims: claims ? claimRows(claims, conditions) : [],
     page: known ? `docs/reference/errors.md#${known}` : "docs/reference/errors.md",
     outputs: {
-      reason: quoted(reason || ""),
-      "decision-id": quoted(decision_id || ""),
+      reason: known,
+      "decision-id": wordOf(decision_id),
       "request-id": requestId,
     },
   };
@@ -52,10 +52,10 @@ export const trouble = (answer) => ({
   ),
 });
 
-export const unreadable = (what) => ({
+export const unreadable = ({ what, status }) => ({
   title: "The broker's answer is not understood",
   text: lines(
-    `${what} answered with 200, but with nothing that could be used.`,
+    `${what} answered with ${status}, but with nothing that could be used.`,
     "Check that the input 'broker-url' leads to a broker, and not to a page before it:",
     ...withInput("broker-url", "https://broker.example.com"),
   ),
@@ -72,8 +72,8 @@ export function claimRows(claims, conditions) {
 export function failingConditions(conditions) {
   if (!Array.isArray(conditions)) return [];
   return conditions
-    .filter((each) => each !== null && typeof each === "object" && !each.holds)
-    .filter(({ claim, expected, got }) => ![expected, got].some((each) => isPersonal(String(claim), each)))
+    .filter((each) => [each?.claim, each?.operator].every((name) => typeof name === "string") && !each.holds)
+    .filter(({ claim, expected, got }) => ![expected, got].some((each) => isPersonal(claim, each)))
     .slice(0, 20)
     .map(({ claim, operator, expected, got }) => ({
       claim: quoted(claim, 100),

@@ -3,7 +3,6 @@
 import { followsBranch, pageAddress } from "./about.mjs";
 import { debug, error, notice, warning, writeValues } from "./commands.mjs";
 import { Failure, Outsider } from "./failure.mjs";
-import { idTokenEndpoint } from "./id_token.mjs";
 import { followingBranch, noRunner, skipped, unexpected } from "./messages.mjs";
 import { addToSummary } from "./summary.mjs";
 
@@ -23,10 +22,10 @@ export async function perform(env, run, outputs) {
   }
 }
 
-/** Find where to ask for ID tokens; "skip" where there are none and the step is to pass without. */
-export function endpointOrSkip(env, { onFork, summary }, outputs) {
+/** Give what `prove` finds, with which the job proves who it is; "skip" where it is to pass without. */
+export function proofOrSkip(env, { onFork, summary }, outputs, prove) {
   try {
-    return idTokenEndpoint(env);
+    return prove(env);
   } catch (failure) {
     if (!(failure instanceof Outsider) || onFork !== "skip") throw failure;
     writeValues(env.GITHUB_OUTPUT, allOf(outputs, { available: "false" }));

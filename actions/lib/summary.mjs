@@ -5,14 +5,23 @@
 
 import { appendFileSync } from "node:fs";
 
-import { withoutSecrets } from "./commands.mjs";
+import { warning, withoutSecrets } from "./commands.mjs";
+import { noSummary } from "./messages.mjs";
 
-/** Add a heading, a text and rows of claims to the summary; nothing when there is no file for it. */
+/**
+ * Add a heading, a text and rows of claims to the summary; nothing when there is no file for it.
+ *
+ * One that cannot be written is a warning: what the step did counts.
+ */
 export function addToSummary(env, { title, text, claims = [] }) {
   if (!env.GITHUB_STEP_SUMMARY) return;
   const parts = [`<h3>${escaped(title)}</h3>`, `<pre>${escaped(text)}</pre>`];
   if (claims.length) parts.push(table(claims));
-  appendFileSync(env.GITHUB_STEP_SUMMARY, `\n${parts.join("\n\n")}\n\n`);
+  try {
+    appendFileSync(env.GITHUB_STEP_SUMMARY, `\n${parts.join("\n\n")}\n\n`);
+  } catch (thrown) {
+    warning(noSummary(thrown));
+  }
 }
 
 function table(rows) {

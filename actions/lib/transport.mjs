@@ -4,7 +4,7 @@
 
 import { warning } from "./commands.mjs";
 import { Failure } from "./failure.mjs";
-import { wrongProxy } from "./messages.mjs";
+import { certificatesCount, wrongProxy } from "./messages.mjs";
 
 /** Go through the proxy that the runner's environment names, if it names one. Throws `Failure`. */
 export async function useProxy(env) {
@@ -23,8 +23,16 @@ export async function useProxy(env) {
   }
 }
 
-/** Trust these authorities (PEM texts) beside the usual ones. */
-export async function trustCertificates(certificates) {
+/**
+ * Trust these authorities (PEM texts) beside the usual ones, and nobody else.
+ *
+ * To be called before the first connection: Node.js reads then whether certificates count.
+ */
+export async function trustCertificates(env, certificates) {
+  if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") {
+    delete env.NODE_TLS_REJECT_UNAUTHORIZED;
+    warning(certificatesCount());
+  }
   if (certificates.length === 0) return;
   const { default: tls } = await import("node:tls");
   if (!tls.setDefaultCACertificates) {

@@ -6,6 +6,7 @@ What the files hold may be a stranger's: it is printed as the escaped data of a 
 import html
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -16,7 +17,8 @@ from broker.cli.policies.check_output import annotation
 from broker.cli.policies.checked import Told
 from broker.core.printable import printable
 
-BROKER = Path(sys.executable).with_name("broker")
+# -I: no variable of the job may lead to what is checked out.
+BROKER = (sys.executable, "-I", "-m", "broker")
 SHOWN = 50
 """How many findings stand in the summary."""
 
@@ -28,14 +30,16 @@ def main(env: Mapping[str, str]) -> int:
     wanted = env.get("POLICY_CHECK_SUMMARY", "").strip() or "on-error"
     if wanted not in ("on-error", "never", "always"):
         return _misused("The input 'summary' must be one of on-error, never, always.")
-    named = ["--config", config] if config else []
+    named = [f"--config={config}"] if config else []
 
     checked = _run("check", "--json", *named, "--", path)
     if checked is None:
         return _misused("The policies could not be checked: see the lines above.")
     findings = [Told(**finding) for finding in checked["findings"]]
-    tests = _run("test", "--json", *named, "--", path) if checked["loads"] else None
-    failed = [_failed(test) for test in tests["tests"] if not test["holds"]] if tests else []
+    tests = _run("test", "--json", *named, "--", path) if checked["loads"] else {"tests": []}
+    if tests is None:
+        return _misused("The tests in the policies could not be run: see the lines above.")
+    failed = [_failed(test) for test in tests["tests"] if not test["holds"]]
     for told in (*findings, *failed):
         print(annotation(told))
 
@@ -43,13 +47,13 @@ def main(env: Mapping[str, str]) -> int:
     counts = {
         "errors": levels.count("error"),
         "warnings": levels.count("warning"),
-        "tests": len(tests["tests"]) if tests else 0,
+        "tests": len(tests["tests"]),
         "failed-tests": len(failed),
     }
     _append(env.get("GITHUB_OUTPUT"), "".join(f"{name}={n}\n" for name, n in counts.items()))
     sentence = _sentence(counts, policies=checked["policies"], loads=checked["loads"])
     print(sentence)
-    bad = bool(counts["errors"] or counts["failed-tests"])
+    bad = bool(counts["errors"] or counts["failed-tests"] or not checked["loads"])
     if wanted == "always" or (wanted == "on-error" and bad):
         _append(env.get("GITHUB_STEP_SUMMARY"), _summary(sentence, [*findings, *failed]))
     return 1 if bad else 0
@@ -58,14 +62,14 @@ def main(env: Mapping[str, str]) -> int:
 def _run(command: str, *arguments: str) -> dict[str, Any] | None:
     """Run a command of `broker policies`; None when it printed no JSON, but said why."""
     done = subprocess.run(
-        [BROKER, "policies", command, *arguments], capture_output=True, text=True, check=False
+        [*BROKER, "policies", command, *arguments], capture_output=True, text=True, check=False
     )
     try:
         printed: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         for line in done.stderr.splitlines():
             # Behind a bar nothing is the beginning of a command; the other form needs `##[`.
-            print("|", printable(line).replace("##[", "#["))
+            print("|", re.sub(r"##+\[", "#[", printable(line)))
         return None
     return printed
 

@@ -69,6 +69,12 @@ describe("a URL", () => {
     "https://user:secret@broker.example.com",
     "https://broker.example.com/?x=1",
     "https://broker.example.com/#x",
+    "https://broker.example.com?",
+    "https://broker.example.com#",
+    "https://@broker.example.com",
+    "https:\\\\broker.example.com",
+    "https:broker.example.com",
+    "http://127.0.0.1\u3002evil.example",
     "ftp://broker.example.com",
     "https://",
     "//broker.example.com",
@@ -141,12 +147,18 @@ describe("the name of a variable", () => {
   const name = (env) => variableInput(env, "env-name", "BROKER_TOKEN");
 
   test("is that of the token, or another in capitals", () => {
-    assert.deepEqual([name({}), name(given("env-name", "_DEPLOY_2"))], ["BROKER_TOKEN", "_DEPLOY_2"]);
+    for (const value of ["_DEPLOY_2", "SHELL_TOKEN", "PATH_TOKEN", "PYPI_TOKEN", "GIT_TOKEN", "RUBYGEMS_TOKEN"]) {
+      assert.equal(name(given("env-name", value)), value);
+    }
+    assert.equal(name({}), "BROKER_TOKEN");
   });
 
   for (const value of [
     "path", "A-B", "1A", "A=B", "Ä", "PATH", "HOME", "GITHUB_TOKEN", "RUNNER_TEMP", "NODE_OPTIONS",
-    "LD_PRELOAD", "BASH_ENV", "INPUT_X", "ACTIONS_ID_TOKEN_REQUEST_URL",
+    "LD_PRELOAD", "BASH_ENV", "INPUT_X", "ACTIONS_ID_TOKEN_REQUEST_URL", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY",
+    "SHELL", "SHELLOPTS", "PS4", "PROMPT_COMMAND", "BASH_XTRACEFD", "TMPDIR", "TEMP", "USERPROFILE",
+    "PATHEXT", "COMSPEC", "SYSTEMROOT", "PYTHONPATH", "PERL5OPT", "RUBYOPT", "JAVA_TOOL_OPTIONS",
+    "GIT_SSH_COMMAND", "SSL_CERT_FILE", "BROKER_URL",
   ]) {
     test(`is not ${value}`, () => refuses(name, "env-name", value, /'env-name' must be a variable of A-Z/));
   }

@@ -6,7 +6,7 @@ import { dirname, join } from "node:path";
 import { describe, test } from "node:test";
 
 import { Job } from "./runner.mjs";
-import { assertKeptSecret, granted, only, REQUEST_TOKEN, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
+import { assertKeptSecret, granted, only, refusal, REQUEST_TOKEN, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
 
 const SEVERAL = { concurrency: 4 };
 const OTHER_TOKEN = "eyJhbGciOiJub25lIn0.b3RoZXItdG9rZW4.c2ln";
@@ -291,4 +291,21 @@ test("a file that cannot be written fails the step, and no output holds the toke
 
   assert.equal(step.status, 1);
   assert.deepEqual([step.outputs.token ?? "", step.outputs.available], ["", "false"]);
+  // It was issued, and must not live on.
+  await begun.post(step);
+  assert.deepEqual(github.seen.revoked.map(({ form }) => form.get("token")), [SERVICE_TOKEN]);
 });
+
+for (const [name, answers, inputs, status] of [
+  ["a token", {}, { summary: "always" }, 0],
+  ["a refusal", { answers: [refusal()] }, {}, 1],
+]) {
+  test(`a summary that cannot be written is a warning, and keeps ${name} from nobody`, async (t) => {
+    const { step } = await job(t, { ...answers, inputs, variables: { GITHUB_STEP_SUMMARY: "/nowhere/summary" } });
+
+    assert.equal(step.status, status, step.log);
+    assert.match(only(step, "warning")[0].data, /summary could not be written: ENOENT/);
+    const told = status ? ["", "no_policy_matched"] : [SERVICE_TOKEN, ""];
+    assert.deepEqual([step.outputs.token, step.outputs.reason], told);
+  });
+}

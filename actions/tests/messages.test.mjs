@@ -7,7 +7,7 @@ import { untrustedCertificate } from "../lib/messages.mjs";
 import { addToSummary } from "../lib/summary.mjs";
 import { failing } from "./failing.mjs";
 import { Job, runStep } from "./runner.mjs";
-import { assertKeptSecret, granted, only, refusal, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
+import { assertKeptSecret, granted, only, refusal, serve, SERVICE_TOKEN, standIns } from "./stand_ins.mjs";
 
 const SEVERAL = { concurrency: 4 };
 const NO_TOKEN = { ACTIONS_ID_TOKEN_REQUEST_URL: undefined, ACTIONS_ID_TOKEN_REQUEST_TOKEN: undefined };
@@ -128,6 +128,21 @@ describe("with a client secret", SEVERAL, () => {
     assert.doesNotMatch(error.data, /ID token says/);
   });
 
+  for (const [name, event, actor] of [
+    ["a fork", { pull_request: { head: { repo: { full_name: "stranger/web" } } } }, "stranger"],
+    ["Dependabot", {}, "dependabot[bot]"],
+  ]) {
+    test(`a run of ${name}, to which GitHub gives none, passes where that is asked for`, async (t) => {
+      const github = await standIns(t);
+      const variables = { ...github.variables, GITHUB_EVENT_NAME: "pull_request", GITHUB_ACTOR: actor };
+      const inputs = { ...github.inputs, ...secret, "client-secret": "", "on-fork": "skip" };
+      const step = await runStep(t, inputs, variables, event);
+
+      assert.deepEqual([step.status, step.outputs.available, github.seen.token], [0, "false", []], step.log);
+      assert.match(only(step, "notice")[0].data, /This run gets no secret: the step passes without/);
+    });
+  }
+
   for (const [missing, message] of [["client-secret", /'client-secret' must be given/], ["service-account", /'service-account' must be given/]]) {
     test(`${missing} must be there`, async (t) => {
       const { error } = await failing(t, { inputs: { ...secret, [missing]: "" } });
@@ -152,6 +167,30 @@ test("a proxy that is none is told without its password", async (t) => {
   assert.equal(error.title, "The runner's proxy is wrong");
   assertKeptSecret(step, ["hunter2"]);
   assert.deepEqual(github.seen.idToken, []);
+});
+
+describe("a proxy that refuses", SEVERAL, () => {
+  for (const [status, tries, message] of [
+    [407, 1, /The proxy answered with 407.*\nIt wants a user name and a password/],
+    [403, 1, /The proxy answered with 403.*\nIt does not let this runner through/],
+    [503, 2, /The broker did not answer: the proxy answered with 503\./],
+  ]) {
+    test(`with ${status} is told so, without its password`, async (t) => {
+      let asked = 0;
+      const proxy = await serve(t, () => {}, (server) => server.on("connect", (_request, socket) => {
+        asked += 1;
+        socket.end(`HTTP/1.1 ${status} No\r\n\r\n`);
+      }));
+      const { step, error } = await failing(t, {
+        inputs: { "broker-url": "https://broker.example", "retry-max-time": "1s" },
+        variables: { https_proxy: proxy.replace("//", "//me:hunter2@") },
+      });
+
+      assert.match(error.data, message);
+      assert.ok(tries === 1 ? asked === 1 : asked >= tries, String(asked));
+      assertKeptSecret(step, ["hunter2"]);
+    });
+  }
 });
 
 test("what nobody thought of ends the step with one error, too", async (t) => {

@@ -143,7 +143,7 @@ describe("a permitted exchange", SEVERAL, () => {
     const step = await runStep(t, github.inputs, github.variables);
 
     assert.deepEqual([...new Set(step.commands.map(({ name }) => name))], ["add-mask"]);
-    assert.equal(step.outputs["service-account"], service_account);
+    assert.equal(step.outputs["service-account"], "");
     assert.equal(step.outputs.token, SERVICE_TOKEN);
   });
 

@@ -6,10 +6,11 @@ import { info, mask, notice, warning, writeValues } from "../lib/commands.mjs";
 import { fileIn, makeFolder, writeSecretFile } from "../lib/credentials_file.mjs";
 import { Failure } from "../lib/failure.mjs";
 import { FORMATS } from "../lib/formats.mjs";
+import { idTokenEndpoint } from "../lib/id_token.mjs";
 import { issued, noRunner, notRevocable, secretNotUsed, shortened } from "../lib/messages.mjs";
-import { allOf, endpointOrSkip, perform } from "../lib/step.mjs";
+import { allOf, perform, proofOrSkip } from "../lib/step.mjs";
 import { addToSummary } from "../lib/summary.mjs";
-import { readInputs } from "./inputs.mjs";
+import { needSecret, readInputs } from "./inputs.mjs";
 
 const OUTPUTS = [
   "token", "expires-at", "expires-in", "token-type", "token-id", "service-account", "service", "scope",
@@ -19,7 +20,8 @@ const OUTPUTS = [
 async function run(env) {
   const inputs = readInputs(env);
   needRunner(env, inputs);
-  const endpoint = inputs.auth === "oidc" ? endpointOrSkip(env, inputs, OUTPUTS) : null;
+  const prove = inputs.auth === "oidc" ? idTokenEndpoint : () => needSecret(env, inputs);
+  const endpoint = proofOrSkip(env, inputs, OUTPUTS, prove);
   if (endpoint === "skip") return;
 
   const broker = await brokerOf(env, inputs);
@@ -30,16 +32,16 @@ async function run(env) {
   mask(token.access_token);
   const ends = begun + token.expires_in * 1000;
   token.expires_at = new Date(ends).toISOString().replace(/\.\d+Z$/, "Z");
-  const folder = inputs.format ? makeFolder(env) : "";
-  const file = folder ? fileIn(folder, FORMATS[inputs.format].file) : "";
   // All that post.mjs takes back is known to it before it is there: a job may be cancelled any moment.
   keepForPost(env, {
     "broker-url": inputs.brokerUrl,
     ends,
     token: inputs.revoke ? token.access_token : "",
-    folder,
     "env-name": inputs.export === "env" ? inputs.envName : "",
   });
+  const folder = inputs.format ? makeFolder(env) : "";
+  const file = folder ? fileIn(folder, FORMATS[inputs.format].file) : "";
+  if (folder) keepForPost(env, { folder });
   writeValues(env.GITHUB_OUTPUT, allOf(OUTPUTS, {
     token: token.access_token,
     "expires-at": token.expires_at,

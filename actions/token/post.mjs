@@ -40,14 +40,14 @@ async function run(env) {
   if (!token || Date.now() >= ends) return;
   const until = new Date(ends).toISOString();
   await attempt(
-    (error) => notRevoked(error instanceof Failure ? error.message : quoted(error), until),
+    (error) => notRevoked(error instanceof Failure ? error.message : quoted(String(error)), until),
     () => revoke(env, state("broker-url"), token, until),
   );
 }
 
 async function revoke(env, url, token, until) {
   await useProxy(env);
-  await trustCertificates(certificateInput(env, "ca-certificate"));
+  await trustCertificates(env, certificateInput(env, "ca-certificate"));
   const patience = new Patience({
     budget: durationInput(env, "retry-max-time", "60s") * 1000,
     timeout: durationInput(env, "timeout", "10s") * 1000,

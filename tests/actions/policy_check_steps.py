@@ -3,6 +3,7 @@
 import os
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import yaml
@@ -13,18 +14,19 @@ ACTION = ROOT / "actions/policy-check"
 
 
 def installed(runner_temp: Path) -> None:
-    """Leave what the first step leaves: Python and the broker, here those of the tests."""
-    programs = runner_temp / "broker-policy-check/bin"
-    programs.mkdir(parents=True)
-    for name in ("python", "broker"):
-        program = Path(sys.executable).with_name(name)
-        (programs / name).write_text(f'#!/bin/sh\nexec "{program}" "$@"\n')
-        (programs / name).chmod(0o755)
-    (runner_temp / "broker-policy-check/.complete").touch()
+    """Leave what the first step leaves: a Python with the broker, here that of the tests."""
+    program = runner_temp / "broker-policy-check/bin/python"
+    program.parent.mkdir(parents=True)
+    program.write_text(f'#!/bin/sh\nexec "{sys.executable}" "$@"\n')
+    program.chmod(0o755)
+    (runner_temp / "broker-policy-check/.complete").write_text(f"{ROOT}\n")
 
 
 def run_steps(
-    workspace: Path, runner_temp: Path, **inputs: str
+    workspace: Path,
+    runner_temp: Path,
+    variables_of_the_job: Mapping[str, str] | None = None,
+    **inputs: str,
 ) -> subprocess.CompletedProcess[str]:
     """Run the steps in the workspace until one fails; give the last that ran."""
     action = yaml.safe_load((ACTION / "action.yml").read_text())
@@ -44,6 +46,7 @@ def run_steps(
                 "GITHUB_OUTPUT": str(runner_temp / "output"),
                 "GITHUB_STEP_SUMMARY": str(runner_temp / "summary"),
                 "RUNNER_TEMP": str(runner_temp),
+                **(variables_of_the_job or {}),
                 **variables,
             },
             capture_output=True,

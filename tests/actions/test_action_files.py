@@ -124,6 +124,18 @@ def test_nothing_is_bound_to_one_github() -> None:
             assert "github.com" not in file.read_text()
 
 
+def test_a_person_is_told_by_the_same_claims_as_in_the_broker() -> None:
+    def names(file: Path) -> set[str]:
+        (listed,) = re.findall(
+            r"(?:NAMES: Final = frozenset\(\{|const PERSONAL = new Set\(\[)(.*?)[\]}]\)",
+            file.read_text(),
+            re.DOTALL,
+        )
+        return set(re.findall(r'"([a-z_]+)"', listed))
+
+    assert names(ACTIONS / "lib/claims.mjs") == names(ROOT / "broker/core/personal_claims.py")
+
+
 def test_the_pages_that_failures_name_are_there() -> None:
     files = "".join(file.read_text() for file in (ACTIONS / "lib").iterdir())
     files = files.replace("${GUIDE}", "docs/guides/github-actions.md")

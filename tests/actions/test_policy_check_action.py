@@ -1,5 +1,6 @@
 """actions/policy-check: its steps in a shell, on folders of policies."""
 
+import os
 import sys
 from pathlib import Path
 
@@ -123,14 +124,16 @@ def test_the_broker_is_installed_from_the_checkout_by_hashes(
     noting = tmp_path / "python"
     noting.write_text(f"""#!/bin/sh
 printf '%s\\n' "$*" >>"{tmp_path}/asked"
+printf '%s\\n' "${{PYTHONPATH-unset}} ${{PYTHONHOME-unset}}" >>"{tmp_path}/environment"
 if [ "$2 $3" = "-m venv" ]; then mkdir -p "$4/bin" && cp "$0" "$4/bin/python"; fi
 if [ "$2" = -c ]; then exec "{sys.executable}" "$@"; fi
 """)
     noting.chmod(0o755)
     (tmp_path / "temp").mkdir()
 
+    ways = {"PYTHONPATH": str(workspace), "PYTHONHOME": str(workspace)}
     for _ in range(2):
-        done = run_steps(workspace, tmp_path / "temp", python=str(noting))
+        done = run_steps(workspace, tmp_path / "temp", ways, python=str(noting))
         assert done.stderr == ""
 
     asked = [
@@ -144,6 +147,14 @@ if [ "$2" = -c ]; then exec "{sys.executable}" "$@"; fi
     assert all(file.exists() for file in files)
     assert broker.endswith(f"--no-deps --no-build-isolation {ROOT}")
     assert all(each.startswith("-I ") for each in asked)
+    # Nor do the processes that pip starts look there.
+    seen = (tmp_path / "environment").read_text().splitlines()
+    assert seen[: len(asked)] == ["unset unset"] * len(asked)
+
+    # What another commit of the action left in the same job is not this one's.
+    (tmp_path / "temp/broker-policy-check/.complete").write_text("/actions/another-commit\n")
+    run_steps(workspace, tmp_path / "temp", python=str(noting))
+    assert (tmp_path / "asked").read_text().count(f"--no-build-isolation {ROOT}\n") == 2
 
 
 def test_a_python_that_is_too_old_is_told_so(workspace: Path, tmp_path: Path) -> None:
@@ -157,3 +168,80 @@ def test_a_python_that_is_too_old_is_told_so(workspace: Path, tmp_path: Path) ->
 
 def test_the_installing_script_is_a_plain_shells() -> None:
     assert (ACTION / "install.sh").read_text().startswith("#!/bin/sh\n")
+
+
+# --- what a stranger can put into a pull request --------------------------------------------------
+
+
+def test_what_is_checked_out_is_not_run(workspace: Path, runner_temp: Path) -> None:
+    ran = workspace / "ran"
+    for name in ("yaml", "typer", "json", "sitecustomize", "broker"):
+        (workspace / f"{name}.py").write_text(f"open({str(ran)!r}, 'w')\n")
+    (workspace / "policies/web.yaml").write_text(GOOD)
+
+    done = run_steps(workspace, runner_temp, {"PYTHONPATH": str(workspace)})
+
+    assert not ran.exists()
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    "name", ["::error::x.yaml", "a\n::error::b.yaml", "##[error]x.yaml", b"\xff.yaml", "-x.yaml"]
+)
+def test_the_name_of_a_file_is_no_command(
+    workspace: Path, runner_temp: Path, name: str | bytes
+) -> None:
+    file = workspace / "policies" / (name if isinstance(name, str) else os.fsdecode(name))
+    file.write_text("policies: 7\n")
+
+    done = run_steps(workspace, runner_temp)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    lines = done.stdout.splitlines()
+    assert all(line.startswith(("::error file=policies/", "The files do not")) for line in lines)
+    # The older form of a command counts only where a line is none of the newer.
+    assert "##[" not in lines[-1]
+    assert "\n::" not in (runner_temp / "summary").read_text()
+
+
+@pytest.mark.parametrize("path", ["--config=/etc/passwd", "-v", "--", "nowhere"])
+def test_a_path_is_no_option(workspace: Path, runner_temp: Path, path: str) -> None:
+    done = run_steps(workspace, runner_temp, path=path)
+
+    assert done.returncode == 1
+    assert f"::error file={path}".replace(":/", "%3A/") in done.stdout
+
+
+@pytest.mark.parametrize("config", ["--json", "--", "-v"])
+def test_a_configuration_is_no_option(workspace: Path, runner_temp: Path, config: str) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD)
+
+    done = run_steps(workspace, runner_temp, config=config)
+
+    assert done.returncode == 1
+    assert f"::error file={config}," in done.stdout or f"::error file={config}" in done.stdout
+
+
+@pytest.mark.parametrize("command", ["check", "test"])
+def test_a_check_that_breaks_down_is_not_green(
+    workspace: Path, runner_temp: Path, command: str
+) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD)
+    breaking = runner_temp / "breaking"
+    breaking.write_text(f"""#!/bin/sh
+case "$*" in *"policies {command}"*) echo 'out of ###[add-mask]memory' >&2; exit 70 ;; esac
+exec "{sys.executable}" "$@"
+""")
+    breaking.chmod(0o755)
+    python = runner_temp / "broker-policy-check/bin/python"
+    python.write_text(f"""#!/bin/sh
+exec "{sys.executable}" -I -c 'import runpy, sys
+sys.executable = "{breaking}"
+runpy.run_path(sys.argv[1], run_name="__main__")' "$2"
+""")
+
+    done = run_steps(workspace, runner_temp)
+
+    assert done.returncode == 2
+    assert "::error title=The policy check did not run::" in done.stdout
+    assert "| out of #[add-mask]memory" in done.stdout

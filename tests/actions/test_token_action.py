@@ -247,6 +247,24 @@ def test_an_authority_of_ones_own_is_trusted(
     assert types_of(live_broker, runner) == ["token.exchanged", "token.revoked"]
 
 
+def test_a_runner_that_checks_no_certificates_is_not_followed(
+    live_broker: RunningBroker, runner: GithubRunner, step: Step, tmp_path: Path
+) -> None:
+    authority = make_authority(tmp_path / "authority")
+    with behind_tls(live_broker.url, authority.server) as url:
+        inputs = usual(live_broker) | {"broker-url": url}
+        refused = run_step(runner, inputs, NODE_TLS_REJECT_UNAUTHORIZED="0")
+        trusted = inputs | {"ca-certificate": str(authority.ca_file)}
+        done = run_step(runner, trusted, NODE_TLS_REJECT_UNAUTHORIZED="0")
+        ended = end_step(runner, inputs, NODE_TLS_REJECT_UNAUTHORIZED="0")
+
+    assert "ca-certificate: /etc/ssl/company-ca.pem" in error_of(refused)
+    assert "NODE_TLS_REJECT_UNAUTHORIZED does not count here" in refused.stdout
+    assert done.returncode == 0, done.stdout
+    assert "could not be revoked" in ended.stdout
+    assert types_of(live_broker, runner) == ["token.exchanged"]
+
+
 def test_a_proxy_is_gone_through_to_a_broker_under_an_authority_of_ones_own(
     live_broker: RunningBroker, runner: GithubRunner, tmp_path: Path
 ) -> None:

@@ -3,8 +3,10 @@
 import os
 import shutil
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +138,40 @@ def test_a_refused_github_job_says_why_and_prints_no_command_of_a_stranger(
     assert '"reason":"no_policy_matched"' in error
     assert "x%250A::add-mask::y" in error
     assert runner.outputs() == {}
+
+
+def test_a_github_job_shows_no_token_whose_answer_was_written_anew(
+    shell: Shell, runner: GithubRunner
+) -> None:
+    get_token, _ = github_steps()
+
+    class SpacedOut(BaseHTTPRequestHandler):
+        """A proxy that writes JSON in a form of its own."""
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{\n  "access_token" : "e30.c2VjcmV0.c2ln",\n  "scope": ""\n}\n')
+
+        def log_message(self, *_: object) -> None:
+            """Stay quiet."""
+
+    with HTTPServer(("127.0.0.1", 0), SpacedOut) as server:
+        serving = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+        serving.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        minting = GithubRunner(runner.folder, lambda _: "e30.e30.c2ln")
+        try:
+            with minting.serving():
+                done = shell("bash", get_token, BROKER=url, **minting.variables())
+        finally:
+            server.shutdown()
+            serving.join()
+
+    assert done.returncode == 0, done.stdout
+    assert done.stdout.splitlines()[-1] == "::add-mask::e30.c2VjcmV0.c2ln"
+    assert minting.outputs()["token"] == "e30.c2VjcmV0.c2ln"
 
 
 def test_a_github_job_without_the_permission_says_so(shell: Shell, runner: GithubRunner) -> None:
