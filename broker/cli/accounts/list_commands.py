@@ -25,12 +25,14 @@ def list_accounts(
     as_json: AsJson = False,
 ) -> None:
     """List the service accounts: those of the policy files, and those that were made."""
-    from broker.core.audit import rfc3339
 
     async def work(opened: OpenedAccounts) -> list[dict[str, Any]]:
         return [each async for each in every_account(opened, organization)]
 
     items = run("list", config, data, work)
+    # Not before: without the extra there is no such module, and `run` says so.
+    from broker.core.audit import rfc3339
+
     if as_json:
         typer.echo(json.dumps({"items": items}))
         return

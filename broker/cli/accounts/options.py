@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 import typer
 
-from broker.cli.endings import fail
+from broker.cli.endings import fail, server_extra
 
 Grant = Annotated[
     list[str] | None,
@@ -72,12 +72,13 @@ def account_members(
 
 def end(text: str | None) -> str | None:
     """Read when something ends, as RFC 3339. Ends the command when it is no time."""
-    from broker.core.audit import rfc3339
-    from broker.core.durations import DurationRefused, seconds_of
-    from broker.core.instants import InstantRefused, parse_instant
-
     if text is None:
         return None
+    with server_extra("accounts"):
+        from broker.core.audit import rfc3339
+        from broker.core.durations import DurationRefused, seconds_of
+        from broker.core.instants import InstantRefused, parse_instant
+
     now = time.time()
     try:
         return rfc3339(now + seconds_of(text, minimum=1, maximum=36_500 * 86_400))

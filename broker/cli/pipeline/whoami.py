@@ -44,9 +44,10 @@ def whoami(
         wanted = source.insist(source.id_token_audience)
         claims = unverified_claims(source.insist(lambda: identity.fetch(wanted)))
     if as_json:
-        typer.echo(json.dumps({"source": identity.name, "claims": claims}))
+        typer.echo(json.dumps({"source": identity.name, "verified": False, "claims": claims}))
         return
     typer.echo(f"source: {identity.name}")
+    typer.echo("not verified: what the ID token says; only the broker can tell whether it is true")
     width = max(map(len, claims), default=0)
     for name, value in claims.items():
         text = value if isinstance(value, str) else json.dumps(value)
