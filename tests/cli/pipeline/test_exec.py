@@ -133,7 +133,8 @@ def test_the_file_is_kept_fresh_through_a_trouble_that_passes(job: Job, start: S
         stdout, stderr = process.communicate(timeout=60)
 
         assert (process.returncode, stdout) == (0, "t1\n")
-        assert "could not be renewed" in stderr
+        # On a busy machine the first token may be over before the second is asked for.
+        assert "could not be renewed" in stderr or "is not fresh any more" in stderr
         (ended,) = [each.form for each in server.requests if each.path.endswith("revoke")]
         assert ended == {"token": "last"}
 
