@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from broker.cli.pipeline.cache_hit import from_cache
+from broker.cli.pipeline.plain_request import plain_request
 from broker.client.cached_source import CachedSource
 from broker.client.token_cache import open_cache
 from broker.client.token_files import boot_id, fingerprint_of_job
@@ -97,7 +98,9 @@ def test_neither_is_a_planted_token_given_nor_ours_laid_open(
         (tmp_path / "names").write_text(f"{name}.json")
         attack(folder, elsewhere)
 
-        assert from_cache(["token", "deploy-api"], environment) is None
+        wanted = plain_request(["token", "deploy-api"], environment)
+        assert wanted is not None
+        assert from_cache(wanted, environment) is None
         cached = CachedSource(source, open_cache(environment))
         assert cached.token().access_token == "ours"
         source.close()

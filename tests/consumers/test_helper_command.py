@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from broker.__main__ import HELPER_PROGRAMS
+from broker.cli.pipeline.asking import Asked, source_of
 from broker.cli.pipeline.fetching import HELPER_BUDGET
-from broker.cli.pipeline.options import Asked, source_of
 from broker.client.http import TIMEOUT
 from tests.consumers.conftest import BROKER, Job
 from tests.consumers.guide import GUIDE, in_guide

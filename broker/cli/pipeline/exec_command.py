@@ -12,11 +12,10 @@ from typing import Annotated, Final, Self
 import typer
 
 from broker.cli.endings import fail
+from broker.cli.pipeline.asking import Asked, Auth, source_of
 from broker.cli.pipeline.cancelled import BY_SIGNAL, ENDING
 from broker.cli.pipeline.options import (
-    Asked,
     Audience,
-    Auth,
     AuthOption,
     ClientSecretFile,
     IdTokenFile,
@@ -26,7 +25,6 @@ from broker.cli.pipeline.options import (
     ServiceAccount,
     Ttl,
     Url,
-    source_of,
     told_and_ended,
 )
 from broker.cli.pipeline.warnings_shown import show_warnings

@@ -6,8 +6,8 @@ from typing import Any, Final
 import typer
 
 from broker.cli.common_options import AsJson
+from broker.cli.pipeline.asking import Asked, source_of
 from broker.cli.pipeline.options import (
-    Asked,
     Audience,
     IdTokenFile,
     IdTokenVariable,
@@ -16,7 +16,6 @@ from broker.cli.pipeline.options import (
     ServiceAccount,
     Ttl,
     Url,
-    source_of,
     told_and_ended,
 )
 from broker.client import exchange

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from broker.cli.pipeline.options import asked_by_environment, source_of
+from broker.cli.pipeline.asking import asked_by_environment, source_of
 from broker.cli.pipeline.warnings_shown import show_warnings
 from broker.client.service_token import ServiceToken
 

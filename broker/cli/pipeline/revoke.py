@@ -5,16 +5,14 @@ from typing import Annotated
 
 import typer
 
+from broker.cli.pipeline.asking import Asked, Auth, source_of
 from broker.cli.pipeline.options import (
-    Asked,
-    Auth,
     AuthOption,
     ClientSecretFile,
     IdTokenFile,
     IdTokenVariable,
     ServiceAccount,
     Url,
-    source_of,
     told_and_ended,
 )
 from broker.client.broker_url import broker_url

@@ -9,12 +9,11 @@ from typing import Annotated, Final
 import typer
 
 from broker.cli.endings import fail
+from broker.cli.pipeline.asking import Asked, Auth, source_of
 from broker.cli.pipeline.cancelled import ended_by_signals
 from broker.cli.pipeline.format_output import FORMAT_NAMES, put_out, rendered
 from broker.cli.pipeline.options import (
-    Asked,
     Audience,
-    Auth,
     AuthOption,
     ClientSecretFile,
     IdTokenFile,
@@ -25,7 +24,6 @@ from broker.cli.pipeline.options import (
     ServiceAccount,
     Ttl,
     Url,
-    source_of,
     told_and_ended,
 )
 from broker.cli.pipeline.warnings_shown import show_warnings

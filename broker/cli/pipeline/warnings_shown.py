@@ -1,13 +1,12 @@
 """What the client warns of: on stderr for people, nowhere for programs that read both streams."""
 
 import logging
-
-import typer
+import sys
 
 
 class _OnStderr(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
-        typer.echo(f"broker: {record.getMessage()}", err=True)
+        sys.stderr.write(f"broker: {record.getMessage()}\n")
 
 
 def show_warnings(*, wanted: bool) -> None:

@@ -15,10 +15,12 @@ from typer.testing import CliRunner
 
 from broker.cli.app import app
 from broker.cli.pipeline.cache_hit import from_cache
+from broker.cli.pipeline.plain_request import plain_request, seconds
 from broker.client.held_token import HeldToken
 from broker.client.service_token import ServiceToken
 from broker.client.token_cache import CacheKey, TokenCache, open_cache
 from broker.client.token_files import boot_id, fingerprint_of_job
+from broker.core.durations import seconds_of
 from tests.client.stand_in import an_id_token
 
 URL = "https://broker.invalid"
@@ -27,7 +29,8 @@ WORDS = st.sampled_from(
         "deploy-api", "artifacts", "--scope", "--scope=a", "a", "--scope=", "", "--service-account",
         "m", "--service-account=m", "--format", "raw", "header", "curl-config", "json",
         "--format=raw", "--url", URL, f"{URL}/", f"--url={URL}", "--", "--no-cache", "--ttl=10m",
-        "--help", "-h", "--sc", "--audience=x", "token",
+        "--help", "-h", "--sc", "--audience=x", "token", "--ttl", "10m", "600s", "--ttl=0m",
+        "--ttl=1w", "--format=shell", "--format=env", "--no-cache=yes",
     ]
 )  # fmt: skip
 VARIABLES = st.fixed_dictionaries(
@@ -57,13 +60,11 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for service in ("deploy-api", "artifacts", "a", "m", "raw", "token"):
         for scope in ("", "a"):
             for account in ("", "m"):
-                token = ServiceToken(
-                    f"{service}.{scope}.{account}", "Bearer", 80_000, 2_000_000_000
-                )
-                cache.keep(
-                    CacheKey(URL, service, scope, account, None, identity),
-                    HeldToken(token, time.monotonic()),
-                )
+                text = f"{service}.{scope}.{account}"
+                token = ServiceToken(text, "Bearer", 80_000, 2_000_000_000)
+                for ttl in (None, 600):
+                    key = CacheKey(URL, service, scope, account, ttl, identity)
+                    cache.keep(key, HeldToken(token, time.monotonic()))
     return folder
 
 
@@ -74,6 +75,12 @@ def job(folder: Path, **variables: str) -> dict[str, str]:
         "XDG_RUNTIME_DIR": str(folder),
         **variables,
     }
+
+
+def cached(words: list[str], environment: Mapping[str, str]) -> str | None:
+    """Do what `broker` does before it imports the command line."""
+    wanted = plain_request(words, environment)
+    return None if wanted is None else from_cache(wanted, environment)
 
 
 def printed(words: list[str], environment: Mapping[str, str]) -> tuple[int, str]:
@@ -88,7 +95,7 @@ def test_a_hit_is_what_the_command_prints(
     folder: Path, words: list[str], variables: dict[str, str]
 ) -> None:
     environment = job(folder, **variables)
-    hit = from_cache(["token", *words], environment)
+    hit = cached(["token", *words], environment)
 
     if hit is not None:
         assert printed(["token", *words], environment) == (0, hit)
@@ -106,10 +113,18 @@ def test_a_hit_is_what_the_command_prints(
             'header = "Authorization: Bearer deploy-api.."\n',
         ),
         (["deploy-api", "--url", f"{URL}/"], "deploy-api..\n"),
+        (["deploy-api", "--ttl", "10m"], "deploy-api..\n"),
+        (
+            ["deploy-api", "--format", "shell"],
+            (
+                "export BROKER_TOKEN='deploy-api..'\n"
+                "export BROKER_TOKEN_EXPIRES_AT='2033-05-18T03:33:20Z'\n"
+            ),
+        ),
     ],
 )
 def test_the_plain_ways_to_ask_are_hits(folder: Path, words: list[str], text: str) -> None:
-    assert from_cache(["token", *words], job(folder)) == text
+    assert cached(["token", *words], job(folder)) == text
     assert printed(["token", *words], job(folder)) == (0, text)
 
 
@@ -124,7 +139,7 @@ def test_the_plain_ways_to_ask_are_hits(folder: Path, words: list[str], text: st
     ],
 )  # fmt: skip
 def test_whatever_is_less_plain_is_left_to_the_command(folder: Path, words: list[str]) -> None:
-    assert from_cache(words, job(folder)) is None
+    assert cached(words, job(folder)) is None
 
 
 @pytest.mark.parametrize(
@@ -137,7 +152,17 @@ def test_whatever_is_less_plain_is_left_to_the_command(folder: Path, words: list
     ],
 )  # fmt: skip
 def test_another_job_or_wish_is_no_hit(folder: Path, variables: dict[str, str]) -> None:
-    assert from_cache(["token", "deploy-api"], job(folder, **variables)) is None
+    assert cached(["token", "deploy-api"], job(folder, **variables)) is None
+
+
+@given(st.from_regex(r"[0-9]{0,6}[smhdw]?", fullmatch=True) | st.text(max_size=4))
+def test_a_ttl_is_read_as_the_command_reads_it_or_left_to_it(text: str) -> None:
+    read = seconds(text)
+
+    if read:
+        assert seconds_of(text, minimum=1, maximum=86_400) == read
+    else:
+        assert read == (None if text == "" else 0)
 
 
 @pytest.mark.parametrize("left", [-1.0, 0.0, 100.0, 119.0, 601.0])
@@ -150,7 +175,7 @@ def test_a_token_to_be_renewed_is_left_to_the_command(tmp_path: Path, left: floa
     key = CacheKey(URL, "deploy-api", "", "", None, str(identity))
     cache.keep(key, HeldToken(ServiceToken("t", "Bearer", 600, 0), time.monotonic() - 600 + left))
 
-    assert from_cache(["token", "deploy-api"], environment) is None
+    assert cached(["token", "deploy-api"], environment) is None
 
 
 def test_a_hit_imports_neither_the_commands_nor_the_http_client(folder: Path) -> None:

@@ -1,6 +1,7 @@
 """`broker token` as a job runs it: its answer, its exit codes, its file, and what it leaves."""
 
 import json
+import re
 import signal
 import stat
 from pathlib import Path
@@ -57,6 +58,39 @@ def test_a_job_of_github_gets_a_token(github_job: tuple[Job, GithubRunner]) -> N
     assert len(runner.minted) == 1
     (folder,) = Path(job.variables["RUNNER_TEMP"]).iterdir()
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    ("variables", "form"),
+    [
+        *(({}, form) for form in ("raw", "header", "curl-config", "shell", "env")),
+        ({"BROKER_URL": ""}, "raw"),
+        ({"BROKER_URL": "amqp://guest@rabbit"}, "raw"),
+        ({"BROKER_ID_TOKEN": ""}, "raw"),
+        ({"BROKER_ID_TOKEN": an_id_token(exp=1)}, "raw"),
+        ({"BROKER_SCOPE": "no:such"}, "raw"),
+        ({"BROKER_SERVICE_ACCOUNT": "nobody"}, "raw"),
+        ({"BROKER_URL": "http://127.0.0.1:9/elsewhere?"}, "raw"),
+    ],
+)
+def test_the_plain_way_and_the_command_answer_alike(
+    job: Job, variables: dict[str, str], form: str
+) -> None:
+    plain, command = (
+        job.run("broker", "token", "--format", form, "--no-cache", *words, more=variables)
+        for words in (["deploy-api"], ["--", "deploy-api"])
+    )
+
+    assert (plain.returncode, same(plain.stdout)) == (command.returncode, same(command.stdout))
+    assert same(plain.stderr) == same(command.stderr)
+    assert (plain.stdout != "") == (plain.returncode == 0)
+
+
+def same(text: str) -> str:
+    """Leave out what differs from one request to the next."""
+    text = re.sub(r"[0-9]+ seconds", "…", text)
+    text = re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|cli-[0-9a-f]{12}|ey[\w.-]+", "…", text)
+    return re.sub(r"T[0-9:]{8}Z", "…", text)
 
 
 FAILURES = [
