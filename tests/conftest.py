@@ -1,8 +1,11 @@
 """What every test folder may ask for."""
 
 import signal
+import sys
+import threading
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -14,11 +17,35 @@ settings.register_profile("broker", deadline=None)
 settings.load_profile("broker")
 
 
+class _PatientSys:
+    """The module `sys` as threads see it when they start and coverage is to trace them.
+
+    Of two threads that begin to be traced at the same moment, Python 3.11 refuses one, which then
+    never starts.
+    """
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(sys, name)
+
+    def settrace(self, hook: Any) -> None:
+        """Try until the other thread is through."""
+        for _ in range(1000):
+            try:
+                sys.settrace(hook)
+            except RuntimeError:
+                time.sleep(0.001)
+            else:
+                return
+        sys.settrace(hook)
+
+
 def pytest_configure() -> None:
-    """Let the programs that tests start be interrupted.
+    """Let threads be traced by turns, and the programs that tests start be interrupted.
 
     A shell lets what it runs in the background ignore SIGINT, and children inherit that.
     """
+    if sys.version_info < (3, 12):
+        threading._sys = _PatientSys()  # type: ignore[attr-defined]
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -109,6 +109,27 @@ policies:
 """
 
 
+class ClientOfEachThread:
+    """An HTTP client for each thread: of one for all, a thread may close what another reads."""
+
+    def __init__(self) -> None:
+        self._own = threading.local()
+        self._opened: list[httpx.Client] = []
+
+    def mine(self) -> httpx.Client:
+        """Give the client of this thread."""
+        client: httpx.Client | None = getattr(self._own, "client", None)
+        if client is None:
+            client = self._own.client = httpx.Client(trust_env=False)
+            self._opened.append(client)
+        return client
+
+    def close(self) -> None:
+        """Close all that there are."""
+        for each in self._opened:
+            each.close()
+
+
 class RunningBroker:
     """A broker that answers at `url`, and what tests need around it."""
 
@@ -136,7 +157,7 @@ class RunningBroker:
         self._server: uvicorn.Server | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: Broker | None = None
-        self._client = httpx.Client(trust_env=False)
+        self._clients = ClientOfEachThread()
         # Events never change: each is read once, however often a test asks.
         self._events: list[dict[str, Any]] = []
 
@@ -159,11 +180,11 @@ class RunningBroker:
 
     def post(self, parameters: Any, **request: Any) -> httpx.Response:
         """Post a form to the token endpoint."""
-        return self._client.post(f"{self.url}/oauth/token", data=parameters, **request)
+        return self._clients.mine().post(f"{self.url}/oauth/token", data=parameters, **request)
 
     def request(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send any request."""
-        return self._client.request(method, f"{self.url}{path}", **request)
+        return self._clients.mine().request(method, f"{self.url}{path}", **request)
 
     def exchange(self, token: str, **parameters: Any) -> httpx.Response:
         """Exchange a token, for deploy-api unless another audience is given (None for none)."""
@@ -260,7 +281,7 @@ class RunningBroker:
             stack.callback(thread.join)
             started.result(timeout=30)
             stack.callback(self._stop)
-            stack.callback(self._client.close)
+            stack.callback(self._clients.close)
             yield self
 
     def settings(self) -> Settings:
