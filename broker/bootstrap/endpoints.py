@@ -68,7 +68,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     # Whose events an organization sees: accounts of the files from there, others from the store.
     audit_api = AuditLogsApi(store, verification, served.registry.policies, store, clock)
     catalogue_api = CatalogueApi(policies)
-    issuers_api = IssuersApi(policies, issuer_keys)
+    issuers_api = IssuersApi(policies, issuer_keys, served.issuers, proxies)
     return Endpoints(
         oauth_token=OAuthEndpoint(
             tokens.serve, authentication, counts, limits, clock, proxies, is_used_by_grant
@@ -119,6 +119,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         services=_catalogue_endpoint(bearer, api_limits, catalogue_api.services),
         organizations=_catalogue_endpoint(bearer, api_limits, catalogue_api.organizations),
         issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
+        issuer=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.patch),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         protected_resource=ProtectedResource(settings.issuer),
         health=Health(store, keys, reloading, clock),

@@ -13,6 +13,7 @@ from broker.held_accounts import HeldAccounts
 from broker.issuer_keys import ClientKeys
 from broker.registry.accounts import AccountRegistry
 from broker.registry.blocks import BlockRegistry
+from broker.registry.issuers import IssuerRegistry
 from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.settings import Settings
 from broker.signing.pepper import load_pepper
@@ -28,6 +29,7 @@ class ForAccounts:
     credentials: ClientCredentials
     registry: AccountRegistry
     blocks: BlockRegistry
+    issuers: IssuerRegistry
 
 
 async def for_accounts(
@@ -73,4 +75,5 @@ async def for_accounts(
     blocks = BlockRegistry(
         store, accounts, exchange.state, exchange.policies, clock, exchange.identifiers
     )
-    return ForAccounts(client_keys, credentials, registry, blocks)
+    issuers = IssuerRegistry(store, exchange.state, policies.in_files, clock, exchange.identifiers)
+    return ForAccounts(client_keys, credentials, registry, blocks, issuers)

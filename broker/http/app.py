@@ -47,6 +47,7 @@ class Endpoints:
     services: ApiEndpoint
     organizations: ApiEndpoint
     issuers: ApiEndpoint
+    issuer: ApiEndpoint
     discovery: Discovery
     protected_resource: ProtectedResource
     health: Health
@@ -78,6 +79,7 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/services", endpoints.services, methods=["GET"]),
         Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
         Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
+        Route("/api/v1/issuers/{name}", endpoints.issuer, methods=["PATCH"]),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

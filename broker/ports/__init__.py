@@ -32,6 +32,11 @@ from broker.ports.clock import (
     Clock,
     Identifiers,
 )
+from broker.ports.issuers import (
+    IssuerOperations,
+    IssuerSwitches,
+    IssuerSwitchReading,
+)
 from broker.ports.keys import (
     ClientKeySource,
     IssuerKeySource,
@@ -130,6 +135,9 @@ __all__ = [
     "IssuerKeySource",
     "IssuerKeyStatus",
     "IssuerKeyStatuses",
+    "IssuerOperations",
+    "IssuerSwitchReading",
+    "IssuerSwitches",
     "KeptPolicySet",
     "Ledger",
     "ListedKey",

@@ -8,6 +8,7 @@ from broker.core.audit import AuditEvent
 from broker.ports.accounts import AccountRow, AccountRowStore, SecretRow
 from broker.ports.audit import AuditLog, AuditRetention
 from broker.ports.blocks import BlockStore
+from broker.ports.issuers import IssuerSwitches
 from broker.ports.keys import SigningKeyRow, SigningKeyStore
 from broker.ports.ledger import Ledger, Revocations, TokenRecord
 from broker.ports.policies import PolicySetStore
@@ -51,6 +52,7 @@ class Store(
     TokenRecord,
     Revocations,
     BlockStore,
+    IssuerSwitches,
     PolicySetStore,
     AccountRowStore,
     AuditLog,

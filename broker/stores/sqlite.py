@@ -24,6 +24,7 @@ from broker.stores import (
     sqlite_accounts,
     sqlite_blocks,
     sqlite_erasure,
+    sqlite_issuers,
     sqlite_ledger,
     sqlite_policy_sets,
     sqlite_retention,
@@ -149,6 +150,15 @@ class SqliteStore(SqliteReading):
         """
         return await self._make_recorded(
             lambda connection: sqlite_blocks.lift(connection, block_id), [event]
+        )
+
+    async def switch_issuer(self, name: str, event: AuditEvent, *, enabled: bool) -> bool:
+        """Switch an issuer and record it in one transaction; tell whether that changed it.
+
+        Raises `Unavailable`.
+        """
+        return await self._make_recorded(
+            lambda connection: sqlite_issuers.switch(connection, name, enabled=enabled), [event]
         )
 
     async def note_uses(self, uses: dict[str, dict[str, float]]) -> None:

@@ -158,6 +158,11 @@ CREATE TABLE blocks (
 ) STRICT, WITHOUT ROWID;
 """
 
+# Issuers of the files that an operator has switched off beside these.
+_ISSUERS_OFF: Final = """
+CREATE TABLE issuers_off (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
 _STEPS: Final = (
     _FIRST_TABLES,
@@ -170,6 +175,7 @@ _STEPS: Final = (
     _RARE_EVENTS,
     _REVOCATIONS,
     _BLOCKS,
+    _ISSUERS_OFF,
 )
 SCHEMA_VERSION: Final = len(_STEPS)
 

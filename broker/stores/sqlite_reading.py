@@ -25,6 +25,7 @@ from broker.stores import (
     sqlite_audit,
     sqlite_blocks,
     sqlite_erasure,
+    sqlite_issuers,
     sqlite_ledger,
     sqlite_policy_sets,
     sqlite_revocations,
@@ -171,6 +172,10 @@ class SqliteReading:
     async def blocks(self) -> list[Block]:
         """List the blocks, by id."""
         return await self._read(sqlite_blocks.listed)
+
+    async def issuers_off(self) -> list[str]:
+        """Name the issuers that were switched off."""
+        return await self._read(sqlite_issuers.switched_off)
 
     async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
         """Run a query on a connection of its own, so that no commit waits for a reader."""

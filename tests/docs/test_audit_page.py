@@ -62,7 +62,7 @@ def events(live_broker: RunningBroker) -> list[dict[str, Any]]:
     live_broker.exchange("no token")
     explained = {"subject_token": live_broker.github_token(), "subject_token_type": TOKEN_TYPE_JWT}
     live_broker.request("POST", "/oauth/explain", data=explained)
-    account = an_account(grants={"broker": ("broker:blocks:write",)})
+    account = an_account(grants={"broker": ("broker:blocks:write", "broker:issuers:write")})
     secret = give(live_broker, account)
     ask(live_broker, account.client_id, secret, audience="broker")
     _set_and_lift_a_block(live_broker, secret)
@@ -79,6 +79,9 @@ def _set_and_lift_a_block(broker: RunningBroker, key: str) -> None:
     body = {"where": {"issuer": "gitlab"}, "reason": "INC-7"}
     block = broker.request("POST", "/api/v1/blocks", json=body, headers=headers).json()
     broker.request("DELETE", f"/api/v1/blocks/{block['id']}", headers=headers)
+    for enabled in (False, True):
+        switch = {"enabled": enabled}
+        broker.request("PATCH", "/api/v1/issuers/buildkite", json=switch, headers=headers)
 
 
 @pytest.fixture(scope="module")

@@ -35,7 +35,7 @@ phases.stateful.enabled = false
 
 # What an account may be granted, which accounts there are, and which claims, no schema can say.
 [[operations]]
-include-path-regex = "^/api/v1/(service-accounts|blocks)"
+include-path-regex = "^/api/v1/(service-accounts|blocks|issuers)"
 checks.positive_data_acceptance.enabled = false
 
 [[operations]]

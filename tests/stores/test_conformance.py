@@ -786,6 +786,22 @@ async def test_blocks_that_are_over_make_room_and_no_others_do(
     assert await store.blocks() == [a_block("b-2")]
 
 
+async def test_issuers_are_switched_wherever_it_is_asked_for_and_raise_the_epoch(
+    open_store: OpenStore,
+) -> None:
+    one, other = await open_store(), await open_store()
+    before = await other.state_epoch()
+
+    assert await one.switch_issuer("github", an_event(type="issuer.disabled"), enabled=False)
+    assert not await other.switch_issuer("github", an_event(type="x"), enabled=False)
+    assert await other.issuers_off() == ["github"]
+    assert await other.state_epoch() == before + 1
+    assert await other.switch_issuer("github", an_event(type="issuer.enabled"), enabled=True)
+    assert not await one.switch_issuer("github", an_event(type="x"), enabled=True)
+    assert await one.issuers_off() == []
+    assert [each["type"] for each in await one.events()] == ["issuer.disabled", "issuer.enabled"]
+
+
 async def test_the_event_of_a_token_s_issue_is_found_by_its_id(store: ReadableStore) -> None:
     identifiers = UuidV7Identifiers()
     token_id, event_id = identifiers.new(NOW), identifiers.new(NOW)

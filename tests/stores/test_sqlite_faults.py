@@ -17,7 +17,7 @@ from broker.stores.sqlite import SqliteStore
 from broker.stores.sqlite_file import transaction
 from broker.stores.sqlite_writer import MAX_QUEUE
 from broker.testing import FrozenClock
-from tests.stores.damage import delete, overwrite, replace_by_a_copy
+from tests.stores.damage import delete, overwrite_all_but_the_schema, replace_by_a_copy
 from tests.stores.entries import a_spend, an_entry, an_event, assert_chained
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
@@ -90,8 +90,7 @@ async def test_a_damaged_page_refuses_and_is_not_ready_after_it(
     for _ in range(5):
         await asyncio.gather(*(store.commit(a_spend(f"{object()}")) for _ in range(50)))
     await store.close()
-    # Behind the schema, which opening reads.
-    overwrite(database, 30 * 4096)
+    overwrite_all_but_the_schema(database)
 
     store = await open_sqlite()
     with pytest.raises(Unavailable):

@@ -5,14 +5,14 @@ from typing import Final
 
 from starlette.requests import Request
 
-from broker.core.registry.authority import Authority
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller, Bearer
 from broker.http.api.body import NO_STORE, read_members
+from broker.http.api.callers import registry_caller
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.api.limits import ApiLimits
-from broker.http.caller import Networks, caller_of
-from broker.ports import BlockOperations, RegistryCaller
+from broker.http.caller import Networks
+from broker.ports import BlockOperations
 
 PATH: Final = "/api/v1/blocks"
 READ: Final = "broker:blocks:read"
@@ -50,16 +50,11 @@ class BlocksApi:
     async def set(self, request: Request, caller: ApiCaller) -> Answer:
         """Set a block."""
         members = await read_members(request)
-        made = await self.registry.set(self._caller(request, caller), members)
-        return json_answer(201, made, NO_STORE)
+        who = registry_caller(request, caller, self.trusted_proxies)
+        return json_answer(201, await self.registry.set(who, members), NO_STORE)
 
     async def lift(self, request: Request, caller: ApiCaller) -> Answer:
         """Lift a block."""
         block_id = str(request.path_params["block_id"])
-        await self.registry.lift(self._caller(request, caller), block_id)
+        await self.registry.lift(registry_caller(request, caller, self.trusted_proxies), block_id)
         return Answer(204, b"", NO_STORE)
-
-    def _caller(self, request: Request, caller: ApiCaller) -> RegistryCaller:
-        known = caller_of(request.scope, self.trusted_proxies)
-        authority = Authority(caller.scopes, caller.organization)
-        return RegistryCaller(caller.sub, authority, known.request_id, known.client_address)

@@ -8,9 +8,11 @@ from starlette.requests import Request
 from broker.core.policy import Issuer, KeySource
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
-from broker.http.api.body import NO_STORE
+from broker.http.api.body import NO_STORE, read_members
+from broker.http.api.callers import registry_caller
 from broker.http.api.query import page_of
-from broker.ports import IssuerKeyStatus, IssuerKeyStatuses, PolicySource
+from broker.http.caller import Networks
+from broker.ports import IssuerKeyStatus, IssuerKeyStatuses, IssuerOperations, PolicySource
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +21,8 @@ class IssuersApi:
 
     policies: PolicySource
     keys: IssuerKeyStatuses
+    registry: IssuerOperations
+    trusted_proxies: Networks
 
     async def show(self, request: Request, _caller: ApiCaller) -> Answer:
         """List the issuers, without what their keys are fetched through: a proxy has a password."""
@@ -28,6 +32,15 @@ class IssuersApi:
             "issuers", request, issuers, lambda each: _issuer(each, statuses.get(each.name))
         )
         return json_answer(200, members, NO_STORE)
+
+    async def patch(self, request: Request, caller: ApiCaller) -> Answer:
+        """Switch an issuer off, or on again, and show it."""
+        name, members = str(request.path_params["name"]), await read_members(request)
+        who = registry_caller(request, caller, self.trusted_proxies)
+        await self.registry.patch(who, name, members)
+        issuer = self.policies.current().policy_set.issuers[name]
+        statuses = {each.issuer: each for each in self.keys.status()}
+        return json_answer(200, _issuer(issuer, statuses.get(name)), NO_STORE)
 
 
 def _issuer(issuer: Issuer, status: IssuerKeyStatus | None) -> dict[str, Any]:

@@ -7,14 +7,14 @@ from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from broker.core.registry.authority import Authority
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller, Bearer
 from broker.http.api.body import NO_STORE, read_members
+from broker.http.api.callers import registry_caller
 from broker.http.api.endpoint import ApiEndpoint, ByMethod, Serve
 from broker.http.api.limits import ApiLimits
 from broker.http.api.query import PAGING, next_cursor, read_limit, read_position, read_query
-from broker.http.caller import Networks, caller_of
+from broker.http.caller import Networks
 from broker.ports import AccountOperations, Identify, Made, RegistryCaller
 
 PATH: Final = "/api/v1/service-accounts"
@@ -151,9 +151,7 @@ class ServiceAccountsApi:
         return identify
 
     def _registry_caller(self, request: Request, caller: ApiCaller) -> RegistryCaller:
-        source = caller_of(request.scope, self.trusted_proxies)
-        authority = Authority(caller.scopes, caller.organization)
-        return RegistryCaller(caller.sub, authority, source.request_id, source.client_address)
+        return registry_caller(request, caller, self.trusted_proxies)
 
 
 def _client_id(request: Request) -> str:

@@ -215,6 +215,13 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/api/v1/issuers"): Operation(
         "List the issuers and the state of their keys", "Issuers", "Issuers", parameters=_PAGE
     ),
+    ("PATCH", "/api/v1/issuers/{name}"): Operation(
+        "Switch an issuer off, or on again",
+        "Issuer",
+        "Issuers",
+        bodies={JSON: "IssuerPatch", "application/merge-patch+json": "IssuerPatch"},
+        more=_CHANGED,
+    ),
     **_ACCOUNT_OPERATIONS,
     ("GET", "/.well-known/openid-configuration"): Operation(
         "Metadata of the broker (OpenID Connect Discovery)", "Metadata", "Discovery"

@@ -360,6 +360,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
     ),
     "Issuers": _list_of("Issuer"),
+    "IssuerPatch": _closed(("enabled",), enabled=FLAG),
     "ServiceAccount": _object(**_SERVICE_ACCOUNT),
     "ServiceAccounts": _list_of("ServiceAccount"),
     "MadeServiceAccount": _object(
