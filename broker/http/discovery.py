@@ -40,17 +40,24 @@ class Discovery:
 
     async def metadata(self, request: Request) -> Response:
         """Serve the metadata document, the same one at both well-known places."""
+        return cacheable(request, self.metadata_text())
+
+    async def jwks(self, request: Request) -> Response:
+        """Serve the public keys."""
+        return cacheable(request, self.jwks_text())
+
+    def metadata_text(self) -> Document:
+        """Give the metadata document, written out."""
         version = self._policies.current().policy_set.version
         algorithms = self._signing_keys.current().algorithms(self._clock.now())
         if self._composed is None or self._composed[0] != (version, algorithms):
             document = serialized(self.metadata_document(algorithms))
             self._composed = (version, algorithms), document
-        return cacheable(request, self._composed[1])
+        return self._composed[1]
 
-    async def jwks(self, request: Request) -> Response:
-        """Serve the public keys."""
-        document = self._signing_keys.current().jwks(self._clock.now())
-        return cacheable(request, serialized(document))
+    def jwks_text(self) -> Document:
+        """Give the public keys, written out."""
+        return serialized(self._signing_keys.current().jwks(self._clock.now()))
 
     def metadata_document(self, algorithms: list[str]) -> dict[str, Any]:
         """Compose the metadata: only what works is advertised, nothing empty."""

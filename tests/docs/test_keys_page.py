@@ -5,6 +5,7 @@ import re
 from typer.main import get_command
 
 from broker.cli.app import app
+from broker.cli.keys.publish_command import JWKS, METADATA
 from broker.cli.keys.rotate_command import CACHED_SECONDS
 from broker.core.key_line import LONGEST_TOKEN_LIFE
 from broker.core.signing_keys import KeyState
@@ -24,6 +25,12 @@ def test_every_command_is_shown_and_every_one_shown_exists() -> None:
     shown = {block.text.split()[2] for block in PAGE.blocks("sh")}
 
     assert shown == set(group.commands)
+
+
+def test_every_file_that_is_published_has_a_row() -> None:
+    listed = [code(row[0]) for row in rows(PAGE.section("Services that cannot reach the broker"))]
+
+    assert listed == [JWKS, *METADATA]
 
 
 def test_the_figures_are_those_of_the_code() -> None:

@@ -13,6 +13,7 @@ from broker.cli.endings import fail, server_extra, told_plainly
 if TYPE_CHECKING:
     from broker.settings import Settings
     from broker.signing.key_upkeep import KeyUpkeep
+    from broker.signing.keyring import Keyring
     from broker.signing.master_key import MasterKey
     from broker.stores.sqlite import SqliteStore
 
@@ -31,6 +32,7 @@ class OpenedKeys:
     store: "SqliteStore"
     master_key: "MasterKey"
     keys: "KeyUpkeep"
+    keyring: "Keyring"
 
 
 def run(
@@ -72,9 +74,9 @@ async def _opened(config: Path | None, data: Path) -> AsyncIterator[OpenedKeys]:
     store = await SqliteStore.open(path, clock)
     try:
         master_key = await bootstrap.load_store_key(settings, store, may_create=False)
-        _, keys = await bootstrap.open_signing_keys(
+        keyring, keys = await bootstrap.open_signing_keys(
             settings, store, master_key, clock, UuidV7Identifiers()
         )
-        yield OpenedKeys(settings, store, master_key, keys)
+        yield OpenedKeys(settings, store, master_key, keys, keyring)
     finally:
         await store.close()
