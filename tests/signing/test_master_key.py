@@ -3,6 +3,9 @@
 import asyncio
 import base64
 import os
+import stat
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -13,10 +16,11 @@ from broker.ports import SigningKeyChange, SigningKeyRow
 from broker.signing.key_pairs import generate
 from broker.signing.key_wrap import KeyWrap
 from broker.signing.master_key import MasterKey
-from broker.signing.master_key_file import create
+from broker.signing.master_key_file import _open_to_others, create
 from broker.signing.store_key import load_master_key
 from broker.stores.sqlite import SqliteStore
 
+ROOT = Path(__file__).parents[2]
 SECRET = bytes(range(200, 232))
 TEXT = base64.urlsafe_b64encode(SECRET).decode().rstrip("=")
 
@@ -30,6 +34,10 @@ def write(file: Path, text: str, mode: int = 0o600) -> None:
     file.parent.mkdir(exist_ok=True)
     file.write_text(text)
     file.chmod(mode)
+
+
+def status_of(rights: int, owner: int) -> os.stat_result:
+    return os.stat_result((stat.S_IFREG | rights, 0, 0, 1, owner, 10_001, 0, 0, 0, 0))
 
 
 def names(folder: Path) -> list[str]:
@@ -215,6 +223,50 @@ async def test_a_file_that_others_may_use_is_refused(
     message = await refusal(file, store, may_create=True)
     assert message.endswith(f"chmod 600 {file}")
     assert TEXT not in message
+
+
+@pytest.mark.parametrize("rights", [0o400, 0o440, 0o600, 0o640])
+def test_a_group_may_read_what_root_has_given_to_it(rights: int) -> None:
+    assert not _open_to_others(status_of(rights, owner=0), user=10_001)
+
+
+@pytest.mark.parametrize("rights", [0o420, 0o460, 0o450, 0o444, 0o441, 0o402])
+def test_whatever_else_root_has_given_is_refused(rights: int) -> None:
+    assert _open_to_others(status_of(rights, owner=0), user=10_001)
+
+
+@pytest.mark.parametrize("user", [0, 10_001])
+def test_the_group_of_one_s_own_file_may_not_read_it(user: int) -> None:
+    assert _open_to_others(status_of(0o440, owner=user), user)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can give a file to a group")
+def test_a_secret_that_is_mounted_for_the_group_is_read(tmp_path: Path) -> None:
+    secret = tmp_path / "master.key"
+    write(secret, TEXT, 0o440)
+    os.chown(secret, 0, 10_001)
+    descriptor = os.open(secret, os.O_RDONLY)
+    # A file that is open already: the folders of a test are for their owner alone.
+    program = (
+        "import os, sys; from pathlib import Path;"
+        "from broker.signing.master_key_file import read;"
+        "os.setgroups([]); os.setgid(10001); os.setuid(10001);"
+        f"sys.stdout.write(read(Path('/proc/self/fd/{descriptor}')))"
+    )
+    try:
+        done = subprocess.run(
+            [sys.executable, "-c", program],
+            pass_fds=[descriptor],
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+    finally:
+        os.close(descriptor)
+
+    assert (done.stdout, done.stderr) == (TEXT, "")
 
 
 async def test_an_empty_file_is_refused_and_left_alone(store: SqliteStore, file: Path) -> None:
