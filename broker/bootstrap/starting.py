@@ -241,7 +241,12 @@ async def _started(
     for loop in loops:
         stack.push_async_callback(cancel, asyncio.create_task(loop))
     return Broker(
-        build_app(settings.issuer, endpoints, lambda: identifiers.new(clock.now())),
+        build_app(
+            settings.issuer,
+            endpoints,
+            lambda: identifiers.new(clock.now()),
+            settings.admin_listen[1] if settings.admin_listen else None,
+        ),
         policies,
         reload,
         kept,

@@ -1,6 +1,6 @@
 """The list of endpoints, on one screen."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from urllib.parse import urlsplit
@@ -11,7 +11,7 @@ from starlette.middleware.exceptions import ExceptionMiddleware
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from broker.http.answers import Answer, Problem, not_found_answer, problem_answer
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
@@ -53,21 +53,83 @@ class Endpoints:
     health: Health
 
 
-def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> ASGIApp:
+def build_app(
+    issuer: str,
+    endpoints: Endpoints,
+    draw_id: Callable[[], str],
+    admin_port: int | None = None,
+) -> ASGIApp:
     """Put the endpoints where the issuer's URL says, and at the root as well.
 
-    An issuer with a path has its metadata of RFC 8414 and RFC 9728 inserted behind the host (§3.1
-    of both), all else below its path.
+    With an `admin_port`, those for operators answer to requests that come to it, and to no others.
     """
     path = urlsplit(issuer).path
-    discovery, health = endpoints.discovery, endpoints.health
-    resource = endpoints.protected_resource
-    routes: list[BaseRoute] = [
+    public, admin = _public_routes(endpoints), _admin_routes(endpoints)
+    everywhere = _health_routes(endpoints)
+    whole = [*public, *admin, *everywhere]
+    description = Route("/openapi.json", OpenApi(issuer, whole).serve, methods=["GET"])
+    whole.append(description)
+    everywhere.append(description)
+    inserted = _inserted_metadata(endpoints, path) if path else []
+    # The one busy endpoint is reached without the router's detours.
+    direct = {f"{prefix}/oauth/token": endpoints.oauth_token for prefix in ("", path)}
+    if admin_port is None:
+        return RequestEdge(_app_of(whole, path, inserted), draw_id, direct)
+    return ByPort(
+        admin_port,
+        RequestEdge(_app_of([*admin, *everywhere], path), draw_id, {}),
+        RequestEdge(_app_of([*public, *everywhere], path, inserted), draw_id, direct),
+    )
+
+
+class ByPort:
+    """Two applications, told apart by the port that a request came to.
+
+    NOTE: It is the port of the connection, as the kernel knows it. Nothing that a client or a proxy
+    writes has a say, and neither application has the other's routes.
+    """
+
+    def __init__(self, admin_port: int, admin: ASGIApp, public: ASGIApp) -> None:
+        self._admin_port = admin_port
+        self._admin = admin
+        self._public = public
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request."""
+        _, port = scope["server"]
+        app = self._admin if port == self._admin_port else self._public
+        await app(scope, receive, send)
+
+
+def _public_routes(endpoints: Endpoints) -> list[BaseRoute]:
+    """List what CI jobs and services ask for."""
+    discovery = endpoints.discovery
+    return [
         Route("/oauth/token", endpoints.oauth_token),
         Route("/oauth/explain", endpoints.oauth_explain),
         Route("/oauth/revoke", endpoints.oauth_revoke),
         Route("/oauth/introspect", endpoints.oauth_introspect),
         Route("/api/v1/auth/token", endpoints.api_token),
+        Route("/.well-known/openid-configuration", discovery.metadata),
+        Route("/.well-known/oauth-authorization-server", discovery.metadata),
+        Route("/.well-known/jwks.json", discovery.jwks),
+        Route(WELL_KNOWN, endpoints.protected_resource.metadata),
+    ]
+
+
+def _inserted_metadata(endpoints: Endpoints, path: str) -> list[BaseRoute]:
+    """List what an issuer with a path has behind the host (RFC 8414 §3.1, RFC 9728 §3.1)."""
+    discovery = endpoints.discovery
+    return [
+        Route(f"/.well-known/oauth-authorization-server{path}", discovery.metadata),
+        Route(f"/.well-known/openid-configuration{path}", discovery.metadata),
+        Route(f"{WELL_KNOWN}{path}", endpoints.protected_resource.metadata),
+    ]
+
+
+def _admin_routes(endpoints: Endpoints) -> list[BaseRoute]:
+    """List what operators and their tools ask for."""
+    return [
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
@@ -80,30 +142,24 @@ def build_app(issuer: str, endpoints: Endpoints, draw_id: Callable[[], str]) -> 
         Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
         Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
         Route("/api/v1/issuers/{name}", endpoints.issuer, methods=["PATCH"]),
-        Route("/.well-known/openid-configuration", discovery.metadata),
-        Route("/.well-known/oauth-authorization-server", discovery.metadata),
-        Route("/.well-known/jwks.json", discovery.jwks),
-        Route(WELL_KNOWN, resource.metadata),
-        Route("/healthz", health.healthz),
-        Route("/readyz", health.readyz),
     ]
-    description = OpenApi(issuer, routes)
-    routes.append(Route("/openapi.json", description.serve, methods=["GET"]))
-    if path:
-        routes += [
-            Route(f"/.well-known/oauth-authorization-server{path}", discovery.metadata),
-            Route(f"/.well-known/openid-configuration{path}", discovery.metadata),
-            Route(f"{WELL_KNOWN}{path}", resource.metadata),
-            Mount(path, routes=list(routes)),
-        ]
-    app = Starlette(routes=routes)
+
+
+def _health_routes(endpoints: Endpoints) -> list[BaseRoute]:
+    """List what answers wherever the broker listens."""
+    health = endpoints.health
+    return [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
+
+
+def _app_of(routes: list[BaseRoute], path: str, inserted: Sequence[BaseRoute] = ()) -> Starlette:
+    """Serve the routes at the root, and below the issuer's path if it has one."""
+    below = [Mount(path, routes=routes)] if path else []
+    app = Starlette(routes=[*routes, *inserted, *below])
     # Without the middleware that answers faults by itself: `RequestEdge` does, alike for all paths.
     app.middleware_stack = ExceptionMiddleware(app.router, {HTTPException: _http_problem})
     # A redirect would send the credentials of a POST elsewhere (RFC 9700 §4.12).
     app.router.redirect_slashes = False
-    # The one busy endpoint is reached without the router's detours.
-    direct = {f"{prefix}/oauth/token": endpoints.oauth_token for prefix in ("", path)}
-    return RequestEdge(app, draw_id, direct)
+    return app
 
 
 async def _http_problem(request: Request, error: Exception) -> Response:

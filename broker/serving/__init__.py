@@ -1,4 +1,4 @@
-"""`broker serve`: a listening socket, and one process or several that serve on it."""
+"""`broker serve`: the listening sockets, and one process or several that serve on them."""
 
 import os
 import sys
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from broker import logs
 from broker.serving import dev_platform, one_process, several_processes
-from broker.serving.server import Service, bind
+from broker.serving.server import Service, listening
 from broker.settings import load as load_settings
 
 
@@ -27,8 +27,8 @@ def serve(
     run_platform = dev_platform.in_thread if output is None else dev_platform.in_process
     with ExitStack() as stack:
         dev_issuers = stack.enter_context(run_platform(dev_listen, data)) if dev else None
-        listener = stack.enter_context(bind(settings.listen))
-        service = Service(settings.bound_to(listener.getsockname()[1]), listener, dev_issuers)
+        bound, listeners = stack.enter_context(listening(settings))
+        service = Service(bound, listeners, dev_issuers)
         if output is None:
             return one_process.serve(service)
         return several_processes.serve(service, workers, output)

@@ -33,7 +33,7 @@ async def _serve(service: Service) -> None:
             loop.add_signal_handler(signum, server.stop)
         reloading = asyncio.create_task(hang_up.serve(broker.reload, server.stop))
         set_aside()
-        await server.serve(sockets=[service.listener])
+        await server.serve(sockets=[*service.listeners])
         reloading.cancel()
         with suppress(asyncio.CancelledError):
             await reloading

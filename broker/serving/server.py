@@ -4,7 +4,7 @@ import asyncio
 import math
 import socket
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import cast
 
@@ -22,28 +22,54 @@ class Service:
     """What is served, where, and beside which dev platform: its issuers' URLs by name."""
 
     settings: Settings
-    listener: socket.socket
+    listeners: tuple[socket.socket, ...]
     dev_issuers: Mapping[str, str] | None
 
     def facts(self) -> dict[str, object]:
         """Tell what the log says once it serves."""
-        host, port = self.settings.listen
-        listen = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-        facts: dict[str, object] = {"issuer": self.settings.issuer, "listen": listen}
+        settings = self.settings
+        facts: dict[str, object] = {"issuer": settings.issuer, "listen": _written(settings.listen)}
+        if settings.admin_listen is not None:
+            facts["admin_listen"] = _written(settings.admin_listen)
         if self.dev_issuers is not None:
             facts["dev_issuers"] = dict(self.dev_issuers)
         return facts
 
 
-def bind(listen: tuple[str, int]) -> socket.socket:
-    """Listen on an address. Raises `ConfigurationError`."""
+def _written(listen: tuple[str, int]) -> str:
+    host, port = listen
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+@contextmanager
+def listening(settings: Settings) -> Iterator[tuple[Settings, tuple[socket.socket, ...]]]:
+    """Listen on every address until the block ends; the settings have the ports that came of it.
+
+    Raises `ConfigurationError`.
+    """
+    with ExitStack() as stack:
+        listener = stack.enter_context(_bind("listen", settings.listen, "--listen"))
+        port = listener.getsockname()[1]
+        if settings.admin_listen is None:
+            yield settings.bound_to(port), (listener,)
+            return
+        admin = stack.enter_context(_bind("admin_listen", settings.admin_listen, "`admin_listen`"))
+        admin_port = admin.getsockname()[1]
+        if admin_port == port:
+            # Possible on two addresses when the system chose; the port has to tell them apart.
+            message = f"the system chose {port}, which is the port of `listen`, too; name a port"
+            raise ConfigurationError([Problem("admin_listen", 0, 0, message)])
+        yield settings.bound_to(port, admin_port), (listener, admin)
+
+
+def _bind(key: str, listen: tuple[str, int], by: str) -> socket.socket:
     host, port = listen
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with --listen"
-        raise ConfigurationError([Problem("listen", 0, 0, message)]) from None
+        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with {by}"
+        raise ConfigurationError([Problem(key, 0, 0, message)]) from None
 
 
 def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Config:

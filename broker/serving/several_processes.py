@@ -105,7 +105,7 @@ async def _serve(
         ending = asyncio.create_task(_first_of(end, all_end, link.lost))
         ending.add_done_callback(lambda _: server.stop())
         set_aside()
-        await server.serve(sockets=[service.listener])
+        await server.serve(sockets=[*service.listeners])
         if all_end.is_set() and post.number == LEADER:
             await _first_of(alone, link.lost, seconds=ALONE_SECONDS)
 

@@ -101,6 +101,7 @@ def _off(given: str) -> bool:
 
 ISSUER: Final = text("issuer", issuer_url, None)
 LISTEN: Final = text("listen", listen_address, ("127.0.0.1", 8080))
+ADMIN_LISTEN: Final = text("admin_listen", listen_address, None)
 POLICIES: Final = text("policies", _path, "policies")
 STORE: Final = text("store", _store, "data/broker.db")
 MASTER_KEY_FILE: Final = text("master_key_file", _path, "data/master.key")
@@ -129,6 +130,7 @@ FOLDERS: Final[Key[tuple[Delegation, ...]]] = Key(
 KEYS: Final[tuple[Key[Any], ...]] = (
     ISSUER,
     LISTEN,
+    ADMIN_LISTEN,
     POLICIES,
     STORE,
     MASTER_KEY_FILE,

@@ -92,9 +92,11 @@ def load(
 
 def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
     listen = reading.value(keys.LISTEN)
+    admin_listen = reading.value(keys.ADMIN_LISTEN)
     issuer = reading.value(keys.ISSUER) or default_issuer(listen)
     max_ttl = reading.value(keys.MAX_TTL)
     ttl = reading.value(keys.TTL)
+    hosts = [listen[0], host_of(issuer)] + ([admin_listen[0]] if admin_listen else [])
     return Settings(
         issuer=issuer,
         listen=listen,
@@ -122,8 +124,9 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
         ),
         metrics=MetricsSettings(public=reading.value(keys.PUBLIC_METRICS)),
         folders=_folders(reading),
-        loopback=is_loopback(listen[0]) and is_loopback(host_of(issuer)),
+        loopback=all(is_loopback(host) for host in hosts),
         dev=dev,
+        admin_listen=admin_listen,
     )
 
 

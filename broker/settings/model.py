@@ -123,18 +123,24 @@ class Settings:
     """Which folders of the policies are delegated, by folder; the others may hold everything."""
 
     loopback: bool
-    """Whether both the issuer and the listen address are on this machine alone."""
+    """Whether the issuer and every listen address are on this machine alone."""
 
     dev: bool
     policies_fault: Problem | None = None
     """Why the policy folder cannot be read now; for a broker that has no last good set."""
 
-    def bound_to(self, port: int) -> "Settings":
-        """Give the settings of a broker whose port the system chose (`listen` has port 0).
+    admin_listen: tuple[str, int] | None = None
+    """Where `/api/v1` answers, and nowhere else; None for the same place as all else."""
+
+    def bound_to(self, port: int, admin_port: int | None = None) -> "Settings":
+        """Give the settings of a broker whose ports the system chose (those that are 0).
 
         An issuer that was derived from `listen` follows; one that was configured stays.
         """
         host, configured_port = self.listen
         derived = self.issuer == default_issuer((host, configured_port))
         issuer = default_issuer((host, port)) if derived else self.issuer
-        return replace(self, listen=(host, port), issuer=issuer)
+        admin_listen = self.admin_listen
+        if admin_listen is not None and admin_port is not None:
+            admin_listen = admin_listen[0], admin_port
+        return replace(self, listen=(host, port), issuer=issuer, admin_listen=admin_listen)

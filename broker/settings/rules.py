@@ -1,11 +1,14 @@
 """What must hold between several settings, and between settings and the machine."""
 
+from typing import Any
+
 from broker.core.durations import duration_text
 from broker.core.errors import Problem
 from broker.core.loopback import is_loopback
 from broker.settings import keys
 from broker.settings.addresses import host_of
 from broker.settings.files import file_fault, folder_fault
+from broker.settings.kinds import Key
 from broker.settings.model import Settings
 from broker.settings.reading import Reading
 
@@ -53,9 +56,10 @@ def _tokens(settings: Settings, reading: Reading) -> None:
 
 
 def _addresses(settings: Settings, reading: Reading) -> None:
-    if not reading.sound(keys.ISSUER, keys.LISTEN):
+    if not reading.sound(keys.ISSUER, keys.LISTEN, keys.ADMIN_LISTEN):
         return
-    host = settings.listen[0]
+    _ports(settings, reading)
+    key, host = _outermost(settings)
     issuer_is_local = is_loopback(host_of(settings.issuer))
     if settings.dev and not settings.loopback:
         what = "the issuer is" if is_loopback(host) else f"the listen address {host} is"
@@ -64,7 +68,7 @@ def _addresses(settings: Settings, reading: Reading) -> None:
     elif reading.given(keys.ISSUER) is None:
         if not is_loopback(host):
             reading.report(
-                keys.LISTEN,
+                key,
                 f"{host} is not on loopback, so `issuer` is required: the public URL, such as"
                 " https://broker.example.com",
             )
@@ -73,10 +77,27 @@ def _addresses(settings: Settings, reading: Reading) -> None:
     elif settings.issuer.startswith("http:") and not settings.loopback:
         # Attacks row 186.
         reading.report(
-            keys.LISTEN,
+            key,
             f"{host} is not on loopback, but the issuer is a loopback URL; listen on 127.0.0.1 or"
             " [::1], or set `issuer` to the public https URL",
         )
+
+
+def _outermost(settings: Settings) -> tuple[Key[Any], str]:
+    """Find a listen address that is not on loopback, or else any of them."""
+    key, host = keys.LISTEN, settings.listen[0]
+    if settings.admin_listen is not None and is_loopback(host):
+        return keys.ADMIN_LISTEN, settings.admin_listen[0]
+    return key, host
+
+
+def _ports(settings: Settings, reading: Reading) -> None:
+    """See to it that the port tells which of the two addresses a request came to."""
+    if settings.admin_listen is None:
+        return
+    port = settings.admin_listen[1]
+    if port != 0 and port == settings.listen[1]:
+        reading.report(keys.ADMIN_LISTEN, f"{port} is the port of `listen`, too; choose another")
 
 
 def _master_key(settings: Settings, reading: Reading) -> None:
@@ -86,7 +107,7 @@ def _master_key(settings: Settings, reading: Reading) -> None:
             fault = f"{keys.MASTER_KEY.variable} is set, too; unset one of them"
             reading.report(keys.MASTER_KEY_FILE, fault)
         return
-    if not reading.sound(keys.MASTER_KEY_FILE, keys.ISSUER, keys.LISTEN):
+    if not reading.sound(keys.MASTER_KEY_FILE, keys.ISSUER, keys.LISTEN, keys.ADMIN_LISTEN):
         return
     fault_of_file = file_fault(settings.master_key_file, may_be_absent=settings.loopback)
     if fault_of_file is not None:

@@ -238,3 +238,46 @@ def test_addresses_may_be_jwks_hosts(home: Home) -> None:
     settings = home.load("jwks_hosts: [192.0.2.1, '2001:db8::1']")
 
     assert settings.jwks_hosts == ("192.0.2.1", "2001:db8::1")
+
+
+@pytest.mark.parametrize("host", OPEN)
+def test_an_admin_address_off_loopback_takes_the_broker_off_loopback(home: Home, host: str) -> None:
+    told = host.strip("[]")
+    admin = {"BROKER_ADMIN_LISTEN": f"{host}:8081", **KEY}
+
+    assert home.says("", admin).startswith(
+        f"BROKER_ADMIN_LISTEN: {told} is not on loopback, so `issuer` is required"
+    )
+    assert home.says("issuer: http://127.0.0.1:8080", admin).startswith(
+        f"BROKER_ADMIN_LISTEN: {told} is not on loopback, but the issuer is a loopback URL"
+    )
+    assert "the key must be there before the first start" in home.says(
+        "issuer: https://broker.example.com", {"BROKER_ADMIN_LISTEN": f"{host}:8081"}
+    )
+    said = home.says("", admin, dev=True)
+    assert said.startswith(f"--dev: the listen address {told} is not on loopback")
+
+
+def test_an_admin_address_on_loopback_changes_nothing_else(home: Home) -> None:
+    settings = home.load("admin_listen: 127.0.0.1:8081")
+
+    assert settings.loopback
+    assert settings.issuer == "http://127.0.0.1:8080"
+    assert settings.admin_listen == ("127.0.0.1", 8081)
+    assert home.load("").admin_listen is None
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.0.0.2", "[::1]"])
+def test_the_admin_port_is_a_port_of_its_own(home: Home, host: str) -> None:
+    assert home.says(f"admin_listen: '{host}:8080'") == (
+        "broker.yaml:1:15: admin_listen: 8080 is the port of `listen`, too; choose another"
+    )
+    assert home.says(f"admin_listen: '{host}:9000'", listen="127.0.0.1:9000").startswith(
+        "broker.yaml:1:15: admin_listen: 9000 is the port of `listen`, too"
+    )
+
+
+def test_both_ports_may_be_chosen_by_the_system(home: Home) -> None:
+    bound = home.load("admin_listen: 127.0.0.1:0", listen="127.0.0.1:0").bound_to(43_210, 43_211)
+
+    assert (bound.listen, bound.admin_listen) == (("127.0.0.1", 43_210), ("127.0.0.1", 43_211))
