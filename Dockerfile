@@ -4,9 +4,15 @@
 #   docker run -p 8080:8080 -v ./broker.yaml:/srv/broker/broker.yaml:ro \
 #       -v ./policies:/srv/broker/policies:ro -v broker-data:/srv/broker/data ci-token-broker
 #
-# Outside loopback the configuration must name the public `issuer` and a master key.
+# Outside loopback the configuration must name the public `issuer` and a master key. How to run it:
+# docs/guides/run-it.md.
+#
+# The base is named by a tag, which moves with its security fixes. To build from one image for ever,
+# give its digest: --build-arg PYTHON_IMAGE=python:3.11-slim-bookworm@sha256:…
 
-FROM python:3.11-slim AS build
+ARG PYTHON_IMAGE=python:3.11-slim-bookworm
+
+FROM ${PYTHON_IMAGE} AS build
 
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_NO_CACHE_DIR=1
@@ -28,7 +34,15 @@ RUN /opt/build/bin/pip wheel --no-deps --no-build-isolation --wheel-dir /dist . 
     && /opt/broker/bin/pip uninstall --yes pip
 
 
-FROM python:3.11-slim
+FROM ${PYTHON_IMAGE}
+
+LABEL org.opencontainers.image.title="ci-token-broker" \
+    org.opencontainers.image.description="Exchanges the ID token of a CI job for a short-lived service token, by policy, with an audit trail." \
+    org.opencontainers.image.version="0.1.0" \
+    org.opencontainers.image.licenses="Apache-2.0"
+
+# Nothing is installed here later: what could is taken out.
+RUN python -m pip uninstall --yes pip setuptools wheel
 
 RUN groupadd --system --gid 10001 broker \
     && useradd --system --uid 10001 --gid broker --home-dir /srv/broker --no-create-home broker \
@@ -42,7 +56,8 @@ ENV PATH=/opt/broker/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1
 
 WORKDIR /srv/broker
-USER broker
+# By number, so that an orchestrator can tell that it is not root.
+USER 10001:10001
 VOLUME /srv/broker/data
 EXPOSE 8080
 STOPSIGNAL SIGTERM
