@@ -1,6 +1,7 @@
 """docs/guides/run-it.md, followed to the letter as far as it needs no other machine."""
 
 import json
+import shlex
 import shutil
 import signal
 import stat
@@ -13,18 +14,22 @@ from typer.main import get_command
 
 from broker.cli.app import app
 from broker.cli.serve import MAX_WORKERS
+from broker.settings import keys
+from broker.settings import load as load_settings
 from broker.workers.restarts import MAX_EARLY_DEATHS
 from broker.workers.supervisor import STOP_SECONDS
-from tests.docs.markdown import ROOT, Page, rows
+from tests.deploy import dockerfiles, test_kubernetes
+from tests.docs.markdown import ROOT, Page, code, rows
 from tests.serving_process import ServingProcess, serving_process
 
 PAGE = Page("docs/guides/run-it.md")
+KUBERNETES = ROOT / "deploy/kubernetes"
 
 
 @pytest.fixture
 def home(tmp_path: Path) -> Path:
     """The working directory of the page, with the starter policies and a port that is free."""
-    (settings,) = PAGE.blocks("yaml")
+    settings, *_ = PAGE.blocks("yaml")
     text = settings.text.replace("listen: 127.0.0.1:8080", "listen: 127.0.0.1:0")
     (tmp_path / "broker.yaml").write_text(text)
     shutil.copytree(ROOT / "policies", tmp_path / "policies")
@@ -106,6 +111,60 @@ def test_hangup_reloads_the_policies_as_the_page_says(home: Path) -> None:
         said = next(line for line in broker.process.stderr if "are not in force" in line)
         assert json.loads(said)["actor"] == "SIGHUP"
         assert health_of(broker, "/readyz") == (200, {"status": "degraded"})
+
+
+def test_the_unit_is_that_of_the_project() -> None:
+    (unit,) = PAGE.blocks("ini")
+
+    assert unit.text == (ROOT / "deploy/systemd/broker.service").read_text()
+
+
+def test_the_places_of_the_unit_are_those_that_commands_are_told(tmp_path: Path) -> None:
+    (unit,) = PAGE.blocks("ini")
+    (tmp_path / "broker.yaml").write_text(
+        "issuer: https://broker.example.com\n" + PAGE.blocks("yaml")[1].text
+    )
+    told = load_settings(None, {}, working_directory=tmp_path, serving=False)
+
+    assert f"BROKER_STORE=sqlite:{told.store.path}".replace("/var/lib", "%S") in unit.text
+    assert f"LoadCredential=master.key:{told.master_key_file}\n" in unit.text
+    assert f" {told.master_key_file}\n" in PAGE.text
+    assert f"cp {told.store.path} " in PAGE.section("Back it up")
+
+
+def test_the_container_of_the_page_is_that_of_the_dockerfile() -> None:
+    image = dockerfiles.read()[1][-1]
+    build, run = PAGE.blocks("sh")[4].text.replace("\\\n", " ").splitlines()
+    words = shlex.split(run)
+    after = [(words[place], words[place + 1]) for place in range(len(words) - 1)]
+    targets = {word.split(":")[1] for option, word in after if option == "--volume"}
+    home, port = image.only("WORKDIR"), image.only("EXPOSE")
+    tag = f"ci-token-broker:{image.variables('LABEL')['org.opencontainers.image.version']}"
+
+    assert build == f"docker build --tag {tag} ."
+    assert words[-1] == tag
+    assert targets == {f"{home}/broker.yaml", f"{home}/policies", image.only("VOLUME")}
+    assert ("--publish", f"127.0.0.1:{port}:{port}") in after
+    assert [word for option, word in after if option == "--env"] == [keys.MASTER_KEY.variable]
+    assert f"user {image.only('USER').split(':')[0]}" in PAGE.section("In a container")
+
+
+def test_every_manifest_has_a_row_and_every_row_a_manifest() -> None:
+    listed = [code(row[0]) for row in rows(PAGE.section("On Kubernetes"))]
+
+    assert sorted(listed) == sorted(each.name for each in KUBERNETES.glob("*"))
+
+
+def test_what_the_page_runs_in_the_pod_is_there() -> None:
+    section = PAGE.section("On Kubernetes")
+    admin = test_kubernetes.container()["ports"][1]["containerPort"]
+    config = test_kubernetes.container()["args"][-1]
+
+    assert f"broker keys list --config {config}\n" in section
+    assert "exec deploy/ci-token-broker " in section
+    assert f"port {admin} for the API" in section
+    assert 'ci-token-broker/operator: "true"' in section
+    assert 'ci-token-broker/operator: "true"' in (KUBERNETES / "network-policy.yaml").read_text()
 
 
 def test_the_page_says_when_a_broker_gives_up_and_when_it_kills() -> None:
