@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from itertools import islice
 from typing import Any, Final, Protocol
 
+from broker.request_id import REQUEST_ID
 from broker.shared_output import PATIENCE_SECONDS, LineWriter, OutputLock
 
 MAX_TEXT: Final = 16_384
@@ -41,8 +42,8 @@ def configure(
     """Send the records of every logger, and Python's warnings, to a stream.
 
     Replaces what was configured before. Members of a line: `time` (RFC 3339, UTC), `level`,
-    `logger`, `message`, those that tell the `process`, whatever `extra` adds, and `exception` with
-    the traceback.
+    `logger`, `message`, those that tell the `process`, `request_id` of what a request causes,
+    whatever `extra` adds, and `exception` with the traceback.
     """
     handler = JsonLines(stream)
     handler.setFormatter(JsonFormatter(process or {}))
@@ -149,6 +150,9 @@ class JsonFormatter(logging.Formatter):
             "message": record.getMessage(),
             **self._process,
         }
+        request_id = REQUEST_ID.get()
+        if request_id is not None:
+            fixed["request_id"] = request_id
         # A record cannot replace the fixed members by names of its own.
         return _line(fixed | {name: added[name] for name in sorted(added) if name not in fixed})
 

@@ -1,5 +1,6 @@
 """Settings in, a running broker out: the only room that knows every class but the server's."""
 
+from broker.bootstrap.measured import Measured
 from broker.bootstrap.starting import Broker, Worker, running
 from broker.bootstrap.store_parts import (
     load_store_key,
@@ -10,6 +11,7 @@ from broker.bootstrap.store_parts import (
 
 __all__ = [
     "Broker",
+    "Measured",
     "Worker",
     "load_store_key",
     "open_registry",

@@ -1,9 +1,13 @@
 """What answers at each endpoint, made of the parts that do the work."""
 
+from collections.abc import Callable
+
 from broker.audit.verification import LogVerification
 from broker.bootstrap.for_accounts import ForAccounts
+from broker.bootstrap.measured import Measured
 from broker.grants.explanation import ExchangeExplanation
 from broker.grants.introspection import Introspection
+from broker.grants.request import Parameters
 from broker.grants.revocation import Revocation
 from broker.grants.token_exchange import TokenExchange
 from broker.grants.token_standing import TokenStanding
@@ -21,9 +25,11 @@ from broker.http.app import Endpoints
 from broker.http.client_credentials import is_used_by_grant
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
-from broker.http.health import Health
+from broker.http.health import Health, Readiness
 from broker.http.introspection_endpoint import IntrospectionEndpoint
+from broker.http.metrics_endpoint import SCOPE, Metrics, MetricsEndpoint, OpenMetricsEndpoint
 from broker.http.oauth_endpoint import OAuthEndpoint
+from broker.http.oauth_endpoint import Serve as ServeOAuth
 from broker.http.protected_resource import ProtectedResource
 from broker.http.revocation_endpoint import RevocationEndpoint
 from broker.http.token_endpoint import TokenEndpoint
@@ -46,6 +52,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     upkeep: KeyUpkeep,
     issuer_keys: HttpIssuerKeys,
     verification: LogVerification,
+    measured: Measured,
 ) -> Endpoints:
     """Make every endpoint."""
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
@@ -69,40 +76,39 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     audit_api = AuditLogsApi(store, verification, served.registry.policies, store, clock)
     catalogue_api = CatalogueApi(policies)
     issuers_api = IssuersApi(policies, issuer_keys, served.issuers, proxies)
+
+    def oauth(
+        place: str,
+        serve: ServeOAuth,
+        authenticates: Callable[[Parameters], bool] = lambda _: False,
+        *,
+        json_allowed: bool = False,
+    ) -> OAuthEndpoint:
+        return OAuthEndpoint(
+            serve,
+            authentication,
+            counts,
+            limits,
+            clock,
+            proxies,
+            authenticates,
+            json_allowed,
+            measured.measurements,
+            place,
+        )
+
+    health = Health(store, keys, reloading, issuer_keys, clock)
+    figures = Metrics(measured.page(exchange, reloading, store))
+    metrics: MetricsEndpoint = ApiEndpoint(bearer, api_limits, SCOPE, figures.show)
+    if settings.loopback or settings.metrics.public:
+        metrics = OpenMetricsEndpoint(figures)
     return Endpoints(
-        oauth_token=OAuthEndpoint(
-            tokens.serve, authentication, counts, limits, clock, proxies, is_used_by_grant
-        ),
-        api_token=OAuthEndpoint(
-            tokens.serve,
-            authentication,
-            counts,
-            limits,
-            clock,
-            proxies,
-            is_used_by_grant,
-            json_allowed=True,
-        ),
-        oauth_explain=OAuthEndpoint(
-            explanations.serve, authentication, counts, limits, clock, proxies
-        ),
-        oauth_revoke=OAuthEndpoint(
-            RevocationEndpoint(revocation).serve,
-            authentication,
-            counts,
-            limits,
-            clock,
-            proxies,
-            lambda _: True,
-        ),
-        oauth_introspect=OAuthEndpoint(
-            IntrospectionEndpoint(introspection).serve,
-            authentication,
-            counts,
-            limits,
-            clock,
-            proxies,
-            lambda _: True,
+        oauth_token=oauth("/oauth/token", tokens.serve, is_used_by_grant),
+        api_token=oauth("/api/v1/auth/token", tokens.serve, is_used_by_grant, json_allowed=True),
+        oauth_explain=oauth("/oauth/explain", explanations.serve),
+        oauth_revoke=oauth("/oauth/revoke", RevocationEndpoint(revocation).serve, lambda _: True),
+        oauth_introspect=oauth(
+            "/oauth/introspect", IntrospectionEndpoint(introspection).serve, lambda _: True
         ),
         policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
         policies_reload=ApiEndpoint(
@@ -122,7 +128,9 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         issuer=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.patch),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         protected_resource=ProtectedResource(settings.issuer),
-        health=Health(store, keys, reloading, clock),
+        health=health,
+        readiness=Readiness(health, ApiEndpoint(bearer, api_limits, SCOPE, health.detail)),
+        metrics=metrics,
     )
 
 

@@ -7,13 +7,17 @@ from broker.bootstrap.ending import cancel
 from broker.core.refusal_counts import RefusalCounts
 from broker.grants.limit_sharing import LimitSharing
 from broker.grants.rate_limits import RateLimits
-from broker.ports import Clock
+from broker.ports import Clock, Measurements
 from broker.settings import Settings
 from broker.stores.sqlite_limits import SqliteLimits
 
 
 async def begin_limits(
-    stack: AsyncExitStack, settings: Settings, counts: RefusalCounts, clock: Clock
+    stack: AsyncExitStack,
+    settings: Settings,
+    counts: RefusalCounts,
+    clock: Clock,
+    measurements: Measurements,
 ) -> RateLimits:
     """Begin to share counts with the other processes, if anything is limited."""
     shared_counts = SqliteLimits(settings.store.path)
@@ -26,5 +30,10 @@ async def begin_limits(
         stack.push_async_callback(sharing.close)
         stack.push_async_callback(cancel, asyncio.create_task(sharing.run()))
     return RateLimits(
-        sharing, counts, client=limits.client, address=limits.address, failed=limits.failed
+        sharing,
+        counts,
+        client=limits.client,
+        address=limits.address,
+        failed=limits.failed,
+        measurements=measurements,
     )

@@ -5,9 +5,8 @@ import contextlib
 import sys
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from random import SystemRandom
-from typing import Final
 
 from starlette.types import ASGIApp
 
@@ -19,6 +18,7 @@ from broker.bootstrap.ending import cancel
 from broker.bootstrap.endpoints import endpoints_of
 from broker.bootstrap.for_accounts import for_accounts
 from broker.bootstrap.limits import begin_limits
+from broker.bootstrap.measured import Measured
 from broker.bootstrap.store_parts import load_store_key, open_signing_keys, policy_parameters
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.refusal_counts import RefusalCounts
@@ -79,6 +79,9 @@ class Worker:
     event_lock: OutputLock | None = None
     """What the processes exclude one another with when they print their events."""
 
+    measured: Measured = field(default_factory=Measured.alone)
+    """The figures that the processes share."""
+
     @property
     def has_duties(self) -> bool:
         """Whether it does what one does for all: it reads the policy files and signs heads."""
@@ -90,9 +93,6 @@ class Worker:
         return self.has_duties and self.broker_starts
 
 
-_ALONE: Final = Worker()
-
-
 @asynccontextmanager
 async def running(
     settings: Settings,
@@ -101,7 +101,7 @@ async def running(
     dev_issuers: Mapping[str, str] | None = None,
     settle: float = SETTLE,
     owns_process: bool = False,
-    worker: Worker = _ALONE,
+    worker: Worker | None = None,
 ) -> AsyncIterator[Broker]:
     """Run a broker until the block ends, without listening anywhere.
 
@@ -110,7 +110,7 @@ async def running(
     process takes care of Python's garbage collector. Of several processes each runs the `worker`
     that it is. Raises `ConfigurationError` with every problem when it cannot start.
     """
-    clock = clock or SystemClock()
+    clock, worker = clock or SystemClock(), worker or Worker()
     taking_in = setting_aside if owns_process else contextlib.nullcontext
     async with AsyncExitStack() as stack:
         try:
@@ -137,25 +137,24 @@ async def _started(
     stack.push_async_callback(reader.close)
     reading = await _first_reading(settings, reader) if worker.reads_first else None
     sink = stack.enter_context(_event_lines(settings, worker))
-    store = await SqliteStore.open(settings.store.path, clock, on_committed=sink)
+    store = await SqliteStore.open(
+        settings.store.path, clock, on_committed=sink, measurements=worker.measured.measurements
+    )
     stack.push_async_callback(store.close)
     master_key = await load_store_key(settings, store, may_create=settings.loopback)
     keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
     await upkeep.keep_up()
     issuer_keys = HttpIssuerKeys(
-        clock, broker_on_loopback=settings.loopback, rng=SystemRandom().random
+        clock,
+        broker_on_loopback=settings.loopback,
+        rng=SystemRandom().random,
+        measurements=worker.measured.measurements,
     )
     stack.push_async_callback(issuer_keys.close)
     policies = HeldPolicies()
     kept = KeptSets(store, Seal(master_key.derive(KEY_PURPOSE)), reader, clock)
     followers = LinkedFollowers(worker.link) if worker.link and worker.has_duties else None
-    swap = PolicySwap(
-        policies,
-        kept,
-        store,
-        lambda new: issuer_keys.retain(new.policy_set.issuers.values()),
-        followers,
-    )
+    swap = PolicySwap(policies, kept, store, worker.measured.swapped(clock, issuer_keys), followers)
     reload = PolicyReload(
         reader=reader,
         kept=kept,
@@ -166,6 +165,7 @@ async def _started(
         taking_in=taking_in,
         fault_changed=followers.fault_changed if followers else keep_to_oneself,
         given=store,
+        measurements=worker.measured.measurements,
     )
     stack.push_async_callback(reload.close)
     box = SealedBox(master_key)
@@ -196,9 +196,10 @@ async def _started(
         clock=clock,
         identifiers=identifiers,
         refusal_counts=counts,
-        limits=await begin_limits(stack, settings, counts, clock),
+        limits=await begin_limits(stack, settings, counts, clock, worker.measured.measurements),
         issuer=settings.issuer,
         leeway=settings.leeway,
+        measurements=worker.measured.measurements,
     )
     served = await for_accounts(stack, settings, exchange, blocked, accounts, store, box)
     head_key = await open_head_key(store, box)
@@ -212,6 +213,7 @@ async def _started(
         upkeep,
         issuer_keys,
         LogVerification(store, head_key),
+        worker.measured,
     )
     counted = CountedRefusals(counts, store, clock)
     heads = AuditHeads(
@@ -246,6 +248,7 @@ async def _started(
             endpoints,
             lambda: identifiers.new(clock.now()),
             settings.admin_listen[1] if settings.admin_listen else None,
+            worker.measured.measurements,
         ),
         policies,
         reload,

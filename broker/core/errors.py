@@ -58,7 +58,9 @@ class Refusal(BrokerError):
     """A request is refused.
 
     `description` is a sentence for the caller; it must not tell more than the two levels of
-    explanation allow. `decision_id` is filled in once the refusal is on record.
+    explanation allow. `decision_id` is filled in once the refusal is on record; `issuer` is the
+    name of the one whose token it is about, and `decided` the reason on record where the caller is
+    told another one.
     """
 
     def __init__(self, reason: Reason, description: str) -> None:
@@ -66,6 +68,8 @@ class Refusal(BrokerError):
         self.reason = reason
         self.description = description
         self.decision_id: str | None = None
+        self.issuer: str | None = None
+        self.decided: Reason | None = None
 
 
 class RequestRefused(Refusal):

@@ -34,7 +34,7 @@ class LimitTable:
 
     def __init__(self, name: str, rate: Rate, sharing: Sharing, max_keys: int = MAX_KEYS) -> None:
         self.rate: Final = rate
-        self._name = name
+        self.name: Final = name
         self._sharing = sharing
         # Two generations: who asks moves to the younger one, and the older one is forgotten whole.
         self._per_generation = max_keys // 2
@@ -72,7 +72,7 @@ class LimitTable:
 
     def digest(self, key: str) -> bytes:
         """Name a key for all processes."""
-        text = f"{self._name}\0{key}".encode("utf-8", "surrogatepass")
+        text = f"{self.name}\0{key}".encode("utf-8", "surrogatepass")
         return blake2b(text, digest_size=_DIGEST_BYTES).digest()
 
     def __len__(self) -> int:

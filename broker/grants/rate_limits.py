@@ -16,6 +16,7 @@ from broker.core.policy import Issuer
 from broker.core.refusal_counts import RefusalCounts, address_prefix
 from broker.grants.limit_table import LimitTable, Sharing, Waiting
 from broker.grants.request import MAX_CLIENT_ID_LENGTH, Caller
+from broker.ports import NOT_MEASURED, Measurements
 
 _LONGEST_TENANT: Final = 255
 """Characters that tell tenants apart: names and ids have fewer, and memory is bounded."""
@@ -39,11 +40,13 @@ class RateLimits:
         client: Rate | None = None,
         address: Rate | None = None,
         failed: Rate | None = None,
+        measurements: Measurements = NOT_MEASURED,
     ) -> None:
         def table(name: str, rate: Rate | None) -> LimitTable | None:
             return None if rate is None else LimitTable(name, rate, sharing)
 
         self._refusal_counts = refusal_counts
+        self._measurements = measurements
         self._client = table("client", client)
         self._address = table("address", address)
         # Apart, so that a flood of one kind drops nobody of another.
@@ -115,15 +118,15 @@ class RateLimits:
         if answer == 0:
             return None
         if isinstance(answer, int):
-            raise self._refused(description, answer, caller, now)
-        return self._ask_all(answer, description, caller, now)
+            raise self._refused(table, description, answer, caller, now)
+        return self._ask_all(table, answer, description, caller, now)
 
     async def _ask_all(
-        self, waiting: Waiting, description: str, caller: Caller, now: float
+        self, table: LimitTable, waiting: Waiting, description: str, caller: Caller, now: float
     ) -> None:
         seconds = await waiting
         if seconds:
-            raise self._refused(description, seconds, caller, now)
+            raise self._refused(table, description, seconds, caller, now)
 
     async def _failed(self, table: LimitTable | None, key: str, caller: Caller, now: float) -> None:
         # A request fails once, whoever finds that out first.
@@ -133,7 +136,10 @@ class RateLimits:
         if waiting is not None:
             await waiting
 
-    def _refused(self, description: str, seconds: int, caller: Caller, now: float) -> RateLimited:
+    def _refused(
+        self, table: LimitTable, description: str, seconds: int, caller: Caller, now: float
+    ) -> RateLimited:
+        self._measurements.rate_limited(table.name.partition(" ")[0])
         refusal = RateLimited(f"{description}; try again later", retry_after=seconds)
         refusal.decision_id = self._refusal_counts.count(
             Reason.RATE_LIMITED, caller.client_address, now

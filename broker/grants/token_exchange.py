@@ -35,12 +35,16 @@ from broker.grants.request import (
     single,
 )
 from broker.ports import (
+    NONE,
+    NOT_MEASURED,
+    OTHER,
     AlreadySpent,
     Clock,
     Entry,
     Identifiers,
     IssuerKeySource,
     Ledger,
+    Measurements,
     PolicySource,
     SigningKeySource,
     Spend,
@@ -85,12 +89,17 @@ class TokenExchange:
     limits: RateLimits
     issuer: str
     leeway: int
+    measurements: Measurements = NOT_MEASURED
     verifying: InARow = field(default_factory=InARow, init=False)
     signing: InARow = field(default_factory=InARow, init=False)
 
     async def exchange(self, request: ExchangeRequest) -> IssuedToken:
         """Serve one request. Raises `Refusal`, with its `decision_id`."""
-        return await by_current_state(self.state, lambda epoch: self._exchange(request, epoch))
+        try:
+            return await by_current_state(self.state, lambda epoch: self._exchange(request, epoch))
+        except Refusal as refusal:
+            self._count_refused(refusal, request)
+            raise
 
     async def _exchange(self, request: ExchangeRequest, epoch: int) -> IssuedToken:
         now = self.clock.now()
@@ -105,7 +114,9 @@ class TokenExchange:
         signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
         token_id = self.identifiers.new(now)
         await self._commit(claims, issuer, decision, token_id, record, epoch)
-        return await self._sign(claims, issuer, decision, token_id, signing_key, now)
+        issued = await self._sign(claims, issuer, decision, token_id, signing_key, now)
+        self.measurements.exchange_ended(issuer.name, decision.service.name, None)
+        return issued
 
     async def verified(
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float, epoch: int
@@ -122,6 +133,7 @@ class TokenExchange:
         try:
             claims = subject_token.verify(signed_claims, issuer, now, self.leeway)
         except SubjectTokenRefused as refusal:
+            refusal.issuer = issuer.name
             await self.limits.failed_token(request.caller, issuer, signed_claims, now)
             await self._record_refused(refusal, record, epoch)
             raise
@@ -132,6 +144,7 @@ class TokenExchange:
         self, request: ExchangeRequest, policies: IndexedPolicies, now: float
     ) -> tuple[Issuer, SignedClaims]:
         """Find out who wrote the token; nothing it says is believed before that."""
+        issuer: Issuer | None = None
         try:
             # 1 parse
             token = subject_token.parse(request.subject_token)
@@ -143,6 +156,7 @@ class TokenExchange:
             verify = partial(subject_token.verify_signature, token, key)
             return issuer, await self.verifying.do(verify)
         except Refusal as refusal:
+            refusal.issuer = issuer.name if issuer else None
             await self.limits.failed_before_signature(refusal, request.caller, now)
             address = request.caller.client_address
             refusal.decision_id = self.refusal_counts.count(refusal.reason, address, now)
@@ -177,6 +191,7 @@ class TokenExchange:
             conditions=failing_conditions_for_caller(explanation),
         )
         refusal.decision_id = record.id
+        refusal.issuer, refusal.decided = issuer.name, deny.reason
         return refusal
 
     async def _commit(
@@ -203,6 +218,7 @@ class TokenExchange:
                 f" {issuer.replay.replace('_', ' ')}: fetch a new token for every exchange",
             )
             refusal.decision_id = record.id
+            refusal.issuer = issuer.name
             raise refusal
 
     async def _sign(
@@ -232,6 +248,15 @@ class TokenExchange:
             service_account=permit.service_account.client_id,
             token_id=token_id,
         )
+
+    def _count_refused(self, refusal: Refusal, request: ExchangeRequest) -> None:
+        """Count a refusal; what the caller wrote is counted by the names that are configured."""
+        targets, policies = request.wanted.targets, self.policies.current().policy_set
+        found = [policies.service(target) for target in targets]
+        names = {OTHER if service is None else service.name for service in found}
+        service = NONE if not names else names.pop() if len(names) == 1 else OTHER
+        reason = refusal.decided or refusal.reason
+        self.measurements.exchange_ended(refusal.issuer or NONE, service, reason)
 
     def _since(self, record: BegunRecord) -> float:
         return max(self.clock.now() - record.time, 0.0)

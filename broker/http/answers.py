@@ -81,6 +81,7 @@ class Answer:
         # A connection that can send all of it by one call saves what uvicorn does for any answer.
         send_at_once = state.get("send_at_once")
         if send_at_once is not None and body and send_at_once(self, state):
+            state["status"] = self.status
             return
         await send({"type": "http.response.start", "status": self.status, "headers": self.headers})
         await send({"type": "http.response.body", "body": body})

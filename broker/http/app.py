@@ -16,11 +16,13 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from broker.http.answers import Answer, Problem, not_found_answer, problem_answer
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.discovery import Discovery
-from broker.http.health import Health
+from broker.http.health import Health, Readiness
+from broker.http.metrics_endpoint import MetricsEndpoint
 from broker.http.middleware import RequestEdge
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.document import OpenApi
 from broker.http.protected_resource import WELL_KNOWN, ProtectedResource
+from broker.ports import NOT_MEASURED, Measurements
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,8 @@ class Endpoints:
     discovery: Discovery
     protected_resource: ProtectedResource
     health: Health
+    readiness: Readiness
+    metrics: MetricsEndpoint
 
 
 def build_app(
@@ -58,6 +62,7 @@ def build_app(
     endpoints: Endpoints,
     draw_id: Callable[[], str],
     admin_port: int | None = None,
+    measurements: Measurements = NOT_MEASURED,
 ) -> ASGIApp:
     """Put the endpoints where the issuer's URL says, and at the root as well.
 
@@ -73,12 +78,19 @@ def build_app(
     inserted = _inserted_metadata(endpoints, path) if path else []
     # The one busy endpoint is reached without the router's detours.
     direct = {f"{prefix}/oauth/token": endpoints.oauth_token for prefix in ("", path)}
+    paths = {
+        id(each.endpoint): each.path for each in (*whole, *inserted) if isinstance(each, Route)
+    }
+
+    def edge(app: Starlette, direct: Mapping[str, ASGIApp]) -> RequestEdge:
+        return RequestEdge(app, draw_id, direct, measurements, paths)
+
     if admin_port is None:
-        return RequestEdge(_app_of(whole, path, inserted), draw_id, direct)
+        return edge(_app_of(whole, path, inserted), direct)
     return ByPort(
         admin_port,
-        RequestEdge(_app_of([*admin, *everywhere], path), draw_id, {}),
-        RequestEdge(_app_of([*public, *everywhere], path, inserted), draw_id, direct),
+        edge(_app_of([*admin, *everywhere], path), {}),
+        edge(_app_of([*public, *everywhere], path, inserted), direct),
     )
 
 
@@ -142,13 +154,16 @@ def _admin_routes(endpoints: Endpoints) -> list[BaseRoute]:
         Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
         Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
         Route("/api/v1/issuers/{name}", endpoints.issuer, methods=["PATCH"]),
+        Route("/metrics", endpoints.metrics, methods=["GET"]),
     ]
 
 
 def _health_routes(endpoints: Endpoints) -> list[BaseRoute]:
     """List what answers wherever the broker listens."""
-    health = endpoints.health
-    return [Route("/healthz", health.healthz), Route("/readyz", health.readyz)]
+    return [
+        Route("/healthz", endpoints.health.healthz),
+        Route("/readyz", endpoints.readiness, methods=["GET"]),
+    ]
 
 
 def _app_of(routes: list[BaseRoute], path: str, inserted: Sequence[BaseRoute] = ()) -> Starlette:

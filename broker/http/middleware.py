@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from time import perf_counter
 from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,6 +11,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.http.answers import header_lines, overloaded_answer, server_error_answer
 from broker.http.caller import acceptable_request_id
 from broker.http.parameters import header_values
+from broker.ports import NOT_MEASURED, OTHER, Measurements
+from broker.request_id import REQUEST_ID
 
 logger = logging.getLogger(__name__)
 
@@ -24,22 +27,34 @@ class RequestEdge:
     """Give every request an `X-Request-Id` and turn what nobody caught into a 500."""
 
     def __init__(
-        self, app: ASGIApp, draw_id: Callable[[], str], direct: Mapping[str, ASGIApp]
+        self,
+        app: ASGIApp,
+        draw_id: Callable[[], str],
+        direct: Mapping[str, ASGIApp],
+        measurements: Measurements = NOT_MEASURED,
+        paths: Mapping[int, str] | None = None,
     ) -> None:
-        """`draw_id` gives a fresh request id; `direct` are endpoints by path, without a router."""
+        """`draw_id` gives a fresh request id; `direct` are endpoints by path, without a router.
+
+        `paths` are those of the routes, by the identity of what answers there.
+        """
         self._app = app
         self._draw_id = draw_id
         self._direct = direct
+        self._measurements = measurements
+        self._paths = paths or {}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        began = perf_counter()
         request_id = acceptable_request_id(header_values(scope, b"x-request-id"))
         request_id = request_id or self._draw_id()
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
+        REQUEST_ID.set(request_id)
         # For an answer that does not pass through here.
         state["edge_lines"] = b"x-request-id: %b\r\n%b" % (request_id.encode(), _SECURITY_LINES)
         started = False
@@ -48,12 +63,13 @@ class RequestEdge:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                state["status"] = message["status"]
                 own = (b"x-request-id", request_id.encode())
                 message["headers"] = [*message["headers"], own, *_SECURITY_HEADERS]
             await send(message)
 
+        endpoint = self._direct.get(scope["path"], self._app)
         try:
-            endpoint = self._direct.get(scope["path"], self._app)
             if state.get("overloaded"):
                 endpoint = overloaded_answer()
             await endpoint(scope, receive, send_with_headers)
@@ -67,3 +83,7 @@ class RequestEdge:
             if started:
                 raise
             await server_error_answer()(scope, receive, send_with_headers)
+        finally:
+            # Those of a router are found by it.
+            place = self._paths.get(id(scope.get("endpoint", endpoint)), OTHER)
+            self._measurements.request_answered(place, state.get("status"), perf_counter() - began)

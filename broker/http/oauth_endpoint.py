@@ -5,13 +5,19 @@ address asks, method, media type and size, query, repeated parameters, client cr
 endpoint's own.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from broker.core.errors import RateLimited, Refusal
+from broker.core.errors import RateLimited, Reason, Refusal
 from broker.core.refusal_counts import RefusalCounts
+from broker.core.vocabulary import (
+    GRANT_CLIENT_CREDENTIALS,
+    GRANT_JWT_BEARER,
+    GRANT_TOKEN_EXCHANGE,
+)
 from broker.grants.client_authentication import ClientAuthentication
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import Caller, Parameters, single
@@ -19,7 +25,14 @@ from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
 from broker.http.client_credentials import read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
-from broker.ports import Clock
+from broker.ports import NONE, NOT_MEASURED, OTHER, Clock, Measurements
+
+_GRANTS: Final[Mapping[str | None, str]] = {
+    None: NONE,
+    GRANT_TOKEN_EXCHANGE: "token_exchange",
+    GRANT_JWT_BEARER: "jwt_bearer",
+    GRANT_CLIENT_CREDENTIALS: "client_credentials",
+}
 
 Serve = Callable[[Parameters, Caller], Awaitable[Answer]]
 
@@ -40,11 +53,15 @@ class OAuthEndpoint:
     trusted_proxies: Networks
     authenticates: Callable[[Parameters], bool] = lambda _: False
     json_allowed: bool = False
+    measurements: Measurements = NOT_MEASURED
+    place: str = OTHER
+    """The path of its route."""
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
         caller = caller_of(scope, self.trusted_proxies)
         parameters: Parameters = {}
+        reason: Reason | None = None
         try:
             if (waiting := self.limits.ask_address(caller, self.clock.now())) is not None:
                 await waiting
@@ -59,20 +76,24 @@ class OAuthEndpoint:
                 )
             answer = await self.serve(parameters, caller)
         except Refusal as refusal:
-            answer = await self._refused(refusal, parameters, caller)
+            answered = await self._recorded(refusal, caller)
+            reason = answered.reason
+            answer = refusal_answer(answered, single(parameters, "grant_type"))
         except ClientDisconnected:
             return
+        grant = _GRANTS.get(single(parameters, "grant_type"), OTHER)
+        self.measurements.oauth_answered(self.place, grant, reason)
         await answer(scope, receive, send)
 
-    async def _refused(self, refusal: Refusal, parameters: Parameters, caller: Caller) -> Answer:
+    async def _recorded(self, refusal: Refusal, caller: Caller) -> Refusal:
+        """Count a refusal that is not on record; give what is answered in its place."""
         if refusal.decision_id is None:
             now = self.clock.now()
             try:
                 await self.limits.failed_before_signature(refusal, caller, now)
             except RateLimited as limited:
-                refusal = limited
-            else:
-                refusal.decision_id = self.refusal_counts.count(
-                    refusal.reason, caller.client_address, now
-                )
-        return refusal_answer(refusal, single(parameters, "grant_type"))
+                return limited
+            refusal.decision_id = self.refusal_counts.count(
+                refusal.reason, caller.client_address, now
+            )
+        return refusal

@@ -11,7 +11,7 @@ from broker.core.errors import Reason, Refusal, SubjectTokenRefused, Unavailable
 from broker.core.issuer_keys import IssuerKeySet, KeysRefused, VerificationKey, read_jwks
 from broker.core.policy import Issuer
 from broker.issuer_keys.key_fetch import FetchFailed, KeyFetch
-from broker.ports import Clock, IssuerKeyStatus
+from broker.ports import NOT_MEASURED, Clock, IssuerKeyStatus, Measurements
 
 MAX_AGE: Final = 24 * 3600
 """Seconds that keys count after the start of the fetch that brought them (contract §7)."""
@@ -54,18 +54,21 @@ class IssuerKeyCache:
         *,
         deadline: float,
         jitter: Callable[[], float],
+        measurements: Measurements = NOT_MEASURED,
     ) -> None:
         self._issuer = issuer
         self._clock = clock
         self._open_fetch = open_fetch
         self._deadline = deadline
         self._jitter = jitter
+        self._measurements = measurements
         self._held: _Held | None = None
         self._fetch: KeyFetch | None = None
         self._flight: asyncio.Task[None] | None = None
         self._flights_begun = 0
         self._failure: str | None = None
         self._failures = 0
+        self._failing_since: float | None = None
         self._failed_at = -math.inf
         self._missed_at = -math.inf
         self._asked_at = clock.now()
@@ -114,6 +117,7 @@ class IssuerKeyCache:
             failure=self._failure,
             failures=self._failures,
             skipped=held.keys.skipped if held else (),
+            failing_since=self._failing_since,
         )
 
     async def close(self) -> None:
@@ -196,6 +200,7 @@ class IssuerKeyCache:
             await self._fail(f"unexpected {type(error).__name__}")
         else:
             self._accept(keys, begun_at)
+        self._measurements.keys_fetched(self.status(), self._held.since if self._held else None)
 
     def _accept(self, keys: IssuerKeySet, begun_at: float) -> None:
         skipped_before = self._held.keys.skipped if self._held else ()
@@ -207,6 +212,7 @@ class IssuerKeyCache:
         self._held = _Held(keys, begun_at, REFRESH_INTERVAL * (1 - _JITTER * self._jitter()))
         self._failure = None
         self._failures = 0
+        self._failing_since = None
 
     async def _fail(self, failure: str) -> None:
         if failure != self._failure:
@@ -214,6 +220,8 @@ class IssuerKeyCache:
         self._failure = failure
         self._failures += 1
         self._failed_at = self._clock.now()
+        if self._failing_since is None:
+            self._failing_since = self._failed_at
         # The next attempt begins with new connections: the proxy or the route may have changed.
         await self._drop_fetch()
 

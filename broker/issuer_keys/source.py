@@ -9,7 +9,7 @@ from broker.core.issuer_keys import VerificationKey
 from broker.core.policy import Issuer, KeySource
 from broker.issuer_keys.cache import MAX_AGE, IssuerKeyCache
 from broker.issuer_keys.document_keys import DocumentKeys
-from broker.ports import Clock, IssuerKeyStatus
+from broker.ports import NOT_MEASURED, Clock, IssuerKeyStatus, Measurements
 
 if TYPE_CHECKING:
     from broker.issuer_keys.key_fetch import KeyFetch
@@ -37,11 +37,13 @@ class HttpIssuerKeys:
         broker_on_loopback: bool,
         rng: Callable[[], float] = random.random,
         fetch_deadline: float = FETCH_DEADLINE,
+        measurements: Measurements = NOT_MEASURED,
     ) -> None:
         self._clock = clock
         self._broker_on_loopback = broker_on_loopback
         self._rng = rng
         self._fetch_deadline = fetch_deadline
+        self._measurements = measurements
         self._caches: dict[_Identity, IssuerKeyCache] = {}
         self._documents: dict[_Identity, DocumentKeys] = {}
 
@@ -109,6 +111,7 @@ class HttpIssuerKeys:
                 lambda: self._open_fetch(issuer),
                 deadline=self._fetch_deadline,
                 jitter=self._rng,
+                measurements=self._measurements,
             )
         return cache
 

@@ -67,6 +67,14 @@ from broker.ports.limits import (
     SharedCounts,
     SharedTotals,
 )
+from broker.ports.measurements import (
+    NONE,
+    NOT_MEASURED,
+    OTHER,
+    Measurements,
+    MetricsPage,
+    NotMeasured,
+)
 from broker.ports.policies import (
     KeptPolicySet,
     PolicyFault,
@@ -101,6 +109,9 @@ from broker.ports.store import (
 )
 
 __all__ = [
+    "NONE",
+    "NOT_MEASURED",
+    "OTHER",
     "AccountChange",
     "AccountFinding",
     "AccountList",
@@ -142,6 +153,9 @@ __all__ = [
     "Ledger",
     "ListedKey",
     "Made",
+    "Measurements",
+    "MetricsPage",
+    "NotMeasured",
     "PolicyFault",
     "PolicyHistory",
     "PolicyReloading",

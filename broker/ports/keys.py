@@ -48,6 +48,9 @@ class IssuerKeyStatus:
     skipped: tuple[str, ...] = ()
     """Why some published keys are not used."""
 
+    failing_since: float | None = None
+    """When the first of these fetches failed, in seconds since the epoch."""
+
 
 class IssuerKeyStatuses(Protocol):
     """How it stands with the keys of the issuers that this process has asked for."""

@@ -18,11 +18,13 @@ from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.policy import PolicySet
 from broker.core.policy_changes import EMPTIES, PolicyChanges, compare, objection
 from broker.ports import (
+    NOT_MEASURED,
     Clock,
     Entry,
     GivenIds,
     Identifiers,
     Ledger,
+    Measurements,
     PolicyFault,
     Rejected,
     Reloaded,
@@ -48,6 +50,8 @@ GIVEN_ID: Final = (
     "service account `{}`: the id was given to an account that was made while the broker ran, and"
     " is never given to another; choose another one"
 )
+
+_OUTCOMES: Final = {Reloaded: "reloaded", Unchanged: "unchanged", Rejected: "rejected"}
 
 logger = logging.getLogger(__name__)
 
@@ -76,6 +80,7 @@ class PolicyReload:
         taking_in: Callable[[], AbstractContextManager[None]] = nullcontext,
         fault_changed: Callable[[PolicyFault | None], Awaitable[None]] = keep_to_oneself,
         given: GivenIds | None = None,
+        measurements: Measurements = NOT_MEASURED,
     ) -> None:
         self._reader = reader
         self._kept = kept
@@ -86,6 +91,7 @@ class PolicyReload:
         self._taking_in = taking_in
         self._fault_changed = fault_changed
         self._given = given
+        self._measurements = measurements
         self._lock = asyncio.Lock()
         self._under_way: set[asyncio.Task[ReloadOutcome]] = set()
         self._fault: PolicyFault | None = None
@@ -169,6 +175,7 @@ class PolicyReload:
                 self._latest = reading
                 try:
                     outcome = await self._take(reading.outcome, actor, forced=forced)
+                    self._measurements.policies_read(_OUTCOMES[type(outcome)])
                 except Unavailable:
                     # The watch compares with the fingerprint: it is to try again.
                     self._latest = replace(reading, fingerprint=None)

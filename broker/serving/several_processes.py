@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import signal
 import sys
 from collections.abc import Iterator, Mapping
@@ -12,9 +13,10 @@ from typing import Any, Final
 import uvloop
 
 from broker import logs
-from broker.bootstrap import Worker, running
+from broker.bootstrap import Measured, Worker, running
 from broker.core.errors import ConfigurationError
 from broker.messages import Message
+from broker.metrics.board import Board
 from broker.reload.collector import set_aside
 from broker.serving.acceptor import ConnectionShare
 from broker.serving.server import Server, Service
@@ -68,7 +70,7 @@ class Output:
 
 def serve(service: Service, count: int, output: Output) -> int:
     """Serve until SIGTERM or SIGINT; give the exit status. Raises `ConfigurationError`."""
-    connections = OpenConnections(count)
+    connections, board, supervisor = OpenConnections(count), Board(count), os.getpid()
 
     def work(post: Post) -> int:
         # What a predecessor left that was killed.
@@ -76,7 +78,8 @@ def serve(service: Service, count: int, output: Output) -> int:
         with output.logging_as(post.number):
             try:
                 with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-                    runner.run(_serve(service, post, output.event_lock, connections))
+                    measured = Measured.by_worker(board, post.number, supervisor)
+                    runner.run(_serve(service, post, output.event_lock, connections, measured))
             except ConfigurationError as error:
                 report_problems(post.end, error)
                 return CANNOT_START
@@ -87,7 +90,11 @@ def serve(service: Service, count: int, output: Output) -> int:
 
 
 async def _serve(
-    service: Service, post: Post, event_lock: OutputLock, connections: OpenConnections
+    service: Service,
+    post: Post,
+    event_lock: OutputLock,
+    connections: OpenConnections,
+    measured: Measured,
 ) -> None:
     link = Link(post.number, post.end)
     end, all_end, alone = asyncio.Event(), asyncio.Event(), asyncio.Event()
@@ -95,7 +102,7 @@ async def _serve(
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, end.set)
     link.serve(STOP, _setting(all_end))
     link.serve(ALONE, _setting(alone))
-    worker = Worker(link, post.broker_starts, event_lock)
+    worker = Worker(link, post.broker_starts, event_lock, measured)
     async with running(
         service.settings, dev_issuers=service.dev_issuers, owns_process=True, worker=worker
     ) as broker:

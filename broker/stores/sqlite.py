@@ -13,9 +13,11 @@ from broker.core.audit_chain import Position
 from broker.core.blocks import Block
 from broker.core.errors import ConfigurationError, Unavailable
 from broker.ports import (
+    NOT_MEASURED,
     AccountRows,
     Clock,
     Entry,
+    Measurements,
     Receipt,
     RowsUnderMasterKey,
     SigningKeyChange,
@@ -65,6 +67,7 @@ class SqliteStore(SqliteReading):
         clock: Clock,
         *,
         on_committed: Callable[[ChainedEvent], None] | None = None,
+        measurements: Measurements = NOT_MEASURED,
     ) -> "SqliteStore":
         """Open the store for the running event loop, making the file and its folders if need be.
 
@@ -73,7 +76,8 @@ class SqliteStore(SqliteReading):
         """
         connection = await asyncio.to_thread(open_for_writing, path)
         in_order = EventsInOrder(on_committed) if on_committed else None
-        return cls(path, SqliteWriter(path, connection, clock, in_order), clock, in_order)
+        writer = SqliteWriter(path, connection, clock, in_order, measurements)
+        return cls(path, writer, clock, in_order)
 
     async def commit(self, entry: Entry) -> Receipt:
         """Make an entry durable, unless another process has changed the state since its epoch.

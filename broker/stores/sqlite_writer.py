@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from itertools import chain
 from pathlib import Path
 from queue import Empty, SimpleQueue
+from time import perf_counter
 from typing import Any, Final, TypeVar
 
 import apsw
@@ -15,7 +16,7 @@ import apsw
 from broker.core.audit import ChainedEvent
 from broker.core.errors import Reason, Unavailable
 from broker.core.record import record
-from broker.ports import AlreadySpent, Clock, Committed, Receipt, Stale
+from broker.ports import AlreadySpent, Clock, Committed, Measurements, Receipt, Stale
 from broker.stores import sqlite_ledger
 from broker.stores.sqlite_file import file_identity, require_same_file
 from broker.stores.sqlite_ledger import Appended, PendingEntry
@@ -72,13 +73,18 @@ class SqliteWriter:
         connection: apsw.Connection,
         clock: Clock,
         on_committed: Callable[[ChainedEvent], None] | None,
+        measurements: Measurements,
     ) -> None:
-        """The writer takes the connection over and closes it in the end."""
+        """The writer takes the connection over and closes it in the end.
+
+        `measurements` are told of batches in another thread.
+        """
         self._path = path
         self._file = file_identity(path)
         self._connection = connection
         self._clock = clock
         self._on_committed = on_committed
+        self._measurements = measurements
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[list[_Item]] = SimpleQueue()
         # Of the event loop alone: what waits, and whether the thread has a batch now.
@@ -193,10 +199,13 @@ class SqliteWriter:
         pending = [item.pending for item in appends]
         try:
             self._require_sound()
+            began = perf_counter()
             appended = sqlite_ledger.append(self._connection, pending, self._clock.now())
+            self._measurements.batch_written(len(pending), perf_counter() - began)
         except apsw.Error as error:
             if len(appends) == 1 or not isinstance(error, apsw.ConstraintError):
                 self._note(error)
+                self._measurements.batch_failed(len(appends))
                 return _refused(appends, _UNWRITABLE), []
         except Exception as error:  # noqa: BLE001 - raised where the entry comes from
             if len(appends) == 1:

@@ -46,10 +46,11 @@ class ApiEndpoint:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
-        answer = await self._answer(Request(scope, receive))
+        answer = await self.answer(Request(scope, receive))
         await answer(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Answer:
+    async def answer(self, request: Request) -> Answer:
+        """Make the answer to a request, whether or not its caller may make it."""
         try:
             caller = await self._authorized(request.scope)
             return await self.serve(request, caller)

@@ -1,0 +1,1 @@
+"""The figures of a broker: counted in memory that its processes share, and written as text."""
