@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from starlette.requests import Request
 
 from broker.core.errors import Problem
 from broker.core.signing_keys import SigningKey, SigningKeySet, SigningSchedule
 from broker.http.health import Health
-from broker.ports import PolicyFault
+from broker.ports import IssuerKeyStatus, PolicyFault
 from broker.signing.key_pairs import generate
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
 from tests.grants.ports_in_memory import HeldSigningKeys
-from tests.http.asgi import a_scope, receiving
 from tests.running_broker import RunningBroker
 
 
@@ -66,15 +64,22 @@ class Policies:
         return self.said
 
 
+class NoIssuerKeys:
+    """No issuer was asked yet."""
+
+    def status(self) -> tuple[IssuerKeyStatus, ...]:
+        return ()
+
+
 async def readiness(
     folder: Path, keys: SigningKeySet, fault: PolicyFault | None
 ) -> tuple[int, bytes]:
     clock = FrozenClock()
     store = await SqliteStore.open(folder / "broker.db", clock)
-    health = Health(store, HeldSigningKeys(keys), Policies(fault), clock)
-    answer = await health.readyz(Request(a_scope("GET", "/readyz"), receiving()))
+    health = Health(store, HeldSigningKeys(keys), Policies(fault), NoIssuerKeys(), clock)
+    answer = await health.ready()
     await store.close()
-    return answer.status_code, bytes(answer.body)
+    return answer.status, answer.body
 
 
 def a_key_set() -> SigningKeySet:

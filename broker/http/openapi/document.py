@@ -11,6 +11,7 @@ from starlette.routing import BaseRoute, Route
 from broker.core.broker_service import BROKER_SCOPES
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.discovery import Document, cacheable, serialized
+from broker.http.health import Readiness
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.operations import JSON, OPERATIONS, Operation
 from broker.http.openapi.schemas import SCHEMAS, ref
@@ -130,6 +131,10 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
         # Either will do: a CI job has no credentials, and they may be in the body.
         members["security"] = [{}, {"client": []}]
         errors |= dict.fromkeys((400, 401, 429, 503), "OAuthError")
+    if isinstance(endpoint, Readiness):
+        # Without credentials, the status alone.
+        members["security"] = [{}, {"broker": [endpoint.detailed.scope]}]
+        errors |= dict.fromkeys((400, 401, 403, 429), "Problem")
     if operation.bodies:
         errors |= dict.fromkeys((408, 413), "OAuthError" if is_oauth else "Problem")
         if not is_oauth:
@@ -142,17 +147,17 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
     if in_path or operation.parameters:
         members["parameters"] = [*in_path, *operation.parameters]
     errors[405] = "OAuthError" if is_oauth else "Problem"
-    answers = {str(operation.status): _answer(operation.status, operation.answer)}
+    answers = {str(operation.status): _answer(operation.status, operation.answer, operation.media)}
     if operation.tag == "Discovery":
         answers["304"] = {"description": _MEANINGS[304], "headers": _REQUEST_ID}
     answers |= {str(status): _answer(status, errors[status]) for status in sorted(errors)}
     return members | {"responses": answers}
 
 
-def _answer(status: int, shape: str) -> dict[str, Any]:
+def _answer(status: int, shape: str, media: str = JSON) -> dict[str, Any]:
     described: dict[str, Any] = {"description": _MEANINGS[status], "headers": _REQUEST_ID}
     if shape:
-        media = _PROBLEM if shape == "Problem" else JSON
+        media = _PROBLEM if shape == "Problem" else media
         described["content"] = {media: {"schema": ref(shape)}}
     return described
 

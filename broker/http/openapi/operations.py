@@ -30,6 +30,9 @@ class Operation:
     status: int = 200
     """Of the answer when all is well; 204 has no body."""
 
+    media: str = JSON
+    """Of the answer when all is well."""
+
 
 def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
@@ -239,5 +242,11 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("GET", "/healthz"): Operation("Whether the process answers", "Health", "Health"),
     ("GET", "/readyz"): Operation(
         "Whether an exchange could succeed", "Readiness", "Health", more={503: "Readiness"}
+    ),
+    ("GET", "/metrics"): Operation(
+        "The figures of the broker, for Prometheus and its like",
+        "Figures",
+        "Health",
+        media="text/plain",
     ),
 }

@@ -73,6 +73,10 @@ def _closed(required: Sequence[str], /, **members: Schema) -> Schema:
     }
 
 
+def _part(*words: str, **more: Schema) -> Schema:
+    return _object(tuple(more), status=_one_of(words), since=_or_null(TIME), **more)
+
+
 def _list_of(name: str) -> Schema:
     return _object(("next_cursor",), items={"type": "array", "items": ref(name)}, next_cursor=TEXT)
 
@@ -400,6 +404,25 @@ SCHEMAS: Final[dict[str, Schema]] = {
     ),
     "KeySet": _object(keys={"type": "array", "items": ANYTHING}),
     "Health": _object(status=_one_of(("ok",))),
-    "Readiness": _object(status=_one_of(("ready", "degraded", "unready"))),
+    "Readiness": _object(
+        ("parts",),
+        status=_one_of(("ready", "degraded", "unready")),
+        parts=_object(
+            store=_part("ok", "failed"),
+            policies=_part("ok", "degraded", problems=WHOLE),
+            issuer_keys=_part(
+                "ok",
+                "degraded",
+                issuers={
+                    "type": "object",
+                    "additionalProperties": _object(
+                        since=_or_null(TIME), usable=FLAG, failures=WHOLE, failure=TEXT
+                    ),
+                },
+            ),
+            signing_keys=_part("ok", "failed"),
+        ),
+    ),
+    "Figures": TEXT,
     "Description": _object(openapi=TEXT, info=ANYTHING, paths=ANYTHING),
 }
