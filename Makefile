@@ -62,6 +62,10 @@ bench-lists: dev ## The first page of the audit among five million events (10 GB
 chaos: dev ## Faults under load for CHAOS_SECONDS: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
 
+.PHONY: bench-metrics
+bench-metrics: dev ## What counting costs: an exchange that is counted, beside one that is not
+	@$(BIN)/python -m bench.bench_metrics
+
 .PHONY: bench-client
 bench-client: dev ## What a job waits for: the command, the action, the library
 	@$(BIN)/python -m bench.bench_client

@@ -70,8 +70,13 @@ def bare() -> Iterator[Server]:
 
 
 @contextmanager
-def broker(issuer: FakeIssuer, *, workers: int = 1, policies: int = 1) -> Iterator[Server]:
-    """Serve the broker, with an empty store on disk and so many policies."""
+def broker(
+    issuer: FakeIssuer, *, workers: int = 1, policies: int = 1, counts: bool = True
+) -> Iterator[Server]:
+    """Serve the broker, with an empty store on disk and so many policies.
+
+    One that does not count has no metrics, and one worker.
+    """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
         files = Path(folder, "policies")
@@ -83,7 +88,11 @@ def broker(issuer: FakeIssuer, *, workers: int = 1, policies: int = 1) -> Iterat
         command = [sys.executable, "-m", "broker", "serve", "--config", f"{folder}/broker.yaml"]
         if workers > 1:
             command += ["--workers", str(workers)]
-        with running([*command, "--listen", f"127.0.0.1:{port}"], port, "/readyz") as server:
+        command += ["--listen", f"127.0.0.1:{port}"]
+        if not counts:
+            script = Path(__file__).with_name("uncounted_server.py")
+            command = [sys.executable, str(script), f"{folder}/broker.yaml", f"127.0.0.1:{port}"]
+        with running(command, port, "/readyz") as server:
             yield replace(server, secret=_new_secret(f"{folder}/broker.yaml"))
 
 

@@ -47,7 +47,8 @@ def _renamed(parameters: dict[str, Any]) -> dict[str, Any]:
 @pytest.fixture(scope="module")
 def flooded(live_broker: RunningBroker) -> tuple[RunningBroker, list[str], int]:
     words = flood(live_broker, 1)
-    before = len(figures(live_broker))
+    # The second time its own request is in it.
+    before = [len(figures(live_broker)) for _ in range(2)][-1]
     words += flood(live_broker, 15)
     return live_broker, words, before
 
@@ -63,8 +64,9 @@ def test_no_word_of_a_request_is_a_label(flooded: tuple[RunningBroker, list[str]
     text = scrape(broker).text
 
     assert [word for word in words if word in text] == []
-    labels = {each for _, labels in figures(broker) for _, each in labels}
-    assert labels.isdisjoint(map(str, payload_of(broker.github_token()).values()))
+    named = [label for _, labels in figures(broker) for label in labels]
+    texts = {text for name, text in named if name not in {"le", "process", "status"}}
+    assert texts.isdisjoint(map(str, payload_of(broker).values()))
 
 
 def test_every_name_is_one_of_the_configuration(

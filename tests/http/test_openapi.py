@@ -10,6 +10,7 @@ from jsonschema import Draft202012Validator
 from broker.core.broker_service import BROKER_SCOPES
 from broker.http.api.audit_logs import FILTERS
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
+from broker.http.health import Readiness
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.document import operations_of
 from broker.http.openapi.operations import OPERATIONS
@@ -76,6 +77,8 @@ def test_the_scopes_are_those_that_the_endpoints_ask_for(live_broker: RunningBro
             assert set(scopes) <= BROKER_SCOPES.keys()
         elif isinstance(endpoint, OAuthEndpoint):
             assert wanted == [{}, {"client": []}]
+        elif isinstance(endpoint, Readiness):
+            assert wanted == [{}, {"broker": ["broker:metrics:read"]}]
         else:
             assert wanted == []
 

@@ -1,6 +1,5 @@
 """`/readyz`: the word for everyone, and what is wrong since when for who may know."""
 
-import os
 from typing import Any
 
 import httpx
@@ -60,7 +59,7 @@ def test_rejected_files_are_told_with_when_that_began(own_broker: RunningBroker)
     assert answer["status"] == "degraded"
     policies = answer["parts"]["policies"]
     assert (policies["status"], policies["problems"]) == ("degraded", 1)
-    assert policies["since"] == "2026-11-22T06:27:40.000Z"
+    assert policies["since"] == "2026-11-21T22:27:40.000Z"
     assert "nobody" not in str(answer)
 
 
@@ -73,7 +72,7 @@ def test_an_issuer_that_is_away_is_told_and_decides_nothing(own_broker: RunningB
     answer = readiness(own_broker, "broker:metrics:read").json()
     assert answer["status"] == "ready"
     keys = answer["parts"]["issuer_keys"]
-    assert (keys["status"], keys["since"]) == ("degraded", "2026-11-22T06:26:40.000Z")
+    assert (keys["status"], keys["since"]) == ("degraded", "2026-11-21T22:26:40.000Z")
     assert keys["issuers"] == {
         "github": {
             "since": keys["since"],
@@ -95,22 +94,19 @@ def test_a_store_that_cannot_be_written_is_told_since_it_was_found(
     caller = {"Authorization": f"Bearer {key}"}
     assert own_broker.request("GET", "/readyz", headers=caller).json()["status"] == "ready"
     database = own_broker.folder / "broker.db"
-    os.rename(database, database.with_suffix(".away"))
+    away = database.rename(database.with_suffix(".away"))
     own_broker.clock.advance(2)
-    since = own_broker.clock.now()
     answers = []
     for _ in range(2):
         answers.append(own_broker.request("GET", "/readyz", headers=caller))
         own_broker.clock.advance(2)
-    os.rename(database.with_suffix(".away"), database)
+    away.rename(database)
 
     assert [each.status_code for each in answers] == [503, 503]
-    assert since
     for answer in answers:
         assert answer.json()["status"] == "unready"
-        if "parts" in answer.json():
-            assert answer.json()["parts"]["store"]["status"] == "failed"
-            assert answer.json()["parts"]["store"]["since"] == "2026-11-22T06:26:42.000Z"
+        store = answer.json()["parts"]["store"]
+        assert store == {"status": "failed", "since": "2026-11-21T22:26:42.000Z"}
     assert own_broker.request("GET", "/readyz", headers=caller).json()["status"] == "ready"
 
 
