@@ -1,9 +1,9 @@
 """Limits over counts in memory, as one process or several hold them."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from broker.core.errors import RateLimited
-from broker.core.limits import Rate
 from broker.core.refusal_counts import RefusalCounts
 from broker.grants.limit_sharing import LimitSharing
 from broker.grants.rate_limits import RateLimits
@@ -23,7 +23,7 @@ class Limiting:
         default_factory=lambda: RefusalCounts(NumberedIdentifiers().new)
     )
 
-    def process(self, **rates: Rate) -> tuple[RateLimits, LimitSharing]:
+    def process(self, **rates: Any) -> tuple[RateLimits, LimitSharing]:
         sharing = LimitSharing(self.counts, self.clock)
         return RateLimits(sharing, self.refusals, **rates), sharing
 

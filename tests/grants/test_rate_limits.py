@@ -23,7 +23,7 @@ TWO = Rate(2, 60)
 REFUSED = RequestRefused(Reason.MALFORMED_REQUEST, "no")
 
 
-def under(exchange: Exchange, **rates: Rate) -> Exchange:
+def under(exchange: Exchange, **rates: Any) -> Exchange:
     sharing = LimitSharing(InMemoryCounts(), exchange.clock)
     limits = RateLimits(sharing, exchange.counts, **rates)
     return replace(exchange, grant=replace(exchange.grant, limits=limits))

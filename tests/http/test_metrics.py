@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families
+from prometheus_client.openmetrics import parser
 
 from broker.core.limits import Rate
 from broker.metrics.definitions import METRICS
@@ -15,6 +15,8 @@ from tests.client_secrets import an_account, ask, give
 from tests.metrics.scraping import Figures, figures, figures_in, scrape, sum_of, value
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
+
+openmetrics: Any = parser.text_string_to_metric_families
 
 
 def test_an_exchange_is_counted_by_issuer_service_and_outcome(own_broker: RunningBroker) -> None:
@@ -145,7 +147,7 @@ def test_every_metric_is_written_in_both_formats(own_broker: RunningBroker) -> N
     assert plain.headers["cache-control"] == "no-store"
     media_type = "application/openmetrics-text; version=1.0.0; charset=utf-8"
     assert other.headers["content-type"] == media_type
-    read = {family.name: family for family in text_string_to_metric_families(other.text)}
+    read = {family.name: family for family in openmetrics(other.text)}
     named = {metric.name: metric for metric in METRICS}
     seldom = {
         "broker_rate_limited_requests",

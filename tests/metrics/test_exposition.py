@@ -10,7 +10,7 @@ from prometheus_client.parser import text_string_to_metric_families as families
 from broker.metrics.definitions import DURATIONS, KEY_AGE, METRICS, RATE_LIMITED
 from broker.metrics.exposition import Sample, text_of
 
-TEXTS = st.text(st.characters(blacklist_categories=("Cs",), blacklist_characters="\r\x85\u2028"))
+TEXTS = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\r\x85\u2028"))
 
 
 @given(limit=TEXTS, value=st.floats(0, 2**53), openmetrics=st.booleans())
