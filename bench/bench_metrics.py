@@ -1,5 +1,6 @@
 """CPU per exchange of a broker that counts, beside one that does not: `make bench-metrics`."""
 
+import statistics
 from contextlib import ExitStack
 from functools import partial
 
@@ -23,7 +24,15 @@ def main() -> None:
             Row("exchange, not counted", silent, asked),
         ]
         take_turns(rows)
-        write("metrics", {"rows": table(rows)})
+        numbers = table(rows)
+        counted, uncounted = rows[1].rounds, rows[2].rounds
+        ratios = [
+            one.cpu_per_request / other.cpu_per_request
+            for one, other in zip(counted, uncounted, strict=True)
+        ]
+        ratio = statistics.median(ratios)
+        print(f"counted to not counted: {ratio:.3f} (min {min(ratios):.3f}, max {max(ratios):.3f})")
+        write("metrics", {"rows": numbers, "ratio": ratio})
 
 
 if __name__ == "__main__":

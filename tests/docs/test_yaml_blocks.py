@@ -24,6 +24,8 @@ def kind_of(block: Block) -> str:
         return "playbook"
     if "users" in content:
         return "kubeconfig"
+    if "scrape_configs" in content:
+        return "monitoring"
     if "jobs" in content:
         return "workflow"
     if "include" in content or any(
