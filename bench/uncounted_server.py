@@ -16,7 +16,7 @@ from broker import logs
 from broker.bootstrap import Measured, Worker, running
 from broker.metrics.board import Board
 from broker.reload.collector import set_aside
-from broker.serving.server import Server, bind
+from broker.serving.server import Server, listening
 from broker.settings import load
 
 
@@ -25,14 +25,12 @@ async def serve(configuration: Path, listen: str) -> None:
     settings = load(configuration, os.environ, listen=listen, working_directory=Path.cwd())
     uncounted = Measured.by_worker(Board(1), 0, counts=False)
     with contextlib.ExitStack() as stack:
-        listener = stack.enter_context(bind(settings.listen))
-        async with running(
-            settings, owns_process=True, worker=Worker(measured=uncounted)
-        ) as broker:
+        bound, listeners = stack.enter_context(listening(settings))
+        async with running(bound, owns_process=True, worker=Worker(measured=uncounted)) as broker:
             server = Server(broker.app, lambda: None)
             asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, server.stop)
             set_aside()
-            await server.serve(sockets=[listener])
+            await server.serve(sockets=list(listeners))
 
 
 if __name__ == "__main__":

@@ -22,7 +22,8 @@ audit: {{stdout: false}}
 """
 EVERYWHERE = {"/healthz", "/readyz", "/openapi.json"}
 PATHS = {path for _, path in OPERATIONS}
-ADMIN = {path for path in PATHS if path.startswith("/api/v1/")} - {"/api/v1/auth/token"}
+API = {path for path in PATHS if path.startswith("/api/v1/")} - {"/api/v1/auth/token"}
+ADMIN = API | {"/metrics"}
 PUBLIC = PATHS - ADMIN - EVERYWHERE
 
 
@@ -70,7 +71,9 @@ def test_what_is_for_jobs_and_services_is_not_found_at_the_other(broker: Serving
 def test_each_is_found_where_it_belongs(broker: ServingProcess) -> None:
     assert 404 not in statuses(broker.url, PUBLIC | EVERYWHERE)
     # Without credentials, whatever is asked for.
-    assert statuses(admin_url(broker), ADMIN) <= {401, 405}
+    assert statuses(admin_url(broker), API) <= {401, 405}
+    # Open, because both addresses are on loopback.
+    assert statuses(admin_url(broker), {"/metrics"}) == {200, 405}
     assert 404 not in statuses(admin_url(broker), EVERYWHERE)
 
 
