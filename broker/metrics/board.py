@@ -57,8 +57,7 @@ class Block:
         self._bytes = memory
         self._numbers = memory.cast("Q")
         self.cells = memory.cast("d")
-        if self._numbers[_USED] == 0:
-            self._numbers[_USED] = _FIRST
+        self._numbers[_USED] = _FIRST
 
     @property
     def process(self) -> int:
