@@ -1,13 +1,16 @@
 """The stores that the conformance suite runs on."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 
 import pytest
 
+from broker.core.redis_address import read_redis_address
+from broker.stores.redis import RedisStore
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
+from tests.redis_server import RedisServer, redis_server
 from tests.stores.entries import NOW, ReadableStore
 
 OpenStore = Callable[[], Awaitable[ReadableStore]]
@@ -38,7 +41,34 @@ async def open_sqlite(
         yield open_store
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Share one server among the tests that leave it as it is; each finds it empty."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_redis: RedisServer) -> RedisServer:
+    shared_redis.command("FLUSHALL")
+    return shared_redis
+
+
+@pytest.fixture
+async def open_redis(
+    redis: RedisServer, clock: FrozenClock
+) -> AsyncIterator[Callable[[], Awaitable[RedisStore]]]:
+    async with AsyncExitStack() as stack:
+
+        async def open_store() -> RedisStore:
+            store = await RedisStore.open(read_redis_address(redis.url), clock)
+            stack.push_async_callback(store.close)
+            return store
+
+        yield open_store
+
+
+@pytest.fixture(params=["sqlite", "redis"])
 def open_store(request: pytest.FixtureRequest) -> OpenStore:
     opened: OpenStore = request.getfixturevalue(f"open_{request.param}")
     return opened
