@@ -4,9 +4,11 @@ A URL may hold a password, so no message repeats any of it.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
+
+from broker.core.secret_text import Secret
 
 PORT: Final = 6379
 SENTINEL_PORT: Final = 26379
@@ -33,10 +35,12 @@ class AddressRefused(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class RedisLogin:
-    """An ACL user and its password; both empty for a server that asks for none."""
+    """An ACL user and its password."""
 
-    user: str = ""
-    password: str = field(default="", repr=False)
+    user: str
+    """Empty for the user that a server has by itself."""
+
+    password: Secret
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +54,8 @@ class RedisAddress:
     sentinel_name: str | None = None
     """What the Sentinels call the server; None when `hosts` is the server itself."""
 
-    login: RedisLogin = RedisLogin()
-    sentinel_login: RedisLogin = RedisLogin()
+    login: RedisLogin | None = None
+    sentinel_login: RedisLogin | None = None
     tls: bool = False
     """Whether server and Sentinels are reached by TLS alone."""
 
@@ -85,7 +89,7 @@ def read_redis_address(text: str) -> RedisAddress:
     before, _, query = rest.partition("?")
     authority, _, path = before.partition("/")
     given_login, at, hosts = authority.rpartition("@")
-    login = _login(given_login) if at else RedisLogin()
+    login = _login(given_login) if at else None
     options = _options(query)
     if scheme == "redis+sentinel":
         return _by_sentinels(hosts, path, login, options)
@@ -96,7 +100,7 @@ _FORM: Final = f"write {_SERVER_FORM}"
 
 
 def _server(
-    hosts: str, path: str, login: RedisLogin, options: dict[str, str], *, tls: bool
+    hosts: str, path: str, login: RedisLogin | None, options: dict[str, str], *, tls: bool
 ) -> RedisAddress:
     if "," in hosts:
         raise AddressRefused(f"names several servers; Sentinels are named by {_SENTINEL_FORM}")
@@ -113,7 +117,7 @@ def _server(
 
 
 def _by_sentinels(
-    hosts: str, path: str, login: RedisLogin, options: dict[str, str]
+    hosts: str, path: str, login: RedisLogin | None, options: dict[str, str]
 ) -> RedisAddress:
     _refuse_others(options, {_CA_FILE, _TLS, _SENTINEL_USER, _SENTINEL_PASSWORD})
     name, _, database = path.partition("/")
@@ -129,9 +133,7 @@ def _by_sentinels(
         database=_database(database),
         sentinel_name=name,
         login=login,
-        sentinel_login=RedisLogin(
-            options.get(_SENTINEL_USER, ""), options.get(_SENTINEL_PASSWORD, "")
-        ),
+        sentinel_login=_sentinel_login(options),
         tls=tls,
         ca_file=options.get(_CA_FILE),
     )
@@ -143,7 +145,16 @@ def _login(text: str) -> RedisLogin:
         raise AddressRefused("has a user without a password; write USER:PASSWORD@ or :PASSWORD@")
     if "@" in text:
         raise AddressRefused("has an @ in its password; write it as %40")
-    return RedisLogin(_plain(user), _plain(password))
+    return RedisLogin(_plain(user), Secret(_plain(password)))
+
+
+def _sentinel_login(options: dict[str, str]) -> RedisLogin | None:
+    password = options.get(_SENTINEL_PASSWORD)
+    if password is None:
+        if _SENTINEL_USER in options:
+            raise AddressRefused("has a `sentinel_user` without a `sentinel_password`")
+        return None
+    return RedisLogin(options.get(_SENTINEL_USER, ""), Secret(password))
 
 
 def _plain(text: str) -> str:

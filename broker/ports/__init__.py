@@ -93,6 +93,7 @@ from broker.ports.store import (
     RewrappingStore,
     RowsUnderMasterKey,
     Store,
+    StoreReading,
 )
 
 __all__ = [
@@ -165,6 +166,7 @@ __all__ = [
     "State",
     "StateEpoch",
     "Store",
+    "StoreReading",
     "Succession",
     "TokenRecord",
     "Unchanged",

@@ -163,7 +163,7 @@ async def _ask_sentinels(address: RedisAddress) -> tuple[str, int]:
 
 
 async def _connect(
-    address: RedisAddress, host: tuple[str, int], login: RedisLogin, database: int
+    address: RedisAddress, host: tuple[str, int], login: RedisLogin | None, database: int
 ) -> Link:
     kind: type[Connection] = Connection
     options: dict[str, Any] = {}
@@ -173,8 +173,8 @@ async def _connect(
         host=host[0],
         port=host[1],
         db=database,
-        username=login.user or None,
-        password=login.password or None,
+        username=login.user or None if login else None,
+        password=login.password.reveal() if login else None,
         # One bound for all that is sent at once takes the place of these.
         socket_timeout=None,
         socket_connect_timeout=CONNECT_SECONDS,

@@ -1,6 +1,6 @@
 """The stores that the conformance suite runs on."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from broker.core.redis_address import read_redis_address
 from broker.stores.redis import RedisStore
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
-from tests.redis_server import RedisServer, redis_server
+from tests.redis_server import RedisServer
 from tests.stores.entries import NOW, ReadableStore
 
 OpenStore = Callable[[], Awaitable[ReadableStore]]
@@ -39,19 +39,6 @@ async def open_sqlite(
             return store
 
         yield open_store
-
-
-@pytest.fixture(scope="session")
-def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
-    """Share one server among the tests that leave it as it is; each finds it empty."""
-    with redis_server(tmp_path_factory.mktemp("redis")) as server:
-        yield server
-
-
-@pytest.fixture
-def redis(shared_redis: RedisServer) -> RedisServer:
-    shared_redis.command("FLUSHALL")
-    return shared_redis
 
 
 @pytest.fixture
