@@ -71,8 +71,12 @@ async def store_exists(location: StoreLocation) -> bool:
     return await exists_in_redis(location)
 
 
-async def open_reading(location: StoreLocation) -> StoreReading:
-    """Open a store for reading, in this event loop and others. Raises `ConfigurationError`."""
+def open_reading(location: StoreLocation) -> StoreReading:
+    """Open a store for reading, in any event loop.
+
+    Raises `ConfigurationError` where there is no store that can be read; for one in Redis, its
+    first query does.
+    """
     if not isinstance(location, RedisAddress):
         from broker.stores.sqlite_file import require_readable
         from broker.stores.sqlite_reading import SqliteReading
@@ -81,12 +85,6 @@ async def open_reading(location: StoreLocation) -> StoreReading:
         return SqliteReading(location.path)
     from broker.stores.redis_reading import RedisReading
 
-    if not await store_exists(location):
-        message = (
-            "there is no store there yet; it is made when the broker is first started: name the"
-            " configuration with --config"
-        )
-        raise ConfigurationError([Problem(location.shown, 0, 0, message)])
     return RedisReading(location)
 
 

@@ -7,7 +7,7 @@ from typing import Final
 from broker.core.audit import AuditEvent, ChainedEvent
 from broker.core.audit_chain import Position
 from broker.core.blocks import Block
-from broker.core.errors import ConfigurationError, Problem, Unavailable
+from broker.core.errors import Unavailable
 from broker.core.redis_address import RedisAddress
 from broker.ports import (
     AccountRows,
@@ -31,8 +31,8 @@ from broker.stores import (
 from broker.stores.redis_ledger import PendingEntry
 from broker.stores.redis_link import Link, LinkLost, LinkRefused, open_link
 from broker.stores.redis_pool import LinkPool
-from broker.stores.redis_primary import newer
-from broker.stores.redis_reading import Query, RedisReading, Result, unreadable
+from broker.stores.redis_primary import has_schema
+from broker.stores.redis_reading import Query, RedisReading, Result, unreadable, unusable
 from broker.stores.redis_session import Batch, Session
 from broker.stores.redis_writer import RedisWriter
 
@@ -244,28 +244,20 @@ class RedisStore(RedisReading):
 
 
 async def store_exists(address: RedisAddress) -> bool:
-    """Tell whether there is a store that this version can read.
+    """Tell whether there is a store.
 
-    Raises `ConfigurationError` for one that it cannot, and for a server out of reach.
+    Raises `ConfigurationError` for one that this version cannot read, and for a server out of
+    reach.
     """
     try:
         link = await open_link(address)
         try:
-            found = await link.call("HGET", redis_keys.STATE, "schema")
+            return await has_schema(link)
         finally:
             await link.close()
     except (LinkLost, LinkRefused) as error:
         raise unusable(address, error) from None
-    schema = int(found or 0)
-    if schema > redis_keys.SCHEMA_VERSION:
-        raise unusable(address, newer(schema))
-    return schema > 0
 
 
 async def _prove_writable(session: Session) -> None:
     await session.do(("SET", redis_keys.WRITABLE, 1, "PX", 1000))
-
-
-def unusable(address: RedisAddress, why: object) -> ConfigurationError:
-    """Say that a store cannot be used."""
-    return ConfigurationError([Problem(address.shown, 0, 0, f"the store cannot be used: {why}")])

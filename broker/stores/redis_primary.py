@@ -61,6 +61,14 @@ async def attach(link: Link, now: float, *, by_sentinels: bool, may_make: bool) 
     return Primary(replicated=rest[0] == "1")
 
 
+async def has_schema(link: Link) -> bool:
+    """Tell whether there is a store. Raises as `Link.call`, and `LinkRefused` for a newer one."""
+    schema = int(await link.call("HGET", redis_keys.STATE, "schema") or 0)
+    if schema > redis_keys.SCHEMA_VERSION:
+        raise LinkRefused(newer(schema), permanent=True)
+    return schema > 0
+
+
 def newer(schema: int) -> str:
     """Say that a store is of a newer version."""
     return (

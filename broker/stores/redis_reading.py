@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from broker.core.audit_chain import Position, StoredEvent
 from broker.core.blocks import Block
-from broker.core.errors import Reason, Unavailable
+from broker.core.errors import ConfigurationError, Problem, Reason, Unavailable
 from broker.core.redis_address import RedisAddress
 from broker.ports import (
     AccountRow,
@@ -29,6 +29,7 @@ from broker.stores import (
     redis_state,
 )
 from broker.stores.redis_link import Link, LinkLost, LinkRefused, open_link
+from broker.stores.redis_primary import has_schema
 
 logger = logging.getLogger(__name__)
 
@@ -41,6 +42,7 @@ class RedisReading:
 
     def __init__(self, address: RedisAddress) -> None:
         self._address = address
+        self._found = False
 
     async def state_epoch(self) -> int:
         """Read how often what decides has changed."""
@@ -159,15 +161,29 @@ class RedisReading:
         return await self._read(redis_blocks.listed)
 
     async def _read(self, query: Query[Result]) -> Result:
-        """Run a query on a connection of its own, so that no commit waits for a reader."""
+        """Run a query on a connection of its own, so that it may come from any event loop.
+
+        The first one raises `ConfigurationError` when there is no store that can be read.
+        """
         try:
             link = await open_link(self._address)
             try:
+                if not self._found and not await has_schema(link):
+                    raise LinkRefused(
+                        "there is none yet; it is made when the broker is first started, by the"
+                        " configuration that --config names"
+                    )
+                self._found = True
                 return await query(link)
             finally:
                 await link.close()
         except (LinkLost, LinkRefused) as error:
-            raise unreadable(error) from None
+            raise (unreadable(error) if self._found else unusable(self._address, error)) from None
+
+
+def unusable(address: RedisAddress, why: object) -> ConfigurationError:
+    """Say that a store cannot be used."""
+    return ConfigurationError([Problem(address.shown, 0, 0, f"the store cannot be used: {why}")])
 
 
 def unreadable(error: Exception) -> Unavailable:

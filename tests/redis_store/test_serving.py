@@ -74,7 +74,7 @@ def test_two_brokers_with_two_workers_each_behave_as_one(home: Path) -> None:
 
 
 def test_the_commands_work_on_a_store_in_redis(home: Path) -> None:
-    assert "there is no store" in broker(home, "audit", "list").stderr
+    assert "the store cannot be used: there is none yet" in broker(home, "audit", "list").stderr
     made = broker(
         home, "accounts", "create", "cron", "--grant", "deploy-api=deploy:write", "--secret"
     )

@@ -1,6 +1,5 @@
 """The configured store, opened for reading, and what commands on its events need besides."""
 
-import asyncio
 import os
 import time
 from pathlib import Path
@@ -31,10 +30,10 @@ def settings_of(config: Path | None, data: Path) -> "Settings":
 
 
 def store_of(settings: "Settings") -> "StoreReading":
-    """Open the store for reading. Raises `ConfigurationError`."""
+    """Open the store for reading. Raises `ConfigurationError`, now or at the first query."""
     from broker.stores.opening import open_reading
 
-    return asyncio.run(open_reading(settings.store))
+    return open_reading(settings.store)
 
 
 async def master_key_of(settings: "Settings", store: "StoreReading") -> "MasterKey":
