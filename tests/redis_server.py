@@ -11,6 +11,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import hiredis
+
 START_SECONDS = 20.0
 
 
@@ -56,6 +58,7 @@ class RedisServer:
         while not self._answers():
             ended = self._process.poll() is not None
             if ended or time.monotonic() > until:
+                self.kill()
                 raise AssertionError((self._folder / "log").read_text())
             time.sleep(0.01)
 
@@ -74,16 +77,22 @@ class RedisServer:
         self._send(signal.SIGCONT)
 
     def command(self, *words: str | int, password: str = "", user: str = "default") -> str:
-        """Run a command beside the broker; give the whole answer as it was sent."""
+        """Run a command beside the broker; give its answer as text."""
+        commands: list[tuple[str | int, ...]] = [words]
+        if password:
+            commands.insert(0, ("AUTH", user, password))
+        reader = hiredis.Reader(encoding="utf-8", errors="replace")
         with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
-            sent = b""
-            if password:
-                sent += _packed(("AUTH", user, password))
-            connection.sendall(sent + _packed(words) + _packed(("QUIT",)))
-            answer = b""
-            while part := connection.recv(65_536):
-                answer += part
-        return answer.decode(errors="replace")
+            connection.sendall(b"".join(map(_packed, commands)))
+            answers: list[object] = []
+            while len(answers) < len(commands):
+                part = connection.recv(65_536)
+                if not part:
+                    raise ConnectionResetError("there was no answer")
+                reader.feed(part)
+                while (answer := reader.gets()) is not False:
+                    answers.append(answer)
+        return str(answers[-1])
 
     def _all_options(self) -> list[str]:
         return [
@@ -127,3 +136,26 @@ def _packed(words: tuple[str | int, ...]) -> bytes:
     texts = [str(word).encode() for word in words]
     parts = [b"$%d\r\n%s\r\n" % (len(text), text) for text in texts]
     return b"*%d\r\n" % len(texts) + b"".join(parts)
+
+
+@contextmanager
+def sentinel(folder: Path, name: str, primary: RedisServer) -> Iterator[RedisServer]:
+    """Run a Sentinel that fails a server over at once when it is gone."""
+    folder.mkdir(parents=True)
+    configuration = folder / "sentinel.conf"
+    configuration.write_text(
+        f"sentinel monitor {name} 127.0.0.1 {primary.port} 1\n"
+        f"sentinel down-after-milliseconds {name} 400\n"
+        f"sentinel failover-timeout {name} 4000\n"
+    )
+    server = _Sentinel(folder)
+    server.start()
+    try:
+        yield server
+    finally:
+        server.kill()
+
+
+class _Sentinel(RedisServer):
+    def _all_options(self) -> list[str]:
+        return ["sentinel.conf", "--sentinel", "--port", str(self.port), "--bind", "127.0.0.1"]

@@ -58,7 +58,12 @@ WRITE: Final = Script("""
 --   how many spends, each: key, the end that counts, its end, its issue,
 --   how many that must be absent, each: 'h' or 'z', key, member,
 --   how many commands, each: how many words, the words.
-if redis.call('EXPIRE', KEYS[3], 60) == 1 then return {'done'} end
+-- A write that changes little, so that who waits for a replica waits for the batch. It comes behind
+-- a look, since after any write of a script the server takes all others, whether it is full or not.
+if redis.call('EXISTS', KEYS[3]) == 1 then
+    redis.call('EXPIRE', KEYS[3], 60)
+    return {'done'}
+end
 local found = redis.call('HMGET', KEYS[1],
     'epoch', 'seq', 'hash', 'forgotten_until', 'refused_until')
 if not (found[1] and found[2] and found[3]) then return {'gone'} end
