@@ -7,6 +7,7 @@ import pytest
 from broker.core.redis_address import read_redis_address
 from broker.stores.redis import RedisStore
 from broker.testing import FrozenClock
+from tests.issuer_keys.certificates import Authority, make_authority
 from tests.redis_server import RedisServer, redis_server
 from tests.stores.entries import NOW
 
@@ -44,3 +45,9 @@ def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("broker.stores.redis_link.ANSWER_SECONDS", 0.3)
     monkeypatch.setattr("broker.stores.redis_link.CONNECT_SECONDS", 0.3)
     monkeypatch.setattr("broker.stores.redis_session.REPLICA_SECONDS", 0.1)
+
+
+@pytest.fixture(scope="session")
+def authority(tmp_path_factory: pytest.TempPathFactory) -> Authority:
+    """Make the authority of a server that is named by its address alone."""
+    return make_authority(tmp_path_factory.mktemp("tls") / "authority")
