@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
+from tests.redis_server import RedisServer, redis_server
 from tests.running_broker import RunningBroker
 
 # How long an example takes says nothing on a busy machine; speed is measured by `make bench`.
@@ -75,3 +76,16 @@ def own_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBrok
     """Run a broker for one test alone, which may move its clock and break its issuers."""
     with RunningBroker(tmp_path_factory.mktemp("broker")).serving() as broker:
         yield broker
+
+
+@pytest.fixture(scope="session")
+def shared_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Share one server among the tests that leave it as it is; each finds it empty."""
+    with redis_server(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis(shared_redis: RedisServer) -> RedisServer:
+    shared_redis.command("FLUSHALL")
+    return shared_redis

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from starlette.applications import Starlette
 
 from broker import logs
-from broker.settings import Secret
+from broker.core.secret_text import Secret
 
 TOUCHED = (None, "uvicorn", "uvicorn.error", "uvicorn.access", "httpx")
 log = logging.getLogger("broker.somewhere")

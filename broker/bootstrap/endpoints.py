@@ -34,19 +34,19 @@ from broker.http.protected_resource import ProtectedResource
 from broker.http.revocation_endpoint import RevocationEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
+from broker.ports import Store
 from broker.reload.following import Following
 from broker.reload.kept_sets import KeptSets
 from broker.reload.policy_reload import PolicyReload
 from broker.settings import Settings
 from broker.signing.key_upkeep import KeyUpkeep
-from broker.stores.sqlite import SqliteStore
 
 
 def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as many owners
     settings: Settings,
     exchange: TokenExchange,
     served: ForAccounts,
-    store: SqliteStore,
+    store: Store,
     kept: KeptSets,
     reloading: PolicyReload | Following,
     upkeep: KeyUpkeep,

@@ -11,6 +11,7 @@ from broker.grants.last_uses import LastUses
 from broker.grants.token_exchange import TokenExchange
 from broker.held_accounts import HeldAccounts
 from broker.issuer_keys import ClientKeys
+from broker.ports import Store
 from broker.registry.accounts import AccountRegistry
 from broker.registry.blocks import BlockRegistry
 from broker.registry.issuers import IssuerRegistry
@@ -18,7 +19,6 @@ from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.settings import Settings
 from broker.signing.pepper import load_pepper
 from broker.signing.sealed_rows import SealedBox
-from broker.stores.sqlite import SqliteStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ async def for_accounts(
     exchange: TokenExchange,
     policies: PoliciesWithBlocks,
     accounts: HeldAccounts,
-    store: SqliteStore,
+    store: Store,
     box: SealedBox,
 ) -> ForAccounts:
     """Make these parts; what ends them is put on the stack. Raises `Unavailable`."""

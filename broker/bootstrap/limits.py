@@ -9,7 +9,7 @@ from broker.grants.limit_sharing import LimitSharing
 from broker.grants.rate_limits import RateLimits
 from broker.ports import Clock, Measurements
 from broker.settings import Settings
-from broker.stores.sqlite_limits import SqliteLimits
+from broker.stores.opening import open_shared_counts
 
 
 async def begin_limits(
@@ -20,7 +20,7 @@ async def begin_limits(
     measurements: Measurements,
 ) -> RateLimits:
     """Begin to share counts with the other processes, if anything is limited."""
-    shared_counts = SqliteLimits(settings.store.path)
+    shared_counts = open_shared_counts(settings.store)
     stack.push_async_callback(shared_counts.close)
     sharing = LimitSharing(shared_counts, clock)
     limits = settings.rate_limits

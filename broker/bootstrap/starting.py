@@ -29,7 +29,7 @@ from broker.held_accounts import HeldAccounts
 from broker.held_state import HeldState
 from broker.http.app import build_app
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Clock
+from broker.ports import Clock, Store
 from broker.registry.deciding_accounts import PoliciesWithAccounts
 from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.reload.collector import setting_aside
@@ -46,7 +46,7 @@ from broker.settings import Settings
 from broker.shared_output import OutputLock
 from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
-from broker.stores.sqlite import SqliteStore
+from broker.stores.opening import open_store, store_exists
 from broker.system import SystemClock, UuidV7Identifiers
 from broker.workers.link import Link
 from broker.workers.words import LEADER
@@ -60,7 +60,7 @@ class Broker:
     policies: HeldPolicies
     reload: PolicyReload
     kept_policies: KeptSets
-    store: SqliteStore
+    store: Store
     issuer_keys: HttpIssuerKeys
     counted_refusals: CountedRefusals
     audit_heads: AuditHeads
@@ -117,7 +117,7 @@ async def running(
             broker = await _started(stack, settings, clock, dev_issuers, settle, worker, taking_in)
         except Unavailable as error:
             message = f"{error.description}: the log says why; a damaged one needs its backup"
-            problem = Problem(str(settings.store.path), 0, 0, message)
+            problem = Problem(settings.store.shown, 0, 0, message)
             raise ConfigurationError([problem]) from None
         yield broker
 
@@ -137,8 +137,8 @@ async def _started(
     stack.push_async_callback(reader.close)
     reading = await _first_reading(settings, reader) if worker.reads_first else None
     sink = stack.enter_context(_event_lines(settings, worker))
-    store = await SqliteStore.open(
-        settings.store.path, clock, on_committed=sink, measurements=worker.measured.measurements
+    store = await open_store(
+        settings.store, clock, on_committed=sink, measurements=worker.measured.measurements
     )
     stack.push_async_callback(store.close)
     master_key = await load_store_key(settings, store, may_create=settings.loopback)
@@ -263,7 +263,7 @@ async def _started(
 async def _first_reading(settings: Settings, reader: PolicyReader) -> Reading:
     """Read the policy files; refuse them on a first start, before anything is made on the disk."""
     reading = await reader.read(at_start=True)
-    if isinstance(reading.outcome, Refused) and not settings.store.path.exists():
+    if isinstance(reading.outcome, Refused) and not await store_exists(settings.store):
         fault = settings.policies_fault
         raise ConfigurationError(reading.outcome.problems if fault is None else [fault])
     return reading

@@ -6,7 +6,7 @@ from functools import partial
 from broker.core.client_secret import digest
 from broker.core.key_line import RotationRules
 from broker.core.registry.members import RegistryRules
-from broker.ports import Clock, Identifiers, PolicySource, State
+from broker.ports import Clock, Identifiers, PolicySource, State, Store
 from broker.registry.accounts import AccountRegistry
 from broker.registry.drawing import Drawing
 from broker.reload.sources import DeploymentParameters
@@ -18,11 +18,10 @@ from broker.signing.pepper import load_pepper
 from broker.signing.sealed_accounts import SealedAccounts
 from broker.signing.sealed_rows import SealedBox
 from broker.signing.store_key import load_master_key
-from broker.stores.sqlite import SqliteStore
 from broker.system import UuidV7Identifiers
 
 
-async def load_store_key(settings: Settings, store: SqliteStore, *, may_create: bool) -> MasterKey:
+async def load_store_key(settings: Settings, store: Store, *, may_create: bool) -> MasterKey:
     """Find the master key of a store. Raises `ConfigurationError` and `Unavailable`."""
     given = settings.master_key.reveal() if settings.master_key is not None else None
     return await load_master_key(settings.master_key_file, given, store, may_create=may_create)
@@ -30,7 +29,7 @@ async def load_store_key(settings: Settings, store: SqliteStore, *, may_create: 
 
 async def open_signing_keys(
     settings: Settings,
-    store: SqliteStore,
+    store: Store,
     master_key: MasterKey,
     clock: Clock,
     identifiers: Identifiers,
@@ -47,7 +46,7 @@ async def open_signing_keys(
 
 async def open_registry(
     settings: Settings,
-    store: SqliteStore,
+    store: Store,
     box: SealedBox,
     state: State,
     policies: PolicySource,

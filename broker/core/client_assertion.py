@@ -49,6 +49,9 @@ class ClientAssertion:
     remembered_until: int
     """Until when its `jti` must be remembered, seconds since the epoch."""
 
+    issued_at: int
+    """When it was made, seconds since the epoch; the earliest moment if it does not say."""
+
     key_id: str
     """Empty when it names no key."""
 
@@ -105,7 +108,9 @@ def read(token: ParsedToken, client_id: str | None, issuer: str, now: float) -> 
     if not isinstance(token_id, str) or not 0 < len(token_id) <= MAX_JTI_LENGTH:
         raise _refused(f"needs a 'jti' of 1 to {MAX_JTI_LENGTH} characters")
     until = int(claims["exp"]) + MAX_LEEWAY + MAX_SKEW
-    return ClientAssertion(own_id, token_id, until, token.key_id, token)
+    # Without `iat`: since when it has been good, for it may live no longer.
+    issued_at = int(claims.get("iat", claims["exp"] - MAX_LIFE))
+    return ClientAssertion(own_id, token_id, until, issued_at, token.key_id, token)
 
 
 def registered_keys(jwks: Mapping[str, Any], key_id: str) -> tuple[VerificationKey, ...]:

@@ -217,4 +217,5 @@ def _spend(assertion: ClientAssertion) -> Spend:
     """Name the one use of an assertion: of this client, whichever of its keys signed it."""
     # No issuer of CI tokens is named so.
     named = f"client assertion\0{assertion.client_id}\0{assertion.token_id}"
-    return Spend(hashlib.sha256(named.encode()).digest(), assertion.remembered_until)
+    key = hashlib.sha256(named.encode()).digest()
+    return Spend(key, assertion.remembered_until, assertion.issued_at)

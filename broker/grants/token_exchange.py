@@ -271,4 +271,4 @@ def _spend(claims: VerifiedClaims, issuer: Issuer, service: Service) -> Spend:
     if issuer.replay is Replay.PER_AUDIENCE:
         parts.append(service.name)
     key = hashlib.sha256("\0".join(parts).encode()).digest()
-    return Spend(key, subject_token.replay_expiry(claims))
+    return Spend(key, subject_token.replay_expiry(claims), int(claims["iat"]))

@@ -106,6 +106,7 @@ from broker.ports.store import (
     RewrappingStore,
     RowsUnderMasterKey,
     Store,
+    StoreReading,
 )
 
 __all__ = [
@@ -187,6 +188,7 @@ __all__ = [
     "State",
     "StateEpoch",
     "Store",
+    "StoreReading",
     "Succession",
     "TokenRecord",
     "Unchanged",

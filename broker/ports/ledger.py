@@ -13,6 +13,9 @@ class Spend:
 
     key: bytes
     expires_at: int
+    issued_at: int = 0
+    """When what is used was issued, in epoch seconds: a store that may have lost what it remembered
+    refuses all that was issued before."""
 
 
 @record

@@ -2,17 +2,17 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from broker.core.audit import AuditEvent
-from broker.ports.accounts import AccountRow, AccountRowStore, SecretRow
-from broker.ports.audit import AuditLog, AuditRetention
-from broker.ports.blocks import BlockStore
-from broker.ports.issuers import IssuerSwitches
-from broker.ports.keys import SigningKeyRow, SigningKeyStore
+from broker.ports.accounts import AccountRow, AccountRowReading, AccountRowStore, SecretRow
+from broker.ports.audit import AuditLog, AuditRetention, ClaimsFilter
+from broker.ports.blocks import BlockReading, BlockStore
+from broker.ports.issuers import IssuerSwitches, IssuerSwitchReading
+from broker.ports.keys import SigningKeyReading, SigningKeyRow, SigningKeyStore
 from broker.ports.ledger import Ledger, Revocations, TokenRecord
-from broker.ports.policies import PolicySetStore
-from broker.ports.state import SealedRows, StateEpoch
+from broker.ports.policies import PolicySetReading, PolicySetStore
+from broker.ports.state import SealedRowReading, SealedRows, StateEpoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,23 +43,50 @@ class RewrappingStore(Protocol):
         ...
 
 
-class Store(
-    Ledger,
+class StoreReading(
     StateEpoch,
+    SigningKeyReading,
+    SealedRowReading,
+    TokenRecord,
+    BlockReading,
+    IssuerSwitchReading,
+    PolicySetReading,
+    AccountRowReading,
+    AuditLog,
+    Protocol,
+):
+    """All that can be asked of a store."""
+
+    async def events(
+        self, *, decision_id: str | None = None, after_seq: int = 0, limit: int = 100
+    ) -> list[dict[str, Any]]:
+        """List events as JSON members, oldest first. Raises `Unavailable`."""
+        ...
+
+    async def events_with_claims(self, wanted: ClaimsFilter) -> list[int]:
+        """Name the events whose claims are meant, as the port `AuditRetention` does."""
+        ...
+
+
+class Store(
+    StoreReading,
+    Ledger,
     SigningKeyStore,
     SealedRows,
     RewrappingStore,
-    TokenRecord,
     Revocations,
     BlockStore,
     IssuerSwitches,
     PolicySetStore,
     AccountRowStore,
-    AuditLog,
     AuditRetention,
     Protocol,
 ):
     """A whole store."""
+
+    async def rewrite_file(self) -> None:
+        """Write anew where the state lies, without what was overwritten. Raises `Unavailable`."""
+        ...
 
     async def ready(self) -> bool:
         """Tell whether the store can be written now."""

@@ -5,11 +5,13 @@ from typing import Any, Final
 
 from broker.core.delegation import Delegation
 from broker.core.limits import Rate, RateRefused, read_rate
+from broker.core.redis_address import AddressRefused, RedisAddress, is_redis, read_redis_address
+from broker.core.secret_text import Secret
 from broker.core.vocabulary import MAX_LEEWAY
 from broker.settings.addresses import host_name, issuer_url, listen_address, network
 from broker.settings.delegations import delegations, delegations_from_text
 from broker.settings.kinds import Key, Unusable, duration, flag, number, shown, text, texts
-from broker.settings.model import Network, Secret
+from broker.settings.model import Network
 from broker.yaml_document import Tree
 
 # As in `broker.core.signing_keys`, which costs the import of the cryptography behind it.
@@ -33,14 +35,20 @@ def _path(given: str) -> str:
     return given
 
 
-def _store(given: str) -> str:
-    """Give the path of the SQLite file. A store may hold a password: nothing of it is shown."""
+def _store(given: str) -> str | RedisAddress:
+    """Give the path of the SQLite file, or the address of the server.
+
+    A store may hold a password: nothing of it is shown.
+    """
+    if is_redis(given):
+        try:
+            return read_redis_address(given)
+        except AddressRefused as refused:
+            raise Unusable(f"the URL {refused}") from None
     found = _STORE.fullmatch(given)
     scheme, rest = (found[1], found[2]) if found else ("", "")
-    if scheme in {"redis", "rediss", "redis+sentinel"}:
-        raise Unusable("this version has no Redis store yet; write sqlite:PATH")
     if scheme != "sqlite":
-        raise Unusable("no store that this version has; write sqlite:PATH")
+        raise Unusable("no store that this version has; write sqlite:PATH or redis://HOST:PORT")
     if rest.startswith("//"):
         raise Unusable("a path follows `sqlite:` at once, as in sqlite:data/broker.db")
     if rest == ":memory:":

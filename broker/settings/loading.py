@@ -9,6 +9,7 @@ from broker.core.delegation import Delegation
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.limits import Rate
 from broker.core.loopback import is_loopback
+from broker.core.redis_address import RedisAddress
 from broker.settings import keys, rules
 from broker.settings.addresses import default_issuer, host_of
 from broker.settings.kinds import Key
@@ -101,7 +102,7 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
         issuer=issuer,
         listen=listen,
         policies=reading.path(keys.POLICIES),
-        store=SqliteStoreLocation(reading.path(keys.STORE, data_dir / "broker.db")),
+        store=_store(reading, data_dir / "broker.db"),
         master_key_file=reading.path(keys.MASTER_KEY_FILE, data_dir / "master.key"),
         master_key=reading.value(keys.MASTER_KEY),
         signing=SigningSettings(
@@ -128,6 +129,17 @@ def _read(reading: Reading, *, dev: bool, data_dir: Path) -> Settings:
         dev=dev,
         admin_listen=admin_listen,
     )
+
+
+def _store(reading: Reading, default: Path) -> SqliteStoreLocation | RedisAddress:
+    chosen, given = reading.value(keys.STORE), reading.given(keys.STORE)
+    if given is None:
+        return SqliteStoreLocation(default)
+    if isinstance(chosen, str):
+        return SqliteStoreLocation(given.base / chosen)
+    if chosen.ca_file is None:
+        return chosen
+    return replace(chosen, ca_file=str(given.base / chosen.ca_file))
 
 
 def _rate_limits(reading: Reading) -> RateLimitSettings:

@@ -3,42 +3,18 @@
 Every duration is in seconds; every path is complete.
 """
 
-import hmac
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
-from typing import Final
 
 from broker.core.delegation import Delegation
 from broker.core.errors import Problem
 from broker.core.limits import Rate
+from broker.core.redis_address import RedisAddress
+from broker.core.secret_text import Secret
 from broker.settings.addresses import default_issuer
 
 Network = IPv4Network | IPv6Network
-
-
-class Secret:
-    """A text that shows itself only when asked: never in a repr, a log or an error."""
-
-    __slots__ = ("_text",)
-
-    def __init__(self, text: str) -> None:
-        self._text: Final = text
-
-    def reveal(self) -> str:
-        """Give the text."""
-        return self._text
-
-    def __repr__(self) -> str:
-        return "Secret(…)"
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Secret):
-            return NotImplemented
-        return hmac.compare_digest(self._text.encode(), other._text.encode())
-
-    def __hash__(self) -> int:
-        return hash(self._text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +22,11 @@ class SqliteStoreLocation:
     """State is kept in one SQLite file."""
 
     path: Path
+
+    @property
+    def shown(self) -> str:
+        """What messages name it by."""
+        return str(self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +85,7 @@ class Settings:
     """An IP address or `localhost`, and a port; port 0 lets the system choose."""
 
     policies: Path
-    store: SqliteStoreLocation
+    store: SqliteStoreLocation | RedisAddress
     master_key_file: Path
     master_key: Secret | None
     """The key itself when `BROKER_MASTER_KEY` gives it; then `master_key_file` is not read."""

@@ -4,6 +4,7 @@ import apsw
 import httpx
 import pytest
 
+from broker.stores.sqlite import SqliteStore
 from tests.attacks.refusals import assert_no_token_shows, assert_refused
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified
@@ -27,12 +28,14 @@ def move_store(broker: RunningBroker, old: str, new: str) -> None:
 async def set_size_limit(broker: RunningBroker, spare_pages: int) -> None:
     """Let the file grow by so many pages and no further, as a full disk would."""
     assert broker._broker is not None
+    store = broker._broker.store
+    assert isinstance(store, SqliteStore)
 
     def limit(connection: apsw.Connection) -> None:
         pages = connection.pragma("page_count")
         connection.pragma("max_page_count", pages + spare_pages)
 
-    await broker._broker.store._writer.run(limit)
+    await store._writer.run(limit)
 
 
 @pytest.mark.parametrize("grant", ["exchange", "jwt_bearer"])

@@ -55,7 +55,7 @@ def test_the_settings_name_what_is_mounted(tmp_path: Path) -> None:
         "/srv/broker/broker.yaml",
         str(settings.policies),
         str(settings.master_key_file),
-        str(settings.store.path.parent),
+        str(Path(settings.store.shown).parent),
     }
     assert BROKER["command"][:3] == ["serve", "--config", "/srv/broker/broker.yaml"]
     writable = [target for target, each in mounts.items() if not each.get("read_only")]

@@ -122,7 +122,7 @@ def test_the_settings_name_the_ports_of_the_pod_and_what_is_mounted(tmp_path: Pa
     assert ports == {"http": settings.listen[1], "admin": settings.admin_listen[1]}
     assert str(ports["http"]) == IMAGE.only("EXPOSE")
     assert mounts["policies"] == settings.policies
-    assert mounts["data"] == settings.store.path.parent == Path(IMAGE.only("VOLUME"))
+    assert mounts["data"] == Path(settings.store.shown).parent == Path(IMAGE.only("VOLUME"))
     assert mounts["master-key"] == settings.master_key_file.parent
     assert (
         settings.master_key_file.name in one("Secret", "ci-token-broker-master-key")["stringData"]

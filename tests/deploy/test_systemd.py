@@ -67,7 +67,7 @@ def test_what_it_starts_serves_with_the_credential(service: dict[str, str], tmp_
         working_directory=tmp_path,
         serving=False,
     )
-    lines += [f"store: sqlite:{loaded.store.path}", f"master_key_file: {loaded.master_key_file}"]
+    lines += [f"store: sqlite:{loaded.store.shown}", f"master_key_file: {loaded.master_key_file}"]
     (tmp_path / "broker.yaml").write_text("\n".join(lines) + "\n")
     program, command, option, file = service["ExecStart"].split()
 

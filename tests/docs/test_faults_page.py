@@ -1,18 +1,19 @@
 from pathlib import Path
 
+from broker.stores.redis_link import ANSWER_SECONDS
 from broker.stores.sqlite_file import BUSY_TIMEOUT_SECONDS
 from chaos.verdict import Verdict
 from tests.docs.markdown import Page, code, rows
 
 ROOT = Path(__file__).parents[2]
 PAGE = Page("docs/reference/faults.md")
-ROWS = rows(PAGE.section("On SQLite"))
+ROWS = [*rows(PAGE.section("On SQLite")), *rows(PAGE.section("On Redis"))]
 
 
 def test_every_row_names_the_test_that_holds_it() -> None:
     named = [code(row[-1]) for row in ROWS]
 
-    assert len(named) > 8
+    assert len(named) > 18
     assert [name for name in named if not (ROOT / name).is_file()] == []
 
 
@@ -23,3 +24,8 @@ def test_the_page_quotes_the_last_line_of_a_chaos_run() -> None:
 def test_the_time_that_a_lock_is_waited_for_is_the_real_one() -> None:
     assert BUSY_TIMEOUT_SECONDS == 5
     assert "Up to five seconds" in PAGE.text
+
+
+def test_the_time_that_an_answer_is_waited_for_is_the_real_one() -> None:
+    assert ANSWER_SECONDS == 2
+    assert "waits for at most two seconds for an answer, asks once more" in PAGE.text

@@ -126,10 +126,10 @@ def test_the_places_of_the_unit_are_those_that_commands_are_told(tmp_path: Path)
     )
     told = load_settings(None, {}, working_directory=tmp_path, serving=False)
 
-    assert f"BROKER_STORE=sqlite:{told.store.path}".replace("/var/lib", "%S") in unit.text
+    assert f"BROKER_STORE=sqlite:{told.store.shown}".replace("/var/lib", "%S") in unit.text
     assert f"LoadCredential=master.key:{told.master_key_file}\n" in unit.text
     assert f" {told.master_key_file}\n" in PAGE.text
-    assert f"cp {told.store.path} " in PAGE.section("Back it up")
+    assert f"cp {told.store.shown} " in PAGE.section("Back it up")
 
 
 def test_the_container_of_the_page_is_that_of_the_dockerfile() -> None:

@@ -6,7 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from broker.settings import Secret
+from broker.core.redis_address import RedisAddress
+from broker.core.secret_text import Secret
+from broker.settings import SqliteStoreLocation
 from tests.settings import without_rights
 from tests.settings.home import STRONG_KEY, Home
 from tests.unprivileged import run_unprivileged
@@ -153,15 +155,24 @@ def test_a_secret_shows_itself_only_when_asked(home: Home) -> None:
     assert secret != STRONG_KEY
 
 
+NO_STORE = "no store that this version has; write sqlite:PATH or redis://HOST:PORT"
+
+
 @pytest.mark.parametrize(
     ("store", "fault"),
     [
-        ("redis://:hunter2@db:6379", "this version has no Redis store yet; write sqlite:PATH"),
-        ("rediss://db", "this version has no Redis store yet; write sqlite:PATH"),
-        ("redis+sentinel://a,b/n/0", "this version has no Redis store yet; write sqlite:PATH"),
-        ("postgres://u:hunter2@db", "no store that this version has; write sqlite:PATH"),
-        ("data/broker.db", "no store that this version has; write sqlite:PATH"),
-        ("SQLITE:data/broker.db", "no store that this version has; write sqlite:PATH"),
+        (
+            "redis://:hunter2@",
+            "the URL has no host in its place; special signs of a password are %XX: write redis://USER:PASSWORD@HOST:PORT/DATABASE",
+        ),
+        (
+            "redis://hunter2@db",
+            "the URL has a user without a password; write USER:PASSWORD@ or :PASSWORD@",
+        ),
+        ("redis://:hunter2@db/x", "the URL has a database that is no number from 0 to 999999"),
+        ("postgres://u:hunter2@db", NO_STORE),
+        ("data/broker.db", NO_STORE),
+        ("SQLITE:data/broker.db", NO_STORE),
         ("sqlite:", "a path neither is empty nor begins or ends with a space"),
         ("sqlite: x", "a path neither is empty nor begins or ends with a space"),
         ("sqlite:///x", "a path follows `sqlite:` at once, as in sqlite:data/broker.db"),
@@ -194,7 +205,7 @@ def test_an_absolute_path_stays_as_it_is(
 def test_store_and_master_key_lie_in_the_data_folder(home: Home, folder: str, *, dev: bool) -> None:
     settings = home.load(dev=dev, data_dir=Path(folder))
 
-    assert settings.store.path == home.path / folder / "broker.db"
+    assert settings.store == SqliteStoreLocation(home.path / folder / "broker.db")
     assert settings.master_key_file == home.path / folder / "master.key"
     assert settings.dev is dev
 
@@ -202,7 +213,7 @@ def test_store_and_master_key_lie_in_the_data_folder(home: Home, folder: str, *,
 def test_the_data_folder_moves_nothing_that_is_configured(home: Home) -> None:
     settings = home.load("store: sqlite:x.db", dev=True, data_dir=Path("/elsewhere"))
 
-    assert settings.store.path == home.path / "x.db"
+    assert settings.store == SqliteStoreLocation(home.path / "x.db")
     assert settings.master_key_file == Path("/elsewhere/master.key")
 
 
@@ -211,3 +222,20 @@ def test_what_does_not_serve_needs_neither_the_master_key_nor_the_policies(home:
 
     assert settings.policies == home.path / "elsewhere"
     assert settings.issuer == "https://broker.example.com"
+
+
+def test_the_certificates_of_a_redis_store_lie_beside_the_file_that_names_them(home: Home) -> None:
+    settings = home.load("store: rediss://db/1?ca_file=tls/ca.pem")
+
+    assert settings.store == RedisAddress(
+        (("db", 6379),), database=1, tls=True, ca_file=str(home.path / "tls/ca.pem")
+    )
+
+
+def test_the_password_of_a_redis_store_is_shown_by_nothing(home: Home) -> None:
+    settings = home.load(environment={"BROKER_STORE": "redis://broker:hunter2@db:6379/3"})
+
+    shown = f"{settings} {asdict(settings)} {settings.store.shown}"
+    assert "hunter2" not in shown
+    assert "hunter2" not in json.dumps(asdict(settings), default=repr)
+    assert settings.store.shown == "redis://db:6379/3"

@@ -150,7 +150,7 @@ def test_paths_are_relative_to_the_file_that_names_them(home: Home) -> None:
     settings = home.load(config_file=Path("etc/broker.yaml"))
 
     assert settings.policies == home.path / "etc/policies"
-    assert settings.store.path == home.path / "etc/b.db"
+    assert settings.store == SqliteStoreLocation(home.path / "etc/b.db")
     assert settings.master_key_file == Path("/keys/m")
 
 
@@ -161,7 +161,7 @@ def test_paths_of_variables_and_defaults_are_relative_to_the_working_directory(h
 
     settings = home.load(environment={"BROKER_STORE": "sqlite:c.db"}, config_file=config_file)
 
-    assert settings.store.path == home.path / "c.db"
+    assert settings.store == SqliteStoreLocation(home.path / "c.db")
     assert settings.policies == home.path / "policies"
 
 

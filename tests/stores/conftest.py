@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 
+from broker.core.redis_address import read_redis_address
+from broker.stores.redis import RedisStore
 from broker.stores.sqlite import SqliteStore
 from broker.testing import FrozenClock
+from tests.redis_server import RedisServer
 from tests.stores.entries import NOW, ReadableStore
 
 OpenStore = Callable[[], Awaitable[ReadableStore]]
@@ -38,7 +41,21 @@ async def open_sqlite(
         yield open_store
 
 
-@pytest.fixture(params=["sqlite"])
+@pytest.fixture
+async def open_redis(
+    redis: RedisServer, clock: FrozenClock
+) -> AsyncIterator[Callable[[], Awaitable[RedisStore]]]:
+    async with AsyncExitStack() as stack:
+
+        async def open_store() -> RedisStore:
+            store = await RedisStore.open(read_redis_address(redis.url), clock)
+            stack.push_async_callback(store.close)
+            return store
+
+        yield open_store
+
+
+@pytest.fixture(params=["sqlite", "redis"])
 def open_store(request: pytest.FixtureRequest) -> OpenStore:
     opened: OpenStore = request.getfixturevalue(f"open_{request.param}")
     return opened

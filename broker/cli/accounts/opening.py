@@ -15,11 +15,10 @@ from broker.cli.endings import USAGE, fail, server_extra, told_plainly
 if TYPE_CHECKING:
     from broker.core.policy import PolicySet
     from broker.core.registry.refused import ChangeRefused
-    from broker.ports import RegistryCaller
+    from broker.ports import RegistryCaller, Store
     from broker.registry.accounts import AccountRegistry
     from broker.settings import Settings
     from broker.signing.master_key import MasterKey
-    from broker.stores.sqlite import SqliteStore
 
 ACTOR: Final = "command line"
 REFUSED: Final = 1
@@ -44,7 +43,7 @@ class OpenedAccounts:
     """What the commands work with."""
 
     registry: "AccountRegistry"
-    store: "SqliteStore"
+    store: "Store"
     policy_set: "PolicySet"
     now: float
 
@@ -112,20 +111,19 @@ async def _opened(
     from broker.reload.held import HeldPolicies
     from broker.settings import load
     from broker.signing.sealed_rows import SealedBox
-    from broker.stores.sqlite import SqliteStore
+    from broker.stores.opening import open_store, store_exists
     from broker.system import SystemClock
 
     settings = load(config, os.environ, data_dir=data, working_directory=Path.cwd(), serving=False)
-    path = settings.store.path
-    if not path.exists() and not may_make_store:
+    if not await store_exists(settings.store) and not may_make_store:
         what = (
             "there is no store yet; it is made when the broker is first started, or with the first"
             " account (`broker accounts create`)"
         )
-        raise ConfigurationError([Problem(str(path), 0, 0, what)])
+        raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = await SqliteStore.open(path, clock)
+        store = await open_store(settings.store, clock)
         stack.push_async_callback(store.close)
         may_create = may_make_store and settings.loopback
         master_key = await bootstrap.load_store_key(settings, store, may_create=may_create)
@@ -139,7 +137,7 @@ async def _opened(
 
 
 async def _policy_set(
-    settings: "Settings", store: "SqliteStore", master_key: "MasterKey", *, tell: bool
+    settings: "Settings", store: "Store", master_key: "MasterKey", *, tell: bool
 ) -> "PolicySet":
     """Give the policies that brokers of this store go by, or would if one were started now.
 

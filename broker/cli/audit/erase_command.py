@@ -85,11 +85,11 @@ async def _erase(
     """Record what is about to be erased, then erase it in small steps beside a running broker."""
     from broker.audit.erasure import erased
     from broker.ports import Entry
-    from broker.stores.sqlite import SqliteStore
+    from broker.stores.opening import open_store
     from broker.system import SystemClock, UuidV7Identifiers
 
     clock = SystemClock()
-    store = await SqliteStore.open(settings.store.path, clock)
+    store = await open_store(settings.store, clock, may_make=False)
     try:
         if sequences:
             now = time.time()

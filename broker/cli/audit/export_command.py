@@ -12,8 +12,7 @@ from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
-    from broker.ports import EventFilter
-    from broker.stores.sqlite_reading import SqliteReading
+    from broker.ports import EventFilter, StoreReading
 
 _PAGE: Final = 1000
 _BROKEN: Final = 1
@@ -50,7 +49,7 @@ def export(
 
 
 async def _export(
-    store: "SqliteReading", wanted: "EventFilter", after: int, *, as_csv: bool
+    store: "StoreReading", wanted: "EventFilter", after: int, *, as_csv: bool
 ) -> int | None:
     """Print page by page; name the first event that cannot be printed."""
     from broker.core import audit_csv

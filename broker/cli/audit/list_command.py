@@ -15,9 +15,8 @@ from broker.cli.terminal import ascii_only, show, sign_coloured, signed
 if TYPE_CHECKING:
     from broker.core.audit_chain import StoredEvent
     from broker.core.recorded_decision import RecordedDecision
-    from broker.ports import EventFilter
+    from broker.ports import EventFilter, StoreReading
     from broker.settings import Settings
-    from broker.stores.sqlite_reading import SqliteReading
 
 _LIST: Final = "audit list"
 
@@ -122,7 +121,7 @@ def _position(cursor: str | None, filters: dict[str, str]) -> str | None:
 
 
 async def _newest(
-    store: "SqliteReading", wanted: "EventFilter", behind: str | None, limit: int
+    store: "StoreReading", wanted: "EventFilter", behind: str | None, limit: int
 ) -> tuple[list["StoredEvent"], str | None]:
     """Find as many as are wanted, and where the next ones begin; a page may have few or none."""
     found: list[StoredEvent] = []
@@ -154,7 +153,7 @@ def _show(event: "StoredEvent", *, as_json: bool) -> None:
 
 
 async def _explained(
-    event: dict[str, Any], settings: "Settings", store: "SqliteReading", *, everything: bool
+    event: dict[str, Any], settings: "Settings", store: "StoreReading", *, everything: bool
 ) -> "RecordedDecision":
     from broker.core.accounts_in_force import accounts_named
     from broker.core.recorded_decision import explain_event, needed_policy_set

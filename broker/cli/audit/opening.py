@@ -11,9 +11,9 @@ from broker.cli.endings import fail
 
 if TYPE_CHECKING:
     from broker.core.audit_head import HeadKey
+    from broker.ports import StoreReading
     from broker.settings import Settings
     from broker.signing.master_key import MasterKey
-    from broker.stores.sqlite_reading import SqliteReading
 
 Since = Annotated[
     str | None,
@@ -29,16 +29,14 @@ def settings_of(config: Path | None, data: Path) -> "Settings":
     return load(config, os.environ, data_dir=data, working_directory=Path.cwd(), serving=False)
 
 
-def store_of(settings: "Settings") -> "SqliteReading":
-    """Open the store for reading. Raises `ConfigurationError`."""
-    from broker.stores.sqlite_file import require_readable
-    from broker.stores.sqlite_reading import SqliteReading
+def store_of(settings: "Settings") -> "StoreReading":
+    """Open the store for reading. Raises `ConfigurationError`, now or at the first query."""
+    from broker.stores.opening import open_reading
 
-    require_readable(settings.store.path)
-    return SqliteReading(settings.store.path)
+    return open_reading(settings.store)
 
 
-async def master_key_of(settings: "Settings", store: "SqliteReading") -> "MasterKey":
+async def master_key_of(settings: "Settings", store: "StoreReading") -> "MasterKey":
     """Load the master key. Raises `ConfigurationError` and `Unavailable`."""
     from broker.signing.store_key import find_master_key
 
@@ -46,7 +44,7 @@ async def master_key_of(settings: "Settings", store: "SqliteReading") -> "Master
     return await find_master_key(settings.master_key_file, given, store)
 
 
-async def head_key_of(settings: "Settings", store: "SqliteReading") -> "HeadKey":
+async def head_key_of(settings: "Settings", store: "StoreReading") -> "HeadKey":
     """Load the key that signs heads. Raises `ConfigurationError` and `Unavailable`."""
     from broker.audit.head_key import find_head_key
     from broker.signing.sealed_rows import SealedBox

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from broker.cli.endings import fail, server_extra, told_plainly
 
 if TYPE_CHECKING:
+    from broker.ports import Store
     from broker.settings import Settings
     from broker.signing.key_upkeep import KeyUpkeep
     from broker.signing.keyring import Keyring
     from broker.signing.master_key import MasterKey
-    from broker.stores.sqlite import SqliteStore
 
 ACTOR: Final = "command line"
 NEW_KEY_VARIABLE: Final = "BROKER_NEW_MASTER_KEY"
@@ -29,7 +29,7 @@ class OpenedKeys:
     """What the commands work with."""
 
     settings: "Settings"
-    store: "SqliteStore"
+    store: "Store"
     master_key: "MasterKey"
     keys: "KeyUpkeep"
     keyring: "Keyring"
@@ -61,17 +61,16 @@ async def _opened(config: Path | None, data: Path) -> AsyncIterator[OpenedKeys]:
     from broker import bootstrap
     from broker.core.errors import ConfigurationError, Problem
     from broker.settings import load
-    from broker.stores.sqlite import SqliteStore
+    from broker.stores.opening import open_store, store_exists
     from broker.system import SystemClock, UuidV7Identifiers
 
     environment = {name: value for name, value in os.environ.items() if name != NEW_KEY_VARIABLE}
     settings = load(config, environment, data_dir=data, working_directory=Path.cwd(), serving=False)
-    path = settings.store.path
-    if not path.exists():
+    if not await store_exists(settings.store):
         what = "there is no store yet; it is made when the broker is first started"
-        raise ConfigurationError([Problem(str(path), 0, 0, what)])
+        raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
     clock = SystemClock()
-    store = await SqliteStore.open(path, clock)
+    store = await open_store(settings.store, clock)
     try:
         master_key = await bootstrap.load_store_key(settings, store, may_create=False)
         keyring, keys = await bootstrap.open_signing_keys(

@@ -68,7 +68,7 @@ async def _published(opened: OpenedKeys) -> tuple[dict[str, bytes], str]:
     policy_set = await _in_force(opened)
     if policy_set is None or not opened.keyring.can_sign(clock.now()):
         what = "no broker has served from this store yet, so there is nothing to publish"
-        raise ConfigurationError([Problem(str(opened.settings.store.path), 0, 0, what)])
+        raise ConfigurationError([Problem(opened.settings.store.shown, 0, 0, what)])
     policies = HeldPolicies(IndexedPolicies.of(policy_set))
     discovery = Discovery(opened.settings.issuer, policies, opened.keyring, clock)
     # The keys first: no document may name an algorithm whose key is not there yet.

@@ -1,0 +1,45 @@
+"""Blocks that were set and not lifted."""
+
+from broker.core.blocks import Block
+from broker.stores import redis_keys
+from broker.stores.redis_link import Link
+from broker.stores.redis_rows import pairs, read_row, row_text
+from broker.stores.redis_session import Batch
+
+
+async def put(link: Link, epoch: int, block: Block, now: float, at_most: int) -> Batch | None:
+    """Make the batch that sets a block; None where there is no room for it."""
+    set_before = await listed(link)
+    over = [each for each in set_before if each.expires_at is not None and each.expires_at <= now]
+    if len(set_before) - len(over) >= at_most:
+        return None
+    batch = Batch(epoch=epoch)
+    batch.add("HDEL", redis_keys.BLOCKS, [each.block_id for each in over], together=1)
+    text = row_text(
+        {
+            "expires_at": block.expires_at,
+            "where": dict(block.where),
+            "reason": block.reason,
+            "created_at": block.created_at,
+            "created_by": block.created_by,
+        }
+    )
+    batch.commands.append(("HSET", redis_keys.BLOCKS, block.block_id, text))
+    batch.raise_epoch()
+    return batch
+
+
+async def lift(link: Link, epoch: int, block_id: str) -> Batch | None:
+    """Make the batch that lifts a block; None where there is none."""
+    if not await link.call("HEXISTS", redis_keys.BLOCKS, block_id):
+        return None
+    batch = Batch(epoch=epoch)
+    batch.commands.append(("HDEL", redis_keys.BLOCKS, block_id))
+    batch.raise_epoch()
+    return batch
+
+
+async def listed(link: Link) -> list[Block]:
+    """List all blocks, by id."""
+    found = pairs(await link.call("HGETALL", redis_keys.BLOCKS))
+    return [Block(block_id=each.decode(), **read_row(found[each])) for each in sorted(found)]

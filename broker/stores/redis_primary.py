@@ -1,0 +1,125 @@
+"""Whether a server may be written to: what it is, how it keeps what it has, which one it was.
+
+A server that took the place of another may have lost the last writes of that one, and so may one
+that was started anew and does not write everything to its disk at once. Neither knows which tokens
+for one use were used, so those issued before are refused (contract §7).
+"""
+
+import logging
+from dataclasses import dataclass
+from typing import Final
+
+from broker.stores import redis_keys
+from broker.stores.redis_link import Link, LinkLost, LinkRefused
+from broker.stores.redis_scripts import ATTACH
+
+logger = logging.getLogger(__name__)
+
+OLDEST_SERVER: Final = (6, 2)
+
+
+@dataclass(frozen=True, slots=True)
+class Primary:
+    """A server that may be written to."""
+
+    replicated: bool
+    """Whether a write has to come to a replica before it counts."""
+
+
+async def attach(link: Link, now: float, *, by_sentinels: bool, may_make: bool) -> Primary:
+    """Look at the server of a new connection; `may_make` allows a new store there.
+
+    `now` is in seconds since the epoch. Raises `LinkLost` and `LinkRefused`.
+    """
+    info = _read_info(await link.call("INFO"))
+    _require_suitable(info)
+    fsync = await _fsync(link)
+    keeps_all = info.get("aof_enabled") == "1" and fsync == "always"
+    if may_make and not keeps_all:
+        logger.warning("%s", _may_lose(info, fsync))
+    replicated = by_sentinels or int(info.get("connected_slaves", "0")) > 0
+    words = (
+        redis_keys.SCHEMA_VERSION,
+        int(may_make),
+        info.get("run_id", ""),
+        int(replicated),
+        int(not keeps_all),
+        int(now),
+    )
+    answer, *rest = [each.decode() for each in await link.run(ATTACH, [redis_keys.STATE], words)]
+    if answer == "another":
+        logger.warning(
+            "the store has another primary, or one that was started anew and may have lost"
+            " writes: tokens for one use that were issued before are refused"
+        )
+    if answer == "newer":
+        raise LinkRefused(newer(int(rest[0])), permanent=True)
+    if answer == "gone":
+        raise LinkRefused("it has lost the store: restore a backup, or start the broker anew")
+    if answer == "damaged":
+        raise LinkRefused("the store is damaged: restore a backup", permanent=True)
+    return Primary(replicated=rest[0] == "1")
+
+
+async def has_schema(link: Link) -> bool:
+    """Tell whether there is a store. Raises as `Link.call`, and `LinkRefused` for a newer one."""
+    schema = int(await link.call("HGET", redis_keys.STATE, "schema") or 0)
+    if schema > redis_keys.SCHEMA_VERSION:
+        raise LinkRefused(newer(schema), permanent=True)
+    return schema > 0
+
+
+def newer(schema: int) -> str:
+    """Say that a store is of a newer version."""
+    return (
+        f"it was written by a newer broker (schema {schema}, this one knows"
+        f" {redis_keys.SCHEMA_VERSION}): run that version, or restore a backup made before the"
+        " upgrade"
+    )
+
+
+def _require_suitable(info: dict[str, str]) -> None:
+    version = info.get("redis_version", "0.0")
+    if tuple(map(int, version.split(".")[:2])) < OLDEST_SERVER:
+        raise LinkRefused(f"Redis {version} is too old: 6.2 or newer is needed", permanent=True)
+    if info.get("cluster_enabled") == "1":
+        raise LinkRefused(
+            "a cluster is no store: name a single server, or one with replicas", permanent=True
+        )
+    policy = info.get("maxmemory_policy", "")
+    if policy != "noeviction":
+        raise LinkRefused(
+            f"it has maxmemory-policy {policy}, which would forget spent tokens and revocations:"
+            " set `maxmemory-policy noeviction` in its configuration",
+            permanent=True,
+        )
+    if info.get("role") != "master":
+        raise LinkLost("it is a replica: name its primary, or the Sentinels that know it")
+
+
+async def _fsync(link: Link) -> str | None:
+    """Ask when the server writes to its disk; None when it does not tell."""
+    try:
+        answer = await link.call("CONFIG", "GET", "appendfsync")
+    except LinkRefused:
+        return None
+    values = answer.values() if isinstance(answer, dict) else answer[1:]
+    return next((value.decode() for value in values), None)
+
+
+def _may_lose(info: dict[str, str], fsync: str | None) -> str:
+    mend = "set `appendonly yes` and `appendfsync always` in its configuration"
+    if info.get("aof_enabled") != "1":
+        return f"a crash of the Redis server loses all since its last snapshot, or all: {mend}"
+    if fsync is None:
+        return (
+            "the Redis server does not tell its `appendfsync`: unless that is `always`, a crash"
+            " loses the last writes (allow the user CONFIG GET to have it looked at)"
+        )
+    lost = "the last second" if fsync == "everysec" else "what the system had not written"
+    return f"the Redis server has appendfsync {fsync}, so that a crash loses {lost}: {mend}"
+
+
+def _read_info(text: bytes) -> dict[str, str]:
+    lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
+    return {name: value for name, colon, value in lines if colon}

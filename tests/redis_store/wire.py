@@ -1,0 +1,73 @@
+"""What lies between a broker and its server: it may be slow, lose answers, or be encrypted."""
+
+import asyncio
+import contextlib
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+
+class Wire:
+    """Passes on what comes, to one server."""
+
+    def __init__(self, server_port: int) -> None:
+        self.port = 0
+        self.delay = 0.0
+        self.answers_lost = 0
+        """So many answers to scripts are lost, and their connections with them."""
+
+        self._server_port = server_port
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
+        cut = asyncio.Event()
+        try:
+            await asyncio.gather(
+                self._requests(reader, back, cut), self._answers(there, writer, cut)
+            )
+        except OSError:
+            return
+        finally:
+            for each in (writer, back):
+                each.close()
+                with contextlib.suppress(OSError):
+                    await each.wait_closed()
+
+    async def _requests(
+        self, reader: asyncio.StreamReader, back: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
+        while part := await reader.read(1 << 20):
+            if self.answers_lost and (b"EVALSHA" in part or b"EVAL\r\n" in part):
+                self.answers_lost -= 1
+                cut.set()
+            back.write(part)
+            await back.drain()
+        back.close()
+
+    async def _answers(
+        self, there: asyncio.StreamReader, writer: asyncio.StreamWriter, cut: asyncio.Event
+    ) -> None:
+        while part := await there.read(1 << 20):
+            if cut.is_set():
+                break
+            await asyncio.sleep(self.delay)
+            writer.write(part)
+            await writer.drain()
+        writer.close()
+
+
+@asynccontextmanager
+async def wire_to(
+    server_port: int, certificate: ssl.SSLContext | None = None
+) -> AsyncIterator[Wire]:
+    """Lay a wire, encrypted on the side of the broker if there is a certificate."""
+    wire = Wire(server_port)
+    listening = await asyncio.start_server(wire.serve, "127.0.0.1", 0, ssl=certificate)
+    wire.port = listening.sockets[0].getsockname()[1]
+    async with listening:
+        yield wire
+        listening.close()
