@@ -84,12 +84,12 @@ class Blocks:
 
         `account` is its id and the `sub`, `policies` are those that permit it.
         """
-        facts = _Token(claims, issuer.name, {SERVICE_ACCOUNT: account, POLICY: policies})
+        facts = _Token(claims, issuer.name, {SERVICE_ACCOUNT: _accounts(account), POLICY: policies})
         return self._find(facts, now, decided=True)
 
     def of_account(self, account: Sequence[str], now: float) -> Block | None:
         """Find one that holds for an account by itself, without any CI token."""
-        return self._find({SERVICE_ACCOUNT: account}, now, decided=True)
+        return self._find({SERVICE_ACCOUNT: _accounts(account)}, now, decided=True)
 
     def of_event(self, event: Mapping[str, Any], now: float) -> Block | None:
         """Find one that holds for a token by the event of its issue, given as JSON members.
@@ -97,7 +97,7 @@ class Blocks:
         Where the claims of a CI token were erased, they could have been any.
         """
         account = [each for each in (event["service_account"], event["sub"]) if each is not None]
-        decided = {SERVICE_ACCOUNT: account, POLICY: event["policies"]}
+        decided = {SERVICE_ACCOUNT: _accounts(account), POLICY: event["policies"]}
         if event["issuer"] is None:
             return self._find(decided, now, decided=True)
         claims = event["claims"] if isinstance(event["claims"], Mapping) else {}
@@ -159,5 +159,12 @@ class _Token(Mapping[str, Sequence[str]]):
 
 
 def _folded(name: str, text: str) -> str:
-    """Fold what any platform folds; of a platform that does not, a block may hold for more."""
-    return fold_ascii(text) if name in FOLDED_CLAIMS else text
+    """Fold what any platform folds; of a platform that does not, a block may hold for more.
+
+    The `sub` of an instance has such values, and ids of accounts are in small letters.
+    """
+    return fold_ascii(text) if name in FOLDED_CLAIMS or name == SERVICE_ACCOUNT else text
+
+
+def _accounts(names: Sequence[str]) -> Sequence[str]:
+    return [_folded(SERVICE_ACCOUNT, name) for name in names]

@@ -393,6 +393,14 @@ def is_instance_value(value: object) -> bool:
     return _INSTANCE_VALUE.fullmatch(text_of(value) or "") is not None
 
 
+def is_instance(sub: str, claims: Sequence[str]) -> bool:
+    """Tell whether an identity has the form of one of an account whose `instances` are `claims`."""
+    _, *parts = sub.split(":")
+    names, values = parts[::2], parts[1::2]
+    of_claims = names == list(claims) and len(values) == len(names)
+    return of_claims and all(map(is_instance_value, values))
+
+
 def _deny(
     reason: Reason,
     policies: Sequence[Policy] = (),

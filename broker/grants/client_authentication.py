@@ -10,10 +10,13 @@ from broker.core.client import (
     account_of,
     account_of_token,
     client_of,
+    describe,
     live_account,
 )
+from broker.core.decision import DecisionRequest, blocked
 from broker.core.errors import Reason, RequestRefused
 from broker.core.policy import ServiceAccount
+from broker.core.vocabulary import INVALID_CLIENT
 from broker.grants.rate_limits import RateLimits
 from broker.grants.request import AssertedCredentials, Caller, Credentials
 from broker.ports import AccountSource, ClientKeySource, Clock, PolicySource
@@ -50,6 +53,23 @@ class ClientAuthentication:
         if client is None:
             raise await self._unknown(
                 caller, credentials.client_id, with_basic=credentials.with_basic
+            )
+        return client
+
+    async def require_unblocked(
+        self, credentials: Credentials | AssertedCredentials, caller: Caller
+    ) -> Client:
+        """Give the client as `require` does, for endpoints that decide nothing by themselves.
+
+        Raises what `require` raises, and `RequestRefused` (`blocked`) while a block holds for it.
+        """
+        client = await self.require(credentials, caller)
+        account, blocks = client.account, self.policies.current().blocks
+        if blocks and (block := blocks.of_account((account.client_id,), self.clock.now())):
+            raise RequestRefused(
+                Reason.BLOCKED,
+                describe(blocked(block), DecisionRequest(), account),
+                error=INVALID_CLIENT,
             )
         return client
 

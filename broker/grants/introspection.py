@@ -76,7 +76,7 @@ class Introspection:
                 f" service lists under 'introspection', or that is granted {SEES_ALL}",
                 with_basic=True,
             )
-        client = await self.authentication.require(caller.credentials, caller)
+        client = await self.authentication.require_unblocked(caller.credentials, caller)
         self.last_uses.note(client.account.client_id, client.secret_id, self.clock.now())
         return client
 

@@ -42,7 +42,7 @@ class Revocation:
         # 1 authenticate the client, if there is one: bad credentials fail the request
         client = None
         if caller.credentials is not None:
-            client = await self.authentication.require(caller.credentials, caller)
+            client = await self.authentication.require_unblocked(caller.credentials, caller)
         # 2 read the token
         token = self._read(parameters)
         if token is None:

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from broker.core.audit import AuditEvent
 from broker.core.blocks import SERVICE_ACCOUNT, Block
+from broker.core.decision import is_instance
 from broker.core.errors import Unavailable
 from broker.core.registry.block_members import block_members, read_block
 from broker.core.registry.refused import conflict, invalid, not_found
@@ -73,10 +74,15 @@ class BlockRegistry:
             return
         # Of an instance, the account is what its `sub` begins with.
         client_id = named.partition(":")[0]
-        if client_id not in self.policies.current().policy_set.service_accounts and (
-            await self.accounts.account(client_id) is None
-        ):
+        in_files = self.policies.current().policy_set.service_accounts.get(client_id)
+        if in_files is None and await self.accounts.account(client_id) is None:
             raise invalid(f"where.{SERVICE_ACCOUNT}", "there is no such service account")
+        instances = () if in_files is None else in_files.instances
+        if named != client_id and not is_instance(named, instances):
+            form = ":".join([client_id, *(f"{claim}:VALUE" for claim in instances)])
+            raise invalid(
+                f"where.{SERVICE_ACCOUNT}", f"is none of this account, which is blocked as {form}"
+            )
 
     async def _follow(self, event: AuditEvent) -> None:
         logger.warning(event.type, extra={"actor": event.actor, "target": event.target})

@@ -96,6 +96,23 @@ def test_an_instance_is_blocked_alone() -> None:
     assert reasons == [Reason.BLOCKED, None]
 
 
+def test_an_instance_is_blocked_by_a_name_in_the_case_of_its_job_or_folded() -> None:
+    account = an_account(instances=("environment",))
+    policies = IndexedPolicies.of(a_policy_set(a_policy("web"), accounts=[account]))
+    claims = {**CLAIMS, "environment": "Production"}
+
+    for named in ("Production", "production"):
+        blocks = Blocks([a_block({"service_account": f"deploy-web:environment:{named}"})])
+        asked = replace(policies, blocks=blocks)
+        assert isinstance(decide(claims, ISSUER, DecisionRequest(), asked, NOW), Deny)
+        event = an_event(claims=claims, sub="deploy-web:environment:production")
+        assert blocks.of_event(event, NOW) is not None
+        assert blocks.of_event(event | {"issuer": None, "claims": None}, NOW) is not None
+        assert blocks.of_account(("deploy-web:environment:production",), NOW) is not None
+        erased = event | {"claims": None, "claims_erased": "x"}
+        assert blocks.of_event(erased, NOW) is not None
+
+
 def test_a_list_is_blocked_by_each_of_its_elements() -> None:
     assert is_blocked({"groups": "ops"}, {**CLAIMS, "groups": ["dev", "ops"]})
     assert not is_blocked({"groups": "op"}, {**CLAIMS, "groups": ["dev", "ops"]})

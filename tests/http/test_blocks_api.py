@@ -174,6 +174,25 @@ def test_a_blocked_account_is_stopped_with_its_secrets_keys_and_tokens(
     assert problem(by_key("GET"), 401)[0] == problem(by_token("GET"), 401)[0] == "INVALID_API_KEY"
 
 
+def test_a_blocked_account_is_told_nothing_of_tokens_and_ends_none(
+    broker: RunningBroker, admin: RegistryClient
+) -> None:
+    made = admin.create(grants={"broker": ["broker:introspect", "broker:accounts:write"]})
+    seeing = credentials(admin.create(grants={"broker": ["broker:introspect"]}))
+    token = of_a_job(broker)
+    form = {"token": token, **credentials(made)}
+
+    block_id = blocked(admin, service_account=made["id"])
+
+    for path in ("/oauth/introspect", "/oauth/revoke"):
+        answer = broker.request("POST", path, data=form)
+        assert answer.status_code == 400
+        members = answer.json()
+        assert (members["error"], members["reason"]) == ("invalid_client", "blocked")
+        assert block_id in members["error_description"]
+    assert told(broker, token, seeing)["active"] is True
+
+
 def test_explain_says_that_it_is_blocked(broker: RunningBroker, admin: RegistryClient) -> None:
     block_id = blocked(admin, environment="guarded")
 
@@ -201,6 +220,12 @@ def test_a_block_ends_by_itself(broker: RunningBroker, admin: RegistryClient) ->
         ({"where": {"repositry_id": "456789"}}, "where.repositry_id"),
         ({"where": {"service_account": "nobody"}}, "where.service_account"),
         ({"where": {"service_account": "nobody:repository_id:1"}}, "where.service_account"),
+        ({"where": {"service_account": "repo-ci:"}}, "where.service_account"),
+        ({"where": {"service_account": "repo-ci:repository_id"}}, "where.service_account"),
+        ({"where": {"service_account": "repo-ci:repository_id:"}}, "where.service_account"),
+        ({"where": {"service_account": "repo-ci:repo_id:456789"}}, "where.service_account"),
+        ({"where": {"service_account": "repo-ci:repository_id:1:ref:x"}}, "where.service_account"),
+        ({"where": {"service_account": "gateway:repository_id:1"}}, "where.service_account"),
         ({"where": {}}, "where"),
         ({"where": {"issuer": "github"}, "reason": ""}, "reason"),
     ],
