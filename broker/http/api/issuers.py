@@ -6,6 +6,7 @@ from typing import Any
 from starlette.requests import Request
 
 from broker.core.policy import Issuer, KeySource
+from broker.core.registry.refused import not_found
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
 from broker.http.api.body import NO_STORE, read_members
@@ -38,7 +39,10 @@ class IssuersApi:
         name, members = str(request.path_params["name"]), await read_members(request)
         who = registry_caller(request, caller, self.trusted_proxies)
         await self.registry.patch(who, name, members)
-        issuer = self.policies.current().policy_set.issuers[name]
+        issuer = self.policies.current().policy_set.issuers.get(name)
+        if issuer is None:
+            # The files have dropped it since.
+            raise not_found("there is no such issuer")
         statuses = {each.issuer: each for each in self.keys.status()}
         return json_answer(200, _issuer(issuer, statuses.get(name)), NO_STORE)
 
