@@ -65,7 +65,8 @@ def test_all_problems_of_a_configuration_are_listed_and_nothing_starts(
     ("command", "package"),
     [
         (("serve",), "starlette"),
-        (("serve",), "apsw"),
+        (("serve", "--listen", "127.0.0.1:0"), "apsw"),
+        (("serve", "--listen", "127.0.0.1:0"), "redis"),
         (("serve",), "yaml"),
         (("dev", "issuer"), "uvicorn"),
     ],
@@ -73,6 +74,10 @@ def test_all_problems_of_a_configuration_are_listed_and_nothing_starts(
 def test_a_missing_extra_is_named(
     tmp_path: Path, environment: dict[str, str], command: tuple[str, ...], package: str
 ) -> None:
+    # A store of each kind needs a package of its own.
+    store = {"BROKER_STORE": "redis://127.0.0.1:1"} if package == "redis" else {}
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "acme.yaml").write_text("organizations: {acme: {description: Acme}}\n")
     # None in sys.modules is how Python itself marks a module that cannot be imported.
     program = (
         f"import sys\nsys.modules[{package!r}] = None\nfrom broker.__main__ import main\nmain()\n"
@@ -81,7 +86,7 @@ def test_a_missing_extra_is_named(
     answer = subprocess.run(
         [sys.executable, "-c", program, *command],
         cwd=tmp_path,
-        env=environment,
+        env=environment | store,
         capture_output=True,
         text=True,
         timeout=60,
