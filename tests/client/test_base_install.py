@@ -53,7 +53,7 @@ with TokenSource(service="deploy-api", scope="deploy:read") as source:
     token = source.token()
     assert asyncio.run(source.token_async()) is token
     with httpx.Client(auth=BearerAuth(source), trust_env=False) as client:
-        assert client.get(f"{source.url}/readyz").status_code == 200
+        assert client.get(f"{source.url}/healthz").status_code == 200
     print(token.access_token)
     source.revoke()
 """
