@@ -6,9 +6,10 @@ as found.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from types import MappingProxyType
 from typing import Any, Final
 
 from broker.core.claims import Claims, fold_ascii, text_of
@@ -25,7 +26,8 @@ DECIDED: Final = frozenset({SERVICE_ACCOUNT, POLICY})
 NO_CLAIMS: Final = frozenset({ISSUER, *DECIDED})
 """Names in a block that mean no claim."""
 
-_Facts = Mapping[str, Sequence[str]]
+_Facts = Callable[[str], Sequence[str]]
+"""Gives the texts that a name has; none for what is not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ class Blocks:
 
     def of_token(self, claims: Claims, issuer: Issuer, now: float) -> Block | None:
         """Find one that holds for a verified token whatever is decided, None when there is none."""
-        return self._find(_Token(claims, issuer.name), now, decided=False)
+        return self._find(_token(claims, issuer.name), now, decided=False)
 
     def of_decision(
         self,
@@ -84,12 +86,12 @@ class Blocks:
 
         `account` is its id and the `sub`, `policies` are those that permit it.
         """
-        facts = _Token(claims, issuer.name, {SERVICE_ACCOUNT: _accounts(account), POLICY: policies})
+        facts = _token(claims, issuer.name, {SERVICE_ACCOUNT: _accounts(account), POLICY: policies})
         return self._find(facts, now, decided=True)
 
     def of_account(self, account: Sequence[str], now: float) -> Block | None:
         """Find one that holds for an account by itself, without any CI token."""
-        return self._find({SERVICE_ACCOUNT: _accounts(account)}, now, decided=True)
+        return self._find(_told({SERVICE_ACCOUNT: _accounts(account)}), now, decided=True)
 
     def of_event(self, event: Mapping[str, Any], now: float) -> Block | None:
         """Find one that holds for a token by the event of its issue, given as JSON members.
@@ -99,20 +101,20 @@ class Blocks:
         account = [each for each in (event["service_account"], event["sub"]) if each is not None]
         decided = {SERVICE_ACCOUNT: _accounts(account), POLICY: event["policies"]}
         if event["issuer"] is None:
-            return self._find(decided, now, decided=True)
+            return self._find(_told(decided), now, decided=True)
         claims = event["claims"] if isinstance(event["claims"], Mapping) else {}
-        token = _Token(claims, event["issuer"], decided)
+        token = _token(claims, event["issuer"], decided)
         found = self._find(token, now, decided=True) or self._find(token, now, decided=False)
         if found is None and "claims_erased" in event:
             return self._among_erased(token, now)
         return found
 
-    def _among_erased(self, token: "_Token", now: float) -> Block | None:
+    def _among_erased(self, token: _Facts, now: float) -> Block | None:
         for by_values in self._by_names.values():
             for block in (each for blocks in by_values.values() for each in blocks):
                 known = {name: value for name, value in block.where.items() if name in NO_CLAIMS}
                 if block.holds(now) and all(
-                    _folded(name, value) in token[name] for name, value in known.items()
+                    _folded(name, value) in token(name) for name, value in known.items()
                 ):
                     return block
         return None
@@ -121,7 +123,7 @@ class Blocks:
         for names, by_values in self._by_names.items():
             if decided == DECIDED.isdisjoint(names):
                 continue
-            for values in product(*(facts.get(name, ()) for name in names)):
+            for values in product(*map(facts, names)):
                 for block in by_values.get(values, ()):
                     if block.holds(now):
                         return block
@@ -131,31 +133,27 @@ class Blocks:
 NO_BLOCKS: Final = Blocks()
 
 
-class _Token(Mapping[str, Sequence[str]]):
-    """What can be named of a token: each name with the texts that it has."""
+def _token(
+    claims: Claims, issuer: str, decided: Mapping[str, Sequence[str]] = MappingProxyType({})
+) -> _Facts:
+    """Say what can be named of a token."""
 
-    __slots__ = ("_claims", "_decided", "_issuer")
-
-    def __init__(self, claims: Claims, issuer: str, decided: _Facts | None = None) -> None:
-        self._claims = claims
-        self._issuer = issuer
-        self._decided = decided or {}
-
-    def __getitem__(self, name: str) -> Sequence[str]:
+    def facts(name: str) -> Sequence[str]:
         if name == ISSUER:
-            return (self._issuer,)
+            return (issuer,)
         if name in DECIDED:
-            return self._decided.get(name, ())
-        claim = self._claims.get(name)
+            return decided.get(name, ())
+        claim = claims.get(name)
         values = claim if isinstance(claim, list) else [claim]
         texts = [text for each in values if (text := text_of(each)) is not None]
         return [_folded(name, text) for text in texts]
 
-    def __iter__(self) -> Any:  # noqa: ANN401 - an iterator
-        return iter((ISSUER, *DECIDED, *self._claims))
+    return facts
 
-    def __len__(self) -> int:
-        return 1 + len(DECIDED) + len(self._claims)
+
+def _told(decided: Mapping[str, Sequence[str]]) -> _Facts:
+    """Say what can be named where there is no CI token."""
+    return lambda name: decided.get(name, ())
 
 
 def _folded(name: str, text: str) -> str:

@@ -127,6 +127,13 @@ def test_a_token_that_no_policy_is_for_is_blocked_all_the_same() -> None:
     assert is_blocked({"repository": "acme/other"}, {**CLAIMS, "repository": "acme/other"})
 
 
+def test_where_no_block_holds_and_no_policy_does_the_reason_is_that_of_the_policies() -> None:
+    decision = decided({"issuer": "gitlab"}, {**CLAIMS, "repository": "acme/other"})
+
+    assert isinstance(decision, Deny)
+    assert (decision.reason, decision.block) == (Reason.NO_POLICY_MATCHED, None)
+
+
 def test_the_explanation_says_the_same_and_keeps_the_reason_of_the_block() -> None:
     policies = replace(POLICIES, blocks=Blocks([a_block({"issuer": "github"})]))
 
