@@ -32,7 +32,7 @@ from broker.stores import (
     redis_state,
 )
 from broker.stores.redis_ledger import PendingEntry
-from broker.stores.redis_link import Link, LinkLost, LinkRefused, open_link
+from broker.stores.redis_link import LOST, Link, LinkLost, LinkRefused, open_link
 from broker.stores.redis_pool import LinkPool
 from broker.stores.redis_primary import has_schema
 from broker.stores.redis_reading import Query, RedisReading, Result, unreadable, unusable
@@ -275,4 +275,10 @@ async def store_exists(address: RedisAddress) -> bool:
 
 
 async def _prove_writable(session: Session) -> None:
-    await session.do(("SET", redis_keys.WRITABLE, 1, "PX", 1000))
+    _, epoch = await session.do(
+        ("SET", redis_keys.WRITABLE, 1, "PX", 1000),
+        ("HGET", redis_keys.STATE, redis_keys.EPOCH),
+    )
+    if epoch is None:
+        # A server that can be written, but the store is gone.
+        raise LinkRefused(LOST)

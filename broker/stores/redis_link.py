@@ -30,6 +30,9 @@ CONNECT_SECONDS: Final = 2.0
 ANSWER_SECONDS: Final = 2.0
 """How long a server may take for what was sent at once."""
 
+LOST: Final = "it has lost the store: restore a backup"
+"""What is said of a server on which there is none any more."""
+
 CLIENT_NAME: Final = "ci-token-broker"
 
 Word = str | bytes | int | float

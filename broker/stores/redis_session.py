@@ -9,7 +9,7 @@ from broker.core.audit_chain import Position
 from broker.core.redis_address import RedisAddress
 from broker.ports import Clock, Spend
 from broker.stores import redis_keys
-from broker.stores.redis_link import Command, Link, LinkLost, LinkRefused, Word, open_link
+from broker.stores.redis_link import LOST, Command, Link, LinkLost, LinkRefused, Word, open_link
 from broker.stores.redis_primary import Primary, attach
 from broker.stores.redis_scripts import WRITE
 
@@ -132,7 +132,7 @@ class Session:
             fields = ("epoch", "seq", "hash")
             found = await link.call("HMGET", redis_keys.STATE, *fields)
             if None in found:
-                raise LinkRefused("it has lost the store: restore a backup")
+                raise LinkRefused(LOST)
             self._head = _head(*found)
         return self._head
 
@@ -177,7 +177,7 @@ class Session:
         [answer, *behind] = await link.run_and(WRITE, keys, words, *self._waiting())
         kind = answer[0].decode()
         if kind == "gone":
-            raise LinkRefused("it has lost the store: restore a backup")
+            raise LinkRefused(LOST)
         if kind == "moved":
             return Moved(_head(*answer[1:4]), frozenset(answer[4]))
         if kind == "there":

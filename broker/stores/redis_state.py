@@ -1,7 +1,7 @@
 """The state epoch and the sealed rows, which all processes of one store share."""
 
 from broker.stores import redis_keys
-from broker.stores.redis_link import Link, LinkRefused
+from broker.stores.redis_link import LOST, Link, LinkRefused
 from broker.stores.redis_session import Absent, Batch
 
 
@@ -10,7 +10,7 @@ async def read_epoch(link: Link) -> int:
     epoch = await link.call("HGET", redis_keys.STATE, redis_keys.EPOCH)
     # Without it, nothing could tell the processes of a change.
     if epoch is None:
-        raise LinkRefused("it has lost the store: restore a backup")
+        raise LinkRefused(LOST)
     return int(epoch)
 
 

@@ -115,6 +115,17 @@ async def test_a_store_that_was_emptied_is_not_begun_anew_by_who_runs(
         await store.state_epoch()
 
 
+async def test_a_store_that_was_emptied_is_not_ready(
+    own_redis: RedisServer, opened: Open, clock: FrozenClock
+) -> None:
+    store = await opened(own_redis.url)
+    assert await store.ready()
+    own_redis.command("FLUSHALL")
+    clock.advance(1)
+
+    assert not await store.ready()
+
+
 # --- No answer ------------------------------------------------------------------------------------
 
 
