@@ -249,6 +249,12 @@ def test_only_who_may_block_does_and_no_organization(
     assert blocks(admin) == []
 
 
+def test_a_parameter_that_is_not_known_is_refused(admin: RegistryClient) -> None:
+    answer = admin.broker.request("GET", f"{PATH}?limit=1", headers=admin.headers)
+
+    assert problem(answer, 400) == ("INVALID_REQUEST", "limit")
+
+
 def test_there_are_at_most_a_thousand(
     admin: RegistryClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,6 +11,7 @@ from broker.http.api.body import NO_STORE, read_members
 from broker.http.api.callers import registry_caller
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
 from broker.http.api.limits import ApiLimits
+from broker.http.api.query import read_query
 from broker.http.caller import Networks
 from broker.ports import BlockOperations
 
@@ -43,8 +44,9 @@ class BlocksApi:
             ),
         }
 
-    async def listed(self, _request: Request, _caller: ApiCaller) -> Answer:
+    async def listed(self, request: Request, _caller: ApiCaller) -> Answer:
         """List the blocks that hold."""
+        read_query(request, ())
         return json_answer(200, {"items": await self.registry.listed()}, NO_STORE)
 
     async def set(self, request: Request, caller: ApiCaller) -> Answer:
