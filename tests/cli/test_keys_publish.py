@@ -119,6 +119,10 @@ def test_after_a_rotation_the_next_key_is_there_before_it_signs(
     running.clock.advance(60)
     assert publish(str(folder)).returncode == 0
     assert before < {jwk["kid"] for jwk in json.loads((folder / JWKS).read_text())["keys"]}
+    # The running broker looks at the store once a second.
+    until = time.monotonic() + 30
+    while served(running) != written(folder) and time.monotonic() < until:
+        time.sleep(0.05)
     assert written(folder) == served(running)
 
 
