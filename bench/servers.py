@@ -22,10 +22,10 @@ AUDIENCE = "https://broker.example"
 
 CONFIGURATION = """\
 policies: policies
-store: sqlite:data/broker.db
+store: {store}
 master_key_file: data/master.key
 rate_limits: off
-audit: {stdout: false}
+audit: {{stdout: false}}
 """
 POLICIES = f"""\
 issuers:
@@ -71,9 +71,14 @@ def bare() -> Iterator[Server]:
 
 @contextmanager
 def broker(
-    issuer: FakeIssuer, *, workers: int = 1, policies: int = 1, counts: bool = True
+    issuer: FakeIssuer,
+    *,
+    workers: int = 1,
+    policies: int = 1,
+    counts: bool = True,
+    store: str = "sqlite:data/broker.db",
 ) -> Iterator[Server]:
-    """Serve the broker, with an empty store on disk and so many policies.
+    """Serve the broker, with an empty store and so many policies.
 
     One that does not count has no metrics, and one worker.
     """
@@ -84,7 +89,7 @@ def broker(
         others = (OTHER.format(number=number) for number in range(1, policies))
         (files / "bench.yaml").write_text(POLICIES + "".join(others))
         (files / "jwks.json").write_text(json.dumps(issuer.jwks()))
-        Path(folder, "broker.yaml").write_text(CONFIGURATION)
+        Path(folder, "broker.yaml").write_text(CONFIGURATION.format(store=store))
         command = [sys.executable, "-m", "broker", "serve", "--config", f"{folder}/broker.yaml"]
         if workers > 1:
             command += ["--workers", str(workers)]

@@ -104,6 +104,9 @@ class Session:
         self._link: Link | None = None
         self._primary = Primary(replicated=False)
         self._head: Head | None = None
+        self._others_write = False
+        # Whether the head was told by a batch that was made in vain, a moment ago.
+        self._told = False
 
     async def link(self, *, may_make: bool = False) -> Link:
         """Give the connection, a new one if need be; `may_make` allows a new store."""
@@ -126,14 +129,22 @@ class Session:
         return link
 
     async def head(self) -> Head:
-        """Give the head as it was when it was seen last."""
+        """Give the head as it was when it was seen last.
+
+        While others write as well it is another one by now: then it is read anew, which costs far
+        less than a batch that is made in vain.
+        """
         link = await self.link()
-        if self._head is None:
+        told, self._told = self._told, False
+        if self._head is None or (self._others_write and not told):
             fields = ("epoch", "seq", "hash")
             found = await link.call("HMGET", redis_keys.STATE, *fields)
             if None in found:
                 raise LinkRefused(LOST)
             self._head = _head(*found)
+            head = _head(*found)
+            self._others_write = self._head is not None and head != self._head
+            self._head = head
         return self._head
 
     def forget_head(self) -> None:
@@ -153,7 +164,9 @@ class Session:
             self._head = None
             raise
         if isinstance(outcome, Moved):
+            self._others_write = not outcome.spent
             self._head = outcome.head
+            self._told = True
         elif isinstance(outcome, Written):
             self._follow(batch)
         return outcome
