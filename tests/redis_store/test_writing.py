@@ -1,0 +1,117 @@
+"""How a process writes to Redis: in order, beside others, and nothing that it did not mean."""
+
+import asyncio
+from typing import Any
+
+import pytest
+
+from broker.core.audit import ChainedEvent
+from broker.core.audit_chain import Position
+from broker.core.errors import Unavailable
+from broker.core.redis_address import read_redis_address
+from broker.ports import Committed, Entry
+from broker.stores import redis_keys, redis_writer
+from broker.stores.redis import RedisStore
+from broker.testing import FrozenClock
+from tests.redis_server import RedisServer
+from tests.redis_store.conftest import Open
+from tests.stores.entries import NOW, a_spend, an_entry, an_event, assert_chained
+
+
+async def test_events_are_passed_on_in_the_order_of_the_chain(
+    redis: RedisServer, clock: FrozenClock
+) -> None:
+    passed: list[int] = []
+
+    def sink(event: ChainedEvent) -> None:
+        passed.append(event.sequence)
+        if event.sequence == 2:
+            raise BrokenPipeError
+
+    store = await RedisStore.open(read_redis_address(redis.url), clock, on_committed=sink)
+    changes = (store.revoke_token(f"t-{n}", int(NOW) + 9, an_event()) for n in range(5))
+    await asyncio.gather(*(store.commit(an_entry()) for _ in range(20)), *changes)
+    await store.close()
+
+    assert passed == list(range(1, 26))
+
+
+async def test_many_writers_make_one_chain(redis: RedisServer, opened: Open) -> None:
+    stores = [await opened(redis.url) for _ in range(5)]
+    names = [str(number) for number in range(40)]
+    receipts = await asyncio.gather(
+        *(store.commit(a_spend(name)) for name in names for store in stores)
+    )
+
+    assert sum(isinstance(receipt, Committed) for receipt in receipts) == len(names)
+    assert_chained(await stores[0].events(limit=1000))
+
+
+async def test_an_entry_whose_refusal_fails_fails_alone(redis: RedisServer, opened: Open) -> None:
+    store = await opened(redis.url)
+    await store.commit(a_spend("token"))
+
+    def failing() -> Any:
+        raise StopIteration
+
+    spent = a_spend("token")
+    broken = Entry(spent.event, spent.spend, failing)
+    outcomes = await asyncio.gather(
+        store.commit(broken), store.commit(an_entry()), return_exceptions=True
+    )
+
+    assert isinstance(outcomes[0], RuntimeError)
+    assert outcomes[1] == Committed(2)
+
+
+async def test_what_waits_too_long_is_refused(
+    redis: RedisServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_writer, "MAX_QUEUE", 10)
+    store = await opened(redis.url)
+    outcomes = await asyncio.gather(
+        *(store.commit(an_entry()) for _ in range(20)), return_exceptions=True
+    )
+
+    assert sum(isinstance(each, Unavailable) for each in outcomes) == 10
+    assert len(await store.events()) == 10
+
+
+async def test_what_was_pruned_leaves_nothing_behind(
+    redis: RedisServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.stores.redis_retention.CLEANED_AT_ONCE", 7)
+    store = await opened(redis.url)
+    for number in range(30):
+        await store.commit(an_entry(service_account="cron", reason=f"r-{number % 3}"))
+    events = (await store.chain_page(0, 100)).events
+    last = events[24]
+    redis.command("SET", redis_keys.event(3), "damaged")
+
+    assert await store.prune_events(Position(last.sequence, last.hash), "signed") == 25
+    assert redis.command("ZCARD", redis_keys.EVENT_IDS) in ("5", "6")
+    assert redis.command("ZCARD", redis_keys.events_by("service_account", "cron")) == "5"
+    assert redis.command("EXISTS", *(redis_keys.event(number) for number in range(1, 26))) == "0"
+    assert await store.commit(an_entry()) == Committed(31)
+
+
+async def test_spends_that_are_over_are_forgotten(
+    redis: RedisServer, opened: Open, clock: FrozenClock
+) -> None:
+    store = await opened(redis.url)
+    await asyncio.gather(*(store.commit(a_spend(str(number))) for number in range(200)))
+    clock.advance(3600)
+    for _ in range(4):
+        await asyncio.gather(*(store.commit(an_entry()) for _ in range(64)))
+
+    assert redis.command("ZCARD", redis_keys.SPENDS) == "0"
+
+
+async def test_a_key_whose_words_are_many_is_written_whole(
+    redis: RedisServer, opened: Open
+) -> None:
+    store = await opened(redis.url)
+    uses = {"cron": {f"s-{number}": NOW + number for number in range(5000)}}
+    await store.note_uses(uses)
+
+    assert await store.last_uses("cron") == uses["cron"]
