@@ -59,7 +59,7 @@ bench-lists: dev ## The first page of the audit among five million events (10 GB
 	@$(BIN)/python -m bench.bench_lists
 
 .PHONY: chaos
-chaos: dev ## Faults under load for CHAOS_SECONDS: nothing lost, nothing spent twice
+chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
 
 .PHONY: bench-metrics

@@ -1,4 +1,7 @@
-"""What happens to a broker: processes killed, stopped and started, files locked and changed."""
+"""What happens to a broker: processes killed, stopped and started, files locked and changed.
+
+With a store in Redis its server is one of the processes.
+"""
 
 import asyncio
 import os
@@ -11,6 +14,7 @@ import httpx
 
 from chaos.clients import Clients
 from chaos.installation import Installation
+from tests.redis_server import RedisServer
 
 
 @dataclass
@@ -20,6 +24,8 @@ class Faults:
     broker: Installation
     clients: Clients
     rng: random.Random
+    redis: RedisServer | None = None
+    """The server of a store in Redis; None for one in SQLite."""
 
     async def run(self, until: float) -> dict[str, int]:
         """Do harm until the loop's time is `until`; tell what was done how often."""
@@ -28,9 +34,15 @@ class Faults:
             "worker killed": self.worker_killed,
             "worker stopped": self.worker_stopped,
             "restart": self.restart,
-            "store locked": self.store_locked,
             "policies changed": self.policies_changed,
         }
+        if self.redis is None:
+            faults["store locked"] = self.store_locked
+        else:
+            server = RedisFaults(self.redis, self.rng)
+            faults["redis killed"] = server.killed
+            faults["redis stopped"] = server.stopped
+            faults["redis full"] = server.full
         done = dict.fromkeys(faults, 0)
         while asyncio.get_running_loop().time() < until:
             name = self.rng.choice(list(faults))
@@ -96,3 +108,29 @@ class Faults:
                 return
         if answer.status_code == httpx.codes.OK:
             door.opened = opened
+
+
+@dataclass
+class RedisFaults:
+    """What happens to the server of a store in Redis."""
+
+    server: RedisServer
+    rng: random.Random
+
+    async def killed(self) -> None:
+        """Kill the server as a power cut would, and start it a while later."""
+        self.server.kill()
+        await asyncio.sleep(self.rng.uniform(0, 0.5))
+        await asyncio.to_thread(self.server.start)
+
+    async def stopped(self) -> None:
+        """Stop the server in the middle of whatever it does, longer than is waited for at times."""
+        self.server.pause()
+        await asyncio.sleep(self.rng.uniform(0.2, 5))
+        self.server.resume()
+
+    async def full(self) -> None:
+        """Leave the server no memory for a while."""
+        self.server.command("CONFIG", "SET", "maxmemory", 1)
+        await asyncio.sleep(self.rng.uniform(0.1, 1.0))
+        self.server.command("CONFIG", "SET", "maxmemory", 0)

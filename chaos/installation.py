@@ -20,7 +20,7 @@ START_SECONDS: Final = 30.0
 _CONFIGURATION: Final = """\
 listen: 127.0.0.1:{port}
 policies: policies
-store: sqlite:data/broker.db
+store: {store}
 master_key_file: data/master.key
 rate_limits: off
 audit: {{stdout: false}}
@@ -58,7 +58,15 @@ policies:
 class Installation:
     """A broker that is started, killed and started again on the same state."""
 
-    def __init__(self, folder: Path, issuer: FakeIssuer, port: int, *, workers: int) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        issuer: FakeIssuer,
+        port: int,
+        *,
+        workers: int,
+        store: str = "sqlite:data/broker.db",
+    ) -> None:
         self.folder = folder
         self.url = f"http://127.0.0.1:{port}"
         self.database = folder / "data" / "broker.db"
@@ -68,7 +76,7 @@ class Installation:
         self._policies.mkdir()
         (self._policies / "jwks.json").write_text(json.dumps(issuer.jwks()))
         (self._policies / "policies.yaml").write_text(_POLICIES)
-        (folder / "broker.yaml").write_text(_CONFIGURATION.format(port=port))
+        (folder / "broker.yaml").write_text(_CONFIGURATION.format(port=port, store=store))
 
     def start(self) -> None:
         """Start the broker and wait until it is ready. Raises `SystemExit` when it never is."""

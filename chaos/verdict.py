@@ -10,6 +10,8 @@ import httpx
 
 from broker.core.audit import GENESIS, chain_hash
 from broker.core.errors import Reason
+from broker.core.redis_address import RedisAddress
+from broker.stores.redis import RedisStore
 from broker.stores.sqlite import SqliteStore
 from broker.system import SystemClock
 from chaos.record import ClientRecord
@@ -43,7 +45,7 @@ class Verdict:
         return not (self.lost or self.double_spent or self.wrongly_accepted or self.faults)
 
 
-async def judge(database: Path, record: ClientRecord) -> Verdict:
+async def judge(database: Path | RedisAddress, record: ClientRecord) -> Verdict:
     """Compare all that was acknowledged with what the store holds."""
     events, faults = await _read_chain(database)
     by_token = {event["token_id"]: event for event in events if event["token_id"]}
@@ -76,9 +78,15 @@ async def judge(database: Path, record: ClientRecord) -> Verdict:
     )
 
 
-async def _read_chain(database: Path) -> tuple[list[Mapping[str, Any]], list[str]]:
+async def _read_chain(
+    database: Path | RedisAddress,
+) -> tuple[list[Mapping[str, Any]], list[str]]:
     """Read every event and check the chain from its first to its last."""
-    store = await SqliteStore.open(database, SystemClock())
+    store: SqliteStore | RedisStore
+    if isinstance(database, Path):
+        store = await SqliteStore.open(database, SystemClock())
+    else:
+        store = await RedisStore.open(database, SystemClock(), may_make=False)
     events: list[Mapping[str, Any]] = []
     faults: list[str] = []
     prev = GENESIS

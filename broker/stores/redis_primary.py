@@ -32,7 +32,7 @@ async def attach(link: Link, now: float, *, by_sentinels: bool, may_make: bool) 
     `now` is in seconds since the epoch. Raises `LinkLost` and `LinkRefused`.
     """
     info = _read_info(await link.call("INFO"))
-    _require_suitable(info)
+    require_suitable(info)
     fsync = await _fsync(link)
     keeps_all = info.get("aof_enabled") == "1" and fsync == "always"
     if may_make and not keeps_all:
@@ -78,7 +78,11 @@ def newer(schema: int) -> str:
     )
 
 
-def _require_suitable(info: dict[str, str]) -> None:
+def require_suitable(info: dict[str, str]) -> None:
+    """Look at what a server says of itself. Raises `LinkLost` and `LinkRefused`."""
+    # Meanwhile it also says that it keeps no log of writes.
+    if info.get("loading") == "1":
+        raise LinkLost("it is still loading its data")
     version = info.get("redis_version", "0.0")
     if tuple(map(int, version.split(".")[:2])) < OLDEST_SERVER:
         raise LinkRefused(f"Redis {version} is too old: 6.2 or newer is needed", permanent=True)

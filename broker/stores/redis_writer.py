@@ -202,7 +202,6 @@ class RedisWriter:
         outcome: object
         try:
             outcome = await item.run(self._session)
-            self._reachable = True
         except (LinkLost, LinkRefused) as error:
             self._note(error)
             outcome = _unavailable(_UNWRITABLE)

@@ -10,9 +10,14 @@ import pytest
 ROOT = Path(__file__).parents[2]
 
 
-@pytest.mark.parametrize("workers", ["1", "2"])
-def test_nothing_is_lost_spent_twice_or_wrongly_accepted(workers: str) -> None:
-    chosen = {"CHAOS_SECONDS": "6", "CHAOS_CLIENTS": "4", "CHAOS_WORKERS": workers}
+@pytest.mark.parametrize(("store", "workers"), [("sqlite", "1"), ("sqlite", "2"), ("redis", "2")])
+def test_nothing_is_lost_spent_twice_or_wrongly_accepted(store: str, workers: str) -> None:
+    chosen = {
+        "CHAOS_STORE": store,
+        "CHAOS_SECONDS": "6",
+        "CHAOS_CLIENTS": "4",
+        "CHAOS_WORKERS": workers,
+    }
     run = subprocess.run(
         [sys.executable, "-m", "chaos.run"],
         cwd=ROOT,

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import re
 import time
 from pathlib import Path
 
@@ -11,6 +12,8 @@ from broker.core.errors import ConfigurationError, Unavailable
 from broker.ports import AlreadySpent, Committed, Entry, Spend
 from broker.stores import redis_keys
 from broker.stores.redis import RedisStore
+from broker.stores.redis_link import LinkLost, LinkRefused
+from broker.stores.redis_primary import require_suitable
 from broker.testing import FrozenClock
 from tests.redis_server import RedisServer, redis_server
 from tests.redis_store.conftest import Open
@@ -231,6 +234,20 @@ async def test_a_server_that_begins_to_evict_is_no_longer_used(
     with caplog.at_level(logging.ERROR):
         await refused(store)
     assert "maxmemory-policy allkeys-random" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        # It also says `aof_enabled:0` meanwhile, which is not so.
+        ({"loading": "1"}, "it is still loading its data"),
+        ({"redis_version": "6.0.16"}, "Redis 6.0.16 is too old: 6.2 or newer is needed"),
+        ({"redis_version": "8.0", "cluster_enabled": "1"}, "a cluster is no store"),
+    ],
+)
+def test_a_server_that_is_not_fit_is_told_why(said: dict[str, str], told: str) -> None:
+    with pytest.raises((LinkLost, LinkRefused), match=re.escape(told)):
+        require_suitable(said)
 
 
 # --- Other stores ---------------------------------------------------------------------------------
