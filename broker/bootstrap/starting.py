@@ -138,7 +138,11 @@ async def _started(
     reading = await _first_reading(settings, reader) if worker.reads_first else None
     sink = stack.enter_context(_event_lines(settings, worker))
     store = await open_store(
-        settings.store, clock, on_committed=sink, measurements=worker.measured.measurements
+        settings.store,
+        clock,
+        on_committed=sink,
+        begun=not worker.broker_starts,
+        measurements=worker.measured.measurements,
     )
     stack.push_async_callback(store.close)
     master_key = await load_store_key(settings, store, may_create=settings.loopback)

@@ -3,12 +3,14 @@
 import asyncio
 from collections.abc import Callable
 from pathlib import Path
-from typing import Protocol, TypeAlias
+from typing import Final, Protocol, TypeAlias
 
 from broker.core.audit import ChainedEvent
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.redis_address import RedisAddress
 from broker.ports import NOT_MEASURED, Clock, Measurements, SharedCounts, Store, StoreReading
+
+PATIENT_SECONDS: Final = 20.0
 
 
 class SqliteLocation(Protocol):
@@ -42,12 +44,15 @@ async def open_store(
     *,
     on_committed: Callable[[ChainedEvent], None] | None = None,
     may_make: bool = True,
+    begun: bool = False,
     measurements: Measurements = NOT_MEASURED,
 ) -> Store:
     """Open a store for the running event loop, making it if need be and allowed.
 
     `on_committed` is called with every event once it is durable, maybe in another thread, and must
-    not wait; the `OSError` or `ValueError` it may raise is logged. Raises `ConfigurationError`.
+    not wait; the `OSError` or `ValueError` it may raise is logged. That the broker has `begun`
+    before, and this is one of its processes anew, makes no new store in Redis, and waits a while
+    for one that is out of reach. Raises `ConfigurationError`.
     """
     if not isinstance(location, RedisAddress):
         from broker.stores.sqlite import SqliteStore
@@ -63,7 +68,8 @@ async def open_store(
         location,
         clock,
         on_committed=on_committed,
-        may_make=may_make,
+        may_make=may_make and not begun,
+        patient_seconds=PATIENT_SECONDS if begun else 0,
         measurements=measurements,
     )
 

@@ -39,6 +39,7 @@ from broker.stores.redis_reading import Query, RedisReading, Result, unreadable,
 from broker.stores.redis_session import Batch, Session
 from broker.stores.redis_writer import RedisWriter
 
+_PAUSE_SECONDS: Final = 0.2
 READY_SECONDS: Final = 1.0
 """How long a proof that the store can be written is believed."""
 
@@ -65,20 +66,30 @@ class RedisStore(RedisReading):
         *,
         on_committed: Callable[[ChainedEvent], None] | None = None,
         may_make: bool = True,
+        patient_seconds: float = 0,
         measurements: Measurements = NOT_MEASURED,
     ) -> "RedisStore":
         """Open the store for the running event loop, making it if need be and allowed.
 
         `on_committed` is called with every event once it is durable, and must not wait; the
-        `OSError` or `ValueError` it may raise is logged. `measurements` are told of batches. Raises
+        `OSError` or `ValueError` it may raise is logged. `measurements` are told of batches. A
+        server that is out of reach is asked again for `patient_seconds`. Raises
         `ConfigurationError`.
         """
         pool = LinkPool(address)
         session = Session(address, clock, pool.drop)
-        try:
-            await session.link(may_make=may_make)
-        except (LinkLost, LinkRefused) as error:
-            raise unusable(address, error) from None
+        loop = asyncio.get_running_loop()
+        until = loop.time() + patient_seconds
+        while True:
+            try:
+                await session.link(may_make=may_make)
+                break
+            except LinkLost as error:
+                if loop.time() > until:
+                    raise unusable(address, error) from None
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except LinkRefused as error:
+                raise unusable(address, error) from None
         writer = RedisWriter(session, clock, on_committed, measurements)
         return cls(address, pool, writer, clock)
 

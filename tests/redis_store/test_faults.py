@@ -9,8 +9,10 @@ from pathlib import Path
 import pytest
 
 from broker.core.errors import ConfigurationError, Unavailable
+from broker.core.redis_address import read_redis_address
 from broker.ports import AlreadySpent, Committed, Entry, Spend
 from broker.stores import redis_keys
+from broker.stores.opening import open_store
 from broker.stores.redis import RedisStore
 from broker.stores.redis_link import LinkLost, LinkRefused
 from broker.stores.redis_primary import require_suitable
@@ -61,6 +63,24 @@ async def test_tokens_issued_before_a_restart_without_loss_are_good(
     own_redis.start()
 
     assert await store.commit(issued("token", NOW - 60)) == Committed(1)
+
+
+async def test_a_worker_that_starts_anew_waits_for_its_server_and_makes_no_other_store(
+    own_redis: RedisServer, opened: Open, clock: FrozenClock
+) -> None:
+    address = read_redis_address(own_redis.url)
+    own_redis.stop()
+    opening = asyncio.create_task(open_store(address, clock, begun=True))
+    await asyncio.sleep(0.3)
+    assert not opening.done()
+    own_redis.start()
+
+    with pytest.raises(ConfigurationError, match="it has lost the store"):
+        await opening
+    await opened(own_redis.url)
+    store = await open_store(address, clock, begun=True)
+    assert await store.commit(an_entry()) == Committed(1)
+    await store.close()
 
 
 async def test_while_a_server_is_down_nothing_is_written_and_afterwards_all_is_as_before(
