@@ -141,7 +141,6 @@ class Session:
             found = await link.call("HMGET", redis_keys.STATE, *fields)
             if None in found:
                 raise LinkRefused(LOST)
-            self._head = _head(*found)
             head = _head(*found)
             self._others_write = self._head is not None and head != self._head
             self._head = head
