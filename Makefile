@@ -50,8 +50,10 @@ cover: dev ## Coverage of everything, line by line, in build/coverage
 	@$(BIN)/coverage html --quiet --directory build/coverage
 
 .PHONY: bench
-bench: dev ## Measurements: CPU per exchange beside a bare POST; policies in great number
+bench: dev ## Measurements: CPU per exchange beside a bare POST; introspection; Redis; policies in great number
 	@$(BIN)/python -m bench.bench_exchange
+	@$(BIN)/python -m bench.bench_introspection
+	@$(BIN)/python -m bench.bench_redis
 	@$(BIN)/python -m bench.bench_policies
 
 .PHONY: bench-lists

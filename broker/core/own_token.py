@@ -89,5 +89,5 @@ def read_for_any(token: str, keys: SigningKeySet, issuer: str, now: float) -> Ow
 def _published_key(keys: SigningKeySet, key_id: str, now: float) -> VerificationKey | None:
     for key in keys.keys:
         if key.key_id == key_id and key.schedule.published(now):
-            return VerificationKey(key_id, key.algorithm, key.private_key.public_key(), key.signer)
+            return key.verification
     return None

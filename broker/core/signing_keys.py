@@ -23,6 +23,7 @@ from jwt.algorithms import (
 )
 
 from broker.core.audit import rfc3339
+from broker.core.issuer_keys import VerificationKey, bound_key
 
 SIGNING_ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
 
@@ -111,6 +112,8 @@ class SigningKey:
 
     private_key: PrivateKey = field(repr=False)
     signer: Algorithm = field(repr=False)
+    verification: VerificationKey = field(repr=False, compare=False)
+    """The public key, ready to verify: one that was just made is slower at its first signature."""
 
     @classmethod
     def of(cls, private_key: PrivateKey, algorithm: str, schedule: SigningSchedule) -> "SigningKey":
@@ -118,7 +121,15 @@ class SigningKey:
         members = _public_members(private_key)
         key_id = thumbprint(members)
         public = members | {"use": "sig", "alg": algorithm, "kid": key_id}
-        return cls(key_id, algorithm, schedule, public, private_key, _ALGORITHMS[algorithm])
+        return cls(
+            key_id,
+            algorithm,
+            schedule,
+            public,
+            private_key,
+            _ALGORITHMS[algorithm],
+            bound_key(key_id, algorithm, private_key.public_key()),
+        )
 
     def sign(self, message: bytes) -> bytes:
         """Sign bytes as JWS wants it."""

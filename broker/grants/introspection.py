@@ -5,7 +5,8 @@ verifies tokens by itself does not.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Final
 
 from broker.core import own_token
@@ -15,6 +16,7 @@ from broker.core.errors import Reason, RequestRefused
 from broker.core.own_token import OwnToken, OwnTokenRefused
 from broker.core.policy import Service
 from broker.grants.client_authentication import ClientAuthentication
+from broker.grants.in_a_row import InARow
 from broker.grants.last_uses import LastUses
 from broker.grants.request import Caller, Parameters, required
 from broker.grants.token_standing import TokenStanding
@@ -43,6 +45,7 @@ class Introspection:
     clock: Clock
     issuer: str
     leeway: float
+    reading: InARow = field(default_factory=InARow, init=False)
 
     async def introspect(self, parameters: Parameters, caller: Caller) -> Mapping[str, Any]:
         """Serve one request: give the members of the answer.
@@ -52,7 +55,7 @@ class Introspection:
         # 1 authenticate the client: nobody else is told anything (RFC 7662 §2.1)
         client = await self._client(caller)
         # 2 read the token; there is only one kind, whatever the hint says
-        token = self._read(required(parameters, "token"))
+        token = await self.reading.do(partial(self._read, required(parameters, "token")))
         # 3 is it one that this client may know of?
         policy_set = self.policies.current().policy_set
         service = None if token is None else policy_set.service_by_audience(token.audience)

@@ -31,6 +31,7 @@ from broker.stores import (
     redis_signing_keys,
     redis_state,
 )
+from broker.stores.in_batches import InBatches
 from broker.stores.redis_ledger import PendingEntry
 from broker.stores.redis_link import LOST, Link, LinkLost, LinkRefused, open_link
 from broker.stores.redis_pool import LinkPool
@@ -55,6 +56,9 @@ class RedisStore(RedisReading):
         self._pool = pool
         self._writer = writer
         self._clock = clock
+        self._tokens = InBatches[tuple[str, int], bool](
+            lambda tokens: pool.read(lambda link: redis_revocations.are_active(link, tokens))
+        )
         self._proof: asyncio.Future[None] | None = None
         self._proved_at = float("-inf")
 
@@ -140,6 +144,16 @@ class RedisStore(RedisReading):
         return await self._writer.change(
             lambda link, epoch: redis_accounts.change(link, epoch, change), change.events
         )
+
+    async def token_is_active(self, token_id: str, expires_at: int) -> bool:
+        """Tell whether a token with this id is on record, and was not revoked.
+
+        Those that are asked about together are looked for together. Raises `Unavailable`.
+        """
+        try:
+            return await self._tokens.ask((token_id, expires_at))
+        except (LinkLost, LinkRefused) as error:
+            raise unreadable(error) from None
 
     async def revoke_token(self, token_id: str, expires_at: int, event: AuditEvent) -> bool:
         """Revoke a token and record it at once; tell whether it was not revoked before.
@@ -260,6 +274,7 @@ class RedisStore(RedisReading):
     async def close(self) -> None:
         """Write what waits and let go of the server."""
         await self._writer.close()
+        await self._tokens.close()
         await self._pool.close()
 
     async def _read(self, query: Query[Result]) -> Result:

@@ -109,6 +109,20 @@ class Link:
             # It has not run; what was behind it has had nothing to wait for.
             return await self.calls([("EVAL", script.text, len(keys), *keys, *words), *behind])
 
+    async def run_each(
+        self, script: Script, keys: Sequence[Word], words: Sequence[Sequence[Word]]
+    ) -> list[Any]:
+        """Run a script once for each of these words, sent at once. Raises as `call`."""
+        try:
+            return await self.calls(
+                [("EVALSHA", script.sha, len(keys), *keys, *each) for each in words]
+            )
+        except NoScriptError:
+            # None has run.
+            return await self.calls(
+                [("EVAL", script.text, len(keys), *keys, *each) for each in words]
+            )
+
     async def close(self) -> None:
         """Let go of the connection."""
         # One that is broken, or closed by the other side, cannot be closed any better.

@@ -21,6 +21,8 @@ class LinkPool:
 
     async def read(self, query: Callable[[Link], Awaitable[Result]]) -> Result:
         """Run a query. Raises `LinkLost` and `LinkRefused`."""
+        if self._closed:
+            raise LinkLost("the store is closed")
         while self._kept:
             link = self._kept.pop()
             if not link.usable:

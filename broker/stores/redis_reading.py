@@ -149,9 +149,10 @@ class RedisReading:
 
     async def token_is_active(self, token_id: str, expires_at: int) -> bool:
         """Tell whether a token with this id is on record, and was not revoked."""
-        return await self._read(
-            lambda link: redis_revocations.is_active(link, token_id, expires_at)
+        [active] = await self._read(
+            lambda link: redis_revocations.are_active(link, [(token_id, expires_at)])
         )
+        return active
 
     async def event_of_token(self, token_id: str) -> dict[str, Any] | None:
         """Give the event of a token's issue as JSON members."""

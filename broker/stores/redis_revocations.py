@@ -1,5 +1,7 @@
 """Service tokens: which were issued, and which were revoked, until they would have been over."""
 
+import json
+from collections.abc import Sequence
 from typing import Any, Final
 
 from broker.stores import redis_keys
@@ -11,6 +13,7 @@ from broker.stores.redis_stored_events import members_of, unpacked
 # A token's id and that of its event are drawn at one instant and begin with the same milliseconds.
 _INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
 _REVOKED: Final = "token.revoked"
+_KEYS: Final = (redis_keys.EVENT_IDS, redis_keys.REVOCATIONS, redis_keys.STATE)
 _FORGOTTEN_AT_ONCE: Final = 8
 """More than one change brings, so that what is over does not pile up."""
 
@@ -27,28 +30,40 @@ async def revoke(link: Link, token_id: str, expires_at: int, now: float) -> Batc
     return batch
 
 
-async def is_active(link: Link, token_id: str, expires_at: int) -> bool:
-    """Tell whether an event names a token that was not revoked.
+async def are_active(link: Link, tokens: Sequence[tuple[str, int]]) -> list[bool]:
+    """Tell of some tokens, each with its end, whether an event names it and it was not revoked.
 
     One that is over may have been revoked: nobody asks about it but a broker whose clock was ahead
     meanwhile, and is back now.
     """
-    revoked, events = await _look_up(link, token_id, expires_at)
-    return not revoked and bool(events)
+    words = [(*_words(token_id, expires_at), 1) for token_id, expires_at in tokens]
+    answers = await link.run_each(TOKEN, _KEYS, words)
+    return [
+        not revoked and any(_names(token_id, covered) for covered in found[1::2])
+        for (token_id, _), (revoked, *found) in zip(tokens, answers, strict=True)
+    ]
 
 
 async def event_of(link: Link, token_id: str) -> dict[str, Any] | None:
     """Give the event of a token's issue as JSON members."""
-    _, events = await _look_up(link, token_id, 0)
-    return next((event for event in events if event["type"] != _REVOKED), None)
-
-
-async def _look_up(link: Link, token_id: str, expires_at: int) -> tuple[bool, list[dict[str, Any]]]:
-    keys = [redis_keys.EVENT_IDS, redis_keys.REVOCATIONS, redis_keys.STATE]
-    words: list[Word] = [token_id[:_INSTANT_LENGTH], token_id, expires_at, redis_keys.EVENT]
-    revoked, *found = await link.run(TOKEN, keys, words)
+    _, *found = await link.run(TOKEN, _KEYS, [*_words(token_id, 0), 0])
     events = [
         members_of(unpacked(int(sequence), text))
         for sequence, text in zip(found[::2], found[1::2], strict=True)
     ]
-    return bool(revoked), [event for event in events if event.get("token_id") == token_id]
+    of_token = (event for event in events if event.get("token_id") == token_id)
+    return next((event for event in of_token if event["type"] != _REVOKED), None)
+
+
+def _words(token_id: str, expires_at: int) -> tuple[Word, ...]:
+    return token_id[:_INSTANT_LENGTH], token_id, expires_at, redis_keys.EVENT
+
+
+def _names(token_id: str, covered: bytes) -> bool:
+    """Tell whether an event names a token itself, and not in one of its members."""
+    try:
+        members = json.loads(covered)
+    except ValueError:
+        # The text was damaged.
+        return False
+    return isinstance(members, dict) and members.get("token_id") == token_id

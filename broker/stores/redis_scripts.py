@@ -138,13 +138,15 @@ return erased
 
 TOKEN: Final = Script("""
 -- Gives the events of one instant that name a token, and whether it was revoked.
--- KEYS: event ids, revocations, state. ARGV: instant, token id, end, prefix of events.
+-- KEYS: event ids, revocations, state.
+-- ARGV: instant, token id, end, prefix of events, 1 for what their hashes cover alone.
 local revoked = redis.call('ZSCORE', KEYS[2], ARGV[2])
     or (tonumber(redis.call('HGET', KEYS[3], 'revocations_forgotten_until')) or 0)
         >= tonumber(ARGV[3])
 local pruned = tonumber(redis.call('HGET', KEYS[3], 'pruned_to')) or 0
 local answer = {revoked and 1 or 0}
 local wanted = '"token_id":"' .. ARGV[2] .. '"'
+local covered = ARGV[5] == '1' and '^[^\\n]*\\n[^\\n]*\\n(.*)$'
 local ids = redis.call('ZRANGEBYLEX', KEYS[1], '[' .. ARGV[1], '(' .. ARGV[1] .. 'g')
 for _, id in ipairs(ids) do
     local sequence = string.match(id, '|(%d+)$')
@@ -152,7 +154,7 @@ for _, id in ipairs(ids) do
         and redis.call('GET', ARGV[4] .. sequence)
     if text and string.find(text, wanted, 1, true) then
         answer[#answer + 1] = sequence
-        answer[#answer + 1] = text
+        answer[#answer + 1] = covered and string.match(text, covered) or text
     end
 end
 return answer

@@ -38,7 +38,8 @@ from broker.stores import (
 from broker.stores.events_in_order import EventsInOrder
 from broker.stores.sqlite_file import open_for_writing, transaction
 from broker.stores.sqlite_ledger import PendingEntry
-from broker.stores.sqlite_reading import SqliteReading
+from broker.stores.sqlite_reading import Result, SqliteReading, unreadable
+from broker.stores.sqlite_short_queries import ShortQueries
 from broker.stores.sqlite_writer import SqliteWriter
 
 # How long a proof that the file can be written is believed: a flood of health checks must not
@@ -54,6 +55,7 @@ class SqliteStore(SqliteReading):
     ) -> None:
         """Use `open`."""
         super().__init__(path)
+        self._short_queries = ShortQueries(path)
         self._writer = writer
         self._clock = clock
         self._in_order = in_order
@@ -254,6 +256,13 @@ class SqliteStore(SqliteReading):
     async def close(self) -> None:
         """Write what waits and let go of the file."""
         await self._writer.close()
+        await self._short_queries.close()
+
+    async def _read_shortly(self, query: Callable[[apsw.Connection], Result]) -> Result:
+        try:
+            return await self._short_queries.read(query)
+        except apsw.Error:
+            raise unreadable() from None
 
     async def _make_recorded(
         self, change: Callable[[apsw.Connection], bool], events: Sequence[AuditEvent]

@@ -40,18 +40,6 @@ def _by_rows(statement: str, row: str) -> dict[int, str]:
 _SPENT: Final = _by_rows("SELECT key, expires_at FROM spends WHERE key IN ({})", "?")
 _SPEND: Final = _by_rows("INSERT OR REPLACE INTO spends (key, expires_at) VALUES {}", "(?, ?)")
 _APPEND: Final = _by_rows("INSERT INTO events (seq, body, claims, hash) VALUES {}", "(?, ?, ?, ?)")
-# A token's id and that of its event are drawn at one instant and begin with the same milliseconds,
-# so that the index on the events' ids finds the token as well.
-_OF_TOKEN: Final = """
-SELECT body, claims, hash FROM events
-WHERE body ->> 'id' >= ?1 AND body ->> 'id' < ?1 || 'g' AND body ->> 'token_id' = ?2
-    AND body ->> 'type' <> 'token.revoked'
-"""
-_ISSUED: Final = """
-SELECT 1 FROM events
-WHERE body ->> 'id' >= ?1 AND body ->> 'id' < ?1 || 'g' AND body ->> 'token_id' = ?2
-"""
-_INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
 _EVENTS: Final = "SELECT body, claims, hash FROM events"
 
 
@@ -146,18 +134,6 @@ def read_events(
         found = f"{_EVENTS} WHERE body ->> 'id' = ? AND seq > ? LIMIT ?"
         rows = connection.execute(found, (decision_id, after_seq, limit))
     return [stored_members(body, claims, event_hash) for body, claims, event_hash in rows]
-
-
-def token_was_issued(connection: apsw.Connection, token_id: str) -> bool:
-    """Tell whether an event names this token."""
-    bindings = (token_id[:_INSTANT_LENGTH], token_id)
-    return connection.execute(_ISSUED, bindings).fetchone() is not None
-
-
-def event_of_token(connection: apsw.Connection, token_id: str) -> dict[str, Any] | None:
-    """Give the event of a token's issue as JSON members."""
-    row = connection.execute(_OF_TOKEN, (token_id[:_INSTANT_LENGTH], token_id)).fetchone()
-    return None if row is None else stored_members(*row)
 
 
 def _spent(connection: apsw.Connection, spends: Sequence[Spend], now: float) -> set[bytes]:

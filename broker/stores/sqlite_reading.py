@@ -156,17 +156,14 @@ class SqliteReading:
 
     async def token_is_active(self, token_id: str, expires_at: int) -> bool:
         """Tell whether a token with this id is on record, and was not revoked."""
-        return await self._read(
-            lambda connection: (
-                sqlite_ledger.token_was_issued(connection, token_id)
-                and not sqlite_revocations.is_revoked(connection, token_id, expires_at)
-            )
+        return await self._read_shortly(
+            lambda connection: sqlite_revocations.is_active(connection, token_id, expires_at)
         )
 
     async def event_of_token(self, token_id: str) -> dict[str, Any] | None:
         """Give the event of a token's issue as JSON members."""
-        return await self._read(
-            lambda connection: sqlite_ledger.event_of_token(connection, token_id)
+        return await self._read_shortly(
+            lambda connection: sqlite_revocations.event_of(connection, token_id)
         )
 
     async def blocks(self) -> list[Block]:
@@ -177,12 +174,16 @@ class SqliteReading:
         """Name the issuers that were switched off."""
         return await self._read(sqlite_issuers.switched_off)
 
+    async def _read_shortly(self, query: Callable[[apsw.Connection], Result]) -> Result:
+        """Run a query that takes microseconds, which a store keeps a connection for."""
+        return await self._read(query)
+
     async def _read(self, query: Callable[[apsw.Connection], Result]) -> Result:
         """Run a query on a connection of its own, so that no commit waits for a reader."""
         try:
             return await asyncio.to_thread(self._query, query)
         except apsw.Error:
-            raise Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be read") from None
+            raise unreadable() from None
 
     def _query(self, query: Callable[[apsw.Connection], Result]) -> Result:
         connection = open_for_reading(self._path)
@@ -190,3 +191,8 @@ class SqliteReading:
             return query(connection)
         finally:
             connection.close()
+
+
+def unreadable() -> Unavailable:
+    """Say that a store cannot be read."""
+    return Unavailable(Reason.STORE_UNAVAILABLE, "the store cannot be read")

@@ -12,6 +12,7 @@ from broker.core.redis_address import read_redis_address
 from broker.ports import Committed, Entry
 from broker.stores import redis_keys, redis_writer
 from broker.stores.redis import RedisStore
+from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.redis_server import RedisServer
 from tests.redis_store.conftest import Open
@@ -115,3 +116,18 @@ async def test_a_key_whose_words_are_many_is_written_whole(
     await store.note_uses(uses)
 
     assert await store.last_uses("cron") == uses["cron"]
+
+
+@pytest.mark.parametrize("damage", ["{", "[]", "", "a\nb\n{}", "no end of line"])
+async def test_a_token_whose_event_is_damaged_is_not_on_record(
+    damage: str, redis: RedisServer, opened: Open
+) -> None:
+    store = await opened(redis.url)
+    identifiers = UuidV7Identifiers()
+    token_id = identifiers.new(NOW)
+    await store.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
+    assert await store.token_is_active(token_id, int(NOW) + 60)
+    redis.command("SET", redis_keys.event(1), f'{damage}"token_id":"{token_id}"')
+
+    assert not await store.token_is_active(token_id, int(NOW) + 60)
+    assert await store.event_of_token(token_id) is None

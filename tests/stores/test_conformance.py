@@ -853,6 +853,46 @@ async def test_a_revoked_token_is_active_no_more_wherever_it_is_asked_for(
     assert types.count("token.revoked") == 1
 
 
+async def test_tokens_that_are_asked_about_at_once_are_told_apart(store: ReadableStore) -> None:
+    identifiers = UuidV7Identifiers()
+    tokens = [identifiers.new(NOW) for _ in range(100)]
+    for token_id in tokens[::2]:
+        await store.commit(an_entry(id=identifiers.new(NOW), token_id=token_id))
+    for token_id in tokens[::4]:
+        await store.revoke_token(token_id, TOKEN_ENDS, an_event(type="token.revoked"))
+
+    told = await asyncio.gather(*(store.token_is_active(each, TOKEN_ENDS) for each in tokens))
+
+    assert [token for token, active in zip(tokens, told, strict=True) if active] == tokens[2::4]
+
+
+async def test_an_event_that_names_a_token_in_its_claims_is_not_the_token_s(
+    store: ReadableStore,
+) -> None:
+    """Claims are chosen by those who sign CI tokens."""
+    identifiers = UuidV7Identifiers()
+    token_id = identifiers.new(NOW)
+    await store.commit(
+        an_entry(
+            id=identifiers.new(NOW),
+            claims={"token_id": token_id},
+            changes={"token_id": token_id},
+        )
+    )
+
+    assert not await store.token_is_active(token_id, TOKEN_ENDS)
+    assert await store.event_of_token(token_id) is None
+
+
+async def test_a_closed_store_is_asked_about_no_token(store: ReadableStore) -> None:
+    token_id = UuidV7Identifiers().new(NOW)
+    await store.token_is_active(token_id, TOKEN_ENDS)
+    await store.close()
+
+    with pytest.raises(Unavailable):
+        await store.token_is_active(token_id, TOKEN_ENDS)
+
+
 async def test_revocations_are_forgotten_once_their_tokens_are_over_and_stay_over(
     open_store: OpenStore, clock: FrozenClock
 ) -> None:

@@ -16,9 +16,10 @@ from broker.ports import Committed
 from broker.stores.sqlite import SqliteStore
 from broker.stores.sqlite_file import transaction
 from broker.stores.sqlite_writer import MAX_QUEUE
+from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.stores.damage import delete, overwrite_all_but_the_schema, replace_by_a_copy
-from tests.stores.entries import a_spend, an_entry, an_event, assert_chained
+from tests.stores.entries import NOW, a_spend, an_entry, an_event, assert_chained
 
 OpenSqlite = Callable[[], Awaitable[SqliteStore]]
 
@@ -112,6 +113,37 @@ async def test_a_file_that_was_deleted_or_replaced_is_written_no_more(
     with pytest.raises(Unavailable):
         await store.commit(an_entry())
     assert not await store.ready()
+
+
+@pytest.mark.parametrize("fault", [delete, replace_by_a_copy])
+async def test_a_file_that_was_deleted_or_replaced_is_asked_about_no_token(
+    fault: Callable[[Path], None], open_sqlite: OpenSqlite, database: Path
+) -> None:
+    """What is read of such a file knows of no revocation since."""
+    store = await open_sqlite()
+    token_id = UuidV7Identifiers().new(NOW)
+    await store.commit(an_entry(id=UuidV7Identifiers().new(NOW), token_id=token_id))
+    assert await store.token_is_active(token_id, int(NOW) + 60)
+    fault(database)
+
+    for _ in range(2):
+        with pytest.raises(Unavailable):
+            await store.token_is_active(token_id, int(NOW) + 60)
+        with pytest.raises(Unavailable):
+            await store.event_of_token(token_id)
+
+
+async def test_a_damage_is_met_by_whoever_asks_about_a_token(
+    open_sqlite: OpenSqlite, database: Path
+) -> None:
+    store = await open_sqlite()
+    await store.commit(an_entry())
+    await store.close()
+    overwrite_all_but_the_schema(database)
+
+    store = await open_sqlite()
+    with pytest.raises(Unavailable):
+        await store.token_is_active("a" * 36, int(NOW) + 60)
 
 
 async def test_being_ready_is_proved_at_most_once_a_second(
