@@ -51,8 +51,8 @@ async def open_store(
 
     `on_committed` is called with every event once it is durable, maybe in another thread, and must
     not wait; the `OSError` or `ValueError` it may raise is logged. That the broker has `begun`
-    before, and this is one of its processes anew, makes no new store in Redis, and waits a while
-    for one that is out of reach. Raises `ConfigurationError`.
+    before, and this is one of its processes anew, makes no new store in Redis, bears one of the
+    next version, and waits a while for one that is out of reach. Raises `ConfigurationError`.
     """
     if not isinstance(location, RedisAddress):
         from broker.stores.sqlite import SqliteStore
@@ -70,6 +70,7 @@ async def open_store(
         on_committed=on_committed,
         may_make=may_make and not begun,
         patient_seconds=PATIENT_SECONDS if begun else 0,
+        has_begun=begun,
         measurements=measurements,
     )
 

@@ -32,12 +32,13 @@ from broker.stores import (
     redis_state,
 )
 from broker.stores.in_batches import InBatches
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_ledger import PendingEntry
 from broker.stores.redis_link import LOST, Link, LinkLost, LinkRefused, open_link
 from broker.stores.redis_pool import LinkPool
 from broker.stores.redis_primary import has_schema
 from broker.stores.redis_reading import Query, RedisReading, Result, unreadable, unusable
-from broker.stores.redis_session import Batch, Session
+from broker.stores.redis_session import Session
 from broker.stores.redis_writer import RedisWriter
 
 _PAUSE_SECONDS: Final = 0.2
@@ -71,17 +72,18 @@ class RedisStore(RedisReading):
         on_committed: Callable[[ChainedEvent], None] | None = None,
         may_make: bool = True,
         patient_seconds: float = 0,
+        has_begun: bool = False,
         measurements: Measurements = NOT_MEASURED,
     ) -> "RedisStore":
         """Open the store for the running event loop, making it if need be and allowed.
 
         `on_committed` is called with every event once it is durable, and must not wait; the
         `OSError` or `ValueError` it may raise is logged. `measurements` are told of batches. A
-        server that is out of reach is asked again for `patient_seconds`. Raises
-        `ConfigurationError`.
+        server that is out of reach is asked again for `patient_seconds`. A broker that `has_begun`
+        bears that the store is brought up to the next version. Raises `ConfigurationError`.
         """
         pool = LinkPool(address)
-        session = Session(address, clock, pool.drop)
+        session = Session(address, clock, pool.drop, has_begun=has_begun)
         loop = asyncio.get_running_loop()
         until = loop.time() + patient_seconds
         while True:
@@ -227,8 +229,8 @@ class RedisStore(RedisReading):
 
     async def prune_events(self, last: Position, beginning: str) -> int:
         """Delete the events up to `last`, as the port says. Raises `Unavailable`."""
-        pruned = await self._writer.change(
-            lambda link, _: redis_retention.prune(link, last, beginning)
+        pruned = await self._writer.run(
+            lambda session: redis_retention.prune(session, last, beginning)
         )
         removed = 0
         # Also what an earlier one has left. A commit waits for a part of it at most.

@@ -5,9 +5,9 @@ from typing import Any
 
 from broker.ports import AccountRow, AccountRows, SecretRow
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Command, Link
 from broker.stores.redis_rows import content, pairs, read_row, row_text
-from broker.stores.redis_session import Batch
 
 _ACCOUNT = "account"
 _KINDS = (_ACCOUNT, "override")
@@ -176,6 +176,7 @@ async def _put_secrets(
     for row in gone:
         batch.commands.append(("HDEL", redis_keys.SECRETS, row.secret_id))
         batch.commands.append(("SREM", redis_keys.secrets_of(row.client_id), row.secret_id))
+        batch.commands.append(("ZREM", redis_keys.last_uses(row.client_id), row.secret_id))
     for row in secrets:
         text = row_text({"client_id": row.client_id, "digest": row.digest, "content": row.content})
         batch.commands.append(("HSET", redis_keys.SECRETS, row.secret_id, text))

@@ -2,9 +2,9 @@
 
 from broker.core.blocks import Block
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
 from broker.stores.redis_rows import pairs, read_row, row_text
-from broker.stores.redis_session import Batch
 
 
 async def put(link: Link, epoch: int, block: Block, now: float, at_most: int) -> Batch | None:

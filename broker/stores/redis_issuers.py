@@ -1,8 +1,8 @@
 """Issuers that were switched off beside the files that configure them."""
 
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
-from broker.stores.redis_session import Batch
 
 
 async def switch(link: Link, epoch: int, name: str, *, enabled: bool) -> Batch | None:

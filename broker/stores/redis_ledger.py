@@ -8,7 +8,7 @@ from broker.core.audit_chain import Position
 from broker.core.record import record
 from broker.ports import AlreadySpent, Committed, Entry, Receipt, Spend, Stale
 from broker.stores import redis_keys
-from broker.stores.redis_session import Batch, Head
+from broker.stores.redis_batch import Batch, Head
 from broker.stores.redis_stored_events import packed
 
 # Which facts events are found by. The most frequent type and outcome are in none, since each costs

@@ -20,7 +20,6 @@ from redis.exceptions import (
     RedisError,
     ResponseError,
 )
-from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import TimeoutError as RedisTimeoutError
 
 from broker.core.redis_address import RedisAddress, RedisLogin
@@ -81,9 +80,13 @@ class Link:
         except (TimeoutError, RedisTimeoutError):
             await self.close()
             raise LinkLost(f"there was no answer within {ANSWER_SECONDS:g} seconds") from None
-        except RedisConnectionError as error:
+        except RedisError as error:
             await self.close()
             raise LinkLost(_told(error)) from None
+        except BaseException:
+            # Whoever asked may be gone, while answers are still on their way.
+            await self.close()
+            raise
         for answer in answers:
             if isinstance(answer, ResponseError):
                 raise await self._refusal(answer)
@@ -140,12 +143,13 @@ class Link:
         if isinstance(answer, NoScriptError):
             return answer
         if isinstance(answer, NoPermissionError):
-            return LinkRefused(f"the user lacks a right: {answer}", permanent=True)
-        if isinstance(answer, ReadOnlyError):
+            return LinkRefused(f"the user lacks a right: {_told(answer)}", permanent=True)
+        # Some servers tell it of a script in words alone.
+        if isinstance(answer, ReadOnlyError) or "-READONLY" in str(answer):
             # The primary has become a replica: there must be another one.
             await self.close()
             return LinkRefused("the server is a replica now")
-        return LinkRefused(f"{type(answer).__name__}: {answer}")
+        return LinkRefused(f"{type(answer).__name__}: {_told(answer)}")
 
 
 async def open_link(address: RedisAddress) -> Link:
@@ -212,18 +216,20 @@ async def _connect(
         raise LinkLost(_told(error)) from None
     except NoPermissionError as error:
         await link.close()
-        raise LinkRefused(f"the user lacks a right: {error}", permanent=True) from None
+        raise LinkRefused(f"the user lacks a right: {_told(error)}", permanent=True) from None
     except (TimeoutError, RedisTimeoutError):
         await link.close()
         raise LinkLost(f"there was no answer within {CONNECT_SECONDS:g} seconds") from None
-    except RedisConnectionError as error:
-        await link.close()
-        raise LinkLost(_told(error)) from None
     except ResponseError as error:
         await link.close()
-        raise LinkRefused(f"{type(error).__name__}: {error}") from None
+        raise LinkRefused(f"{type(error).__name__}: {_told(error)}") from None
+    except RedisError as error:
+        await link.close()
+        raise LinkLost(_told(error)) from None
     return link
 
 
 def _told(error: Exception) -> str:
-    return str(error).rstrip(".") or type(error).__name__
+    # A server repeats a command that it does not know, and a password may be among its words.
+    text, _, _ = str(error).partition(", with args beginning with")
+    return text.rstrip(".") or type(error).__name__

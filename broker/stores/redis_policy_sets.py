@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 from broker.ports import KeptPolicySet
 from broker.stores import redis_accounts, redis_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
-from broker.stores.redis_session import Batch
 
 
 async def keep(

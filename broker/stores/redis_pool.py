@@ -18,6 +18,7 @@ class LinkPool:
         self._address = address
         self._kept: list[Link] = []
         self._closed = False
+        self._drops = 0
 
     async def read(self, query: Callable[[Link], Awaitable[Result]]) -> Result:
         """Run a query. Raises `LinkLost` and `LinkRefused`."""
@@ -37,6 +38,7 @@ class LinkPool:
     async def drop(self) -> None:
         """Let go of the connections that are kept: there may be another server now."""
         kept, self._kept = self._kept, []
+        self._drops += 1
         for link in kept:
             await link.close()
 
@@ -46,20 +48,21 @@ class LinkPool:
         await self.drop()
 
     async def _on(self, link: Link, query: Callable[[Link], Awaitable[Result]]) -> Result:
+        drops = self._drops
         try:
             result = await query(link)
         except LinkRefused:
-            await self._keep(link)
+            await self._keep(link, drops)
             raise
         except BaseException:
             # Whoever asked may be gone, while answers are still on their way.
             await link.close()
             raise
-        await self._keep(link)
+        await self._keep(link, drops)
         return result
 
-    async def _keep(self, link: Link) -> None:
-        if self._closed or len(self._kept) >= MAX_KEPT:
+    async def _keep(self, link: Link, drops: int) -> None:
+        if self._closed or drops != self._drops or len(self._kept) >= MAX_KEPT:
             await link.close()
         elif link.usable:
             self._kept.append(link)

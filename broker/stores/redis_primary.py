@@ -1,20 +1,23 @@
 """Whether a server may be written to: what it is, how it keeps what it has, which one it was.
 
 A server that took the place of another may have lost the last writes of that one, and so may one
-that was started anew and does not write everything to its disk at once. Neither knows which tokens
-for one use were used, so those issued before are refused (contract §7).
+that was started anew and did not write everything to its disk at once, one that has evicted, and
+one that was given an older copy. None knows which tokens for one use were used, so those issued
+before are refused (contract §7). The state may have lost changes, too, so everything is read anew.
 """
 
 import logging
 from dataclasses import dataclass
 from typing import Final
 
+from broker.core.audit_chain import START, Position
 from broker.stores import redis_keys
-from broker.stores.redis_link import Link, LinkLost, LinkRefused
+from broker.stores.redis_link import Link, LinkLost, LinkRefused, Word
 from broker.stores.redis_scripts import ATTACH
 
 logger = logging.getLogger(__name__)
 
+DAMAGED: Final = "the store is damaged: restore a backup"
 OLDEST_SERVER: Final = (6, 2)
 
 
@@ -25,45 +28,87 @@ class Primary:
     replicated: bool
     """Whether a write has to come to a replica before it counts."""
 
+    may_have_lost: bool = False
+    """Whether it may lack what was written, which was noted in the store just now."""
 
-async def attach(link: Link, now: float, *, by_sentinels: bool, may_make: bool) -> Primary:
-    """Look at the server of a new connection; `may_make` allows a new store there.
 
-    `now` is in seconds since the epoch. Raises `LinkLost` and `LinkRefused`.
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What a process brings to a server that it looks at."""
+
+    issued_until: int
+    """No token that was used yet was issued after this second."""
+
+    last: Position | None
+    """The last event that it knows to be in the store; None when it knows none."""
+
+    by_sentinels: bool
+    may_make: bool
+    """Whether it may make a new store."""
+
+    has_begun: bool
+    """Whether it, or the process whose place it took, has used this store before.
+
+    It goes on while a store is brought up to the next version by others.
     """
+
+
+async def attach(link: Link, known: Known) -> Primary:
+    """Look at the server of a connection, and at the store there.
+
+    Raises `LinkLost` and `LinkRefused`.
+    """
+    try:
+        return await _attach(link, known)
+    except (AttributeError, IndexError, TypeError, ValueError):
+        await link.close()
+        raise LinkLost("it answers what no Redis server does") from None
+
+
+async def _attach(link: Link, known: Known) -> Primary:
     info = _read_info(await link.call("INFO"))
     require_suitable(info)
     fsync = await _fsync(link)
     keeps_all = info.get("aof_enabled") == "1" and fsync == "always"
-    if may_make and not keeps_all:
+    if known.may_make and not keeps_all:
         logger.warning("%s", _may_lose(info, fsync))
-    replicated = by_sentinels or int(info.get("connected_slaves", "0")) > 0
-    words = (
+    replicated = known.by_sentinels or int(info.get("connected_slaves", "0")) > 0
+    last = known.last or START
+    words: tuple[Word, ...] = (
         redis_keys.SCHEMA_VERSION,
-        int(may_make),
+        redis_keys.SCHEMA_VERSION + known.has_begun,
+        int(known.may_make),
         info.get("run_id", ""),
         int(replicated),
         int(not keeps_all),
-        int(now),
+        int(info.get("evicted_keys", "0")),
+        known.issued_until,
+        last.sequence,
+        last.hash,
     )
-    answer, *rest = [each.decode() for each in await link.run(ATTACH, [redis_keys.STATE], words)]
-    if answer == "another":
+    keys = [redis_keys.STATE, redis_keys.event(last.sequence)]
+    answer, *rest = [each.decode() for each in await link.run(ATTACH, keys, words)]
+    if answer == "lost":
         logger.warning(
-            "the store has another primary, or one that was started anew and may have lost"
-            " writes: tokens for one use that were issued before are refused"
+            "the store may have lost writes (another primary, a server that was started anew or has"
+            " evicted, or an older copy): tokens for one use that were issued before are refused"
         )
     if answer == "newer":
         raise LinkRefused(newer(int(rest[0])), permanent=True)
     if answer == "gone":
         raise LinkRefused("it has lost the store: restore a backup, or start the broker anew")
     if answer == "damaged":
-        raise LinkRefused("the store is damaged: restore a backup", permanent=True)
-    return Primary(replicated=rest[0] == "1")
+        raise LinkRefused(DAMAGED, permanent=True)
+    return Primary(replicated=rest[0] == "1", may_have_lost=answer == "lost")
 
 
 async def has_schema(link: Link) -> bool:
     """Tell whether there is a store. Raises as `Link.call`, and `LinkRefused` for a newer one."""
-    schema = int(await link.call("HGET", redis_keys.STATE, "schema") or 0)
+    found = await link.call("HGET", redis_keys.STATE, "schema")
+    try:
+        schema = int(found or 0)
+    except (TypeError, ValueError):
+        raise LinkRefused(DAMAGED, permanent=True) from None
     if schema > redis_keys.SCHEMA_VERSION:
         raise LinkRefused(newer(schema), permanent=True)
     return schema > 0

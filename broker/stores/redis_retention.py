@@ -1,35 +1,38 @@
 """Letting go of old events behind a signed beginning, and erasing the claims of others."""
 
 from collections.abc import Sequence
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from broker.core.audit_chain import Position
 from broker.stores import redis_keys
 from broker.stores.redis_ledger import INDEXED
-from broker.stores.redis_link import Command, Link
-from broker.stores.redis_scripts import ERASE
-from broker.stores.redis_session import Batch, Session
+from broker.stores.redis_scripts import ERASE, PRUNE
+from broker.stores.redis_session import Session
 from broker.stores.redis_stored_events import bounds, members_of, read_events
+
+if TYPE_CHECKING:
+    from broker.stores.redis_link import Command
 
 CLEANED_AT_ONCE: Final = 200
 """Events of which the traces are removed while commits wait."""
 
 
-async def prune(link: Link, last: Position, beginning: str) -> Batch | None:
-    """Make the batch that prunes the events up to one that has events behind it.
+async def prune(session: Session, last: Position, beginning: str) -> bool:
+    """Prune the events up to one that has events behind it; tell whether they are pruned.
 
     They are over from then on; what lies there of them is removed by `clean`.
     """
+    link = await session.link()
     pruned_to, newest = await bounds(link)
     if not pruned_to < last.sequence < newest:
-        return None
+        return False
     found = await read_events(link, [last.sequence])
     if [each.hash for each in found] != [last.hash]:
-        return None
-    batch = Batch()
-    words = (redis_keys.BEGINNING, beginning, redis_keys.PRUNED_TO, last.sequence)
-    batch.commands.append(("HSET", redis_keys.STATE, *words))
-    return batch
+        return False
+    # Another process may be pruning as well, and further.
+    words = (redis_keys.STATE, last.sequence, beginning)
+    [pruned] = await session.do(("EVAL", PRUNE.text, 1, *words))
+    return bool(pruned)
 
 
 async def clean(session: Session) -> int | None:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Absent, Batch
 from broker.stores.redis_link import Link, Word
 from broker.stores.redis_scripts import FORGET, TOKEN
-from broker.stores.redis_session import Absent, Batch
 from broker.stores.redis_stored_events import members_of, unpacked
 
 # A token's id and that of its event are drawn at one instant and begin with the same milliseconds.

@@ -4,9 +4,9 @@ from collections.abc import Callable
 
 from broker.ports import RowsUnderMasterKey
 from broker.stores import redis_accounts, redis_keys, redis_signing_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
 from broker.stores.redis_rows import pairs
-from broker.stores.redis_session import Batch
 
 
 async def rewrap(

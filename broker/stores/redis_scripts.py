@@ -22,33 +22,51 @@ class Script:
 
 
 ATTACH: Final = Script("""
--- Compares the primary with the one that was written to before, or makes a new store.
--- KEYS: state. ARGV: schema, may be made, run id, is replicated, may have lost writes, now.
-local state = KEYS[1]
+-- Compares the server, and the store in it, with those that were written to; or makes a new store.
+-- KEYS: state, the last event that this process knows.
+-- ARGV: schema, the newest that is borne, may be made, run id, is replicated, may lose writes,
+--   how much it has evicted, issued until, number and hash of that event (0 for none).
+local state, replicated, may_lose = KEYS[1], ARGV[5], ARGV[6]
 if redis.call('EXISTS', state) == 0 then
-    if ARGV[2] ~= '1' then return {'gone'} end
+    if ARGV[3] ~= '1' then return {'gone'} end
     redis.call('HSET', state, 'schema', ARGV[1], 'epoch', 1, 'seq', 0,
         'hash', string.rep('0', 64), 'refused_until', 0, 'forgotten_until', 0,
-        'primary', ARGV[3], 'replicated', ARGV[4])
-    return {'made', ARGV[4]}
+        'primary', ARGV[4], 'replicated', replicated, 'may_lose', may_lose, 'evicted', ARGV[7])
+    return {'made', replicated}
 end
-local found = redis.call('HMGET', state, 'schema', 'primary', 'replicated', 'refused_until')
-if not found[1] or not tonumber(found[1]) then return {'damaged'} end
-if tonumber(found[1]) > tonumber(ARGV[1]) then return {'newer', found[1]} end
-local replicated = found[3] == '1' or ARGV[4] == '1'
-local answer = 'same'
-if found[2] ~= ARGV[3] then
-    if found[3] == '1' or ARGV[5] == '1' then
-        answer = 'another'
-        local until_now = math.max(tonumber(found[4]) or 0, tonumber(ARGV[6]))
-        redis.call('HSET', state, 'refused_until', string.format('%.0f', until_now))
-    end
-    redis.call('HSET', state, 'primary', ARGV[3])
+local found = redis.call('HMGET', state, 'schema', 'primary', 'replicated', 'may_lose', 'evicted',
+    'refused_until', 'seq', 'pruned_to')
+local schema = tonumber(found[1] or '')
+if not schema then return {'damaged'} end
+if schema > tonumber(ARGV[2]) then return {'newer', found[1]} end
+if schema < tonumber(ARGV[1]) then redis.call('HSET', state, 'schema', ARGV[1]) end
+
+-- Another server, or the same one anew: what may either have lost?
+local another = found[2] ~= ARGV[4]
+local lost = another and (found[3] == '1' or found[4] == '1' or may_lose == '1')
+-- It has evicted since it was looked at, whatever it is set to now.
+lost = lost or (ARGV[7] ~= '0' and ARGV[7] ~= found[5])
+-- It does not have what this process knows to be written.
+local number = tonumber(ARGV[9])
+if number > 0 then
+    local hash = redis.call('GETRANGE', KEYS[2], 0, 63)
+    local pruned = hash == '' and number <= (tonumber(found[8] or '') or 0)
+    lost = lost or (hash ~= ARGV[10] and not pruned) or number > (tonumber(found[7] or '') or 0)
 end
-if replicated and found[3] ~= '1' then redis.call('HSET', state, 'replicated', '1') end
-return {answer, replicated and '1' or '0'}
+
+if found[3] == '1' then replicated = '1' end
+if another or found[3] ~= replicated or found[4] ~= may_lose or found[5] ~= ARGV[7] then
+    redis.call('HSET', state, 'primary', ARGV[4], 'replicated', replicated, 'may_lose', may_lose,
+        'evicted', ARGV[7])
+end
+-- So far that no process takes an epoch for one that was lost.
+if another or lost then redis.call('HINCRBY', state, 'epoch', 1000000) end
+if not lost then return {'same', replicated} end
+local refused = math.max(tonumber(found[6] or '') or 0, tonumber(ARGV[8]))
+redis.call('HSET', state, 'refused_until', string.format('%.0f', refused))
+return {'lost', replicated}
 """)
-"""At every connection that is written through: see `redis_primary`."""
+"""At every connection that is written through, and every few seconds: see `redis_primary`."""
 
 
 WRITE: Final = Script("""
@@ -60,9 +78,10 @@ WRITE: Final = Script("""
 --   how many commands, each: how many words, the words.
 -- A write that changes little, so that who waits for a replica waits for the batch. It comes behind
 -- a look, since after any write of a script the server takes all others, whether it is full or not.
-if redis.call('EXISTS', KEYS[3]) == 1 then
+local answered = redis.call('GET', KEYS[3])
+if answered then
     redis.call('EXPIRE', KEYS[3], 60)
-    return {'done'}
+    return {answered}
 end
 local found = redis.call('HMGET', KEYS[1],
     'epoch', 'seq', 'hash', 'forgotten_until', 'refused_until')
@@ -89,7 +108,11 @@ for _ = 1, absent do
     local there
     if ARGV[at] == 'h' then there = redis.call('HEXISTS', ARGV[at + 1], ARGV[at + 2]) == 1
     else there = redis.call('ZSCORE', ARGV[at + 1], ARGV[at + 2]) end
-    if there then return {'there'} end
+    if there then
+        -- For a replica is to be waited here as well: whoever wrote it may not have had one.
+        redis.call('SET', KEYS[3], 'there', 'EX', 60)
+        return {'there'}
+    end
     at = at + 3
 end
 local commands = tonumber(ARGV[at])
@@ -99,7 +122,7 @@ for _ = 1, commands do
     redis.call(unpack(ARGV, at + 1, at + words))
     at = at + words + 1
 end
-redis.call('SET', KEYS[3], '1', 'EX', 60)
+redis.call('SET', KEYS[3], 'done', 'EX', 60)
 return {'done'}
 """)
 """The ledger and every change. A batch that comes a second time is not written again."""
@@ -117,6 +140,17 @@ redis.call('ZREM', KEYS[1], unpack(members))
 local latest = math.max(tonumber(redis.call('HGET', KEYS[2], ARGV[1])) or 0, tonumber(over[#over]))
 redis.call('HSET', KEYS[2], ARGV[1], string.format('%.0f', latest))
 return #members
+""")
+
+
+PRUNE: Final = Script("""
+-- Has a chain begin later, never earlier. KEYS: state. ARGV: behind which event, signed beginning.
+local found = redis.call('HMGET', KEYS[1], 'schema', 'pruned_to', 'beginning')
+if not found[1] then return 0 end
+if found[2] == ARGV[1] and found[3] == ARGV[2] then return 1 end
+if (tonumber(found[2] or '') or 0) >= tonumber(ARGV[1]) then return 0 end
+redis.call('HSET', KEYS[1], 'pruned_to', ARGV[1], 'beginning', ARGV[2])
+return 1
 """)
 
 

@@ -3,9 +3,9 @@
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import SigningKeyChange, SigningKeyRow
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
 from broker.stores.redis_rows import content, pairs, read_row, row_text
-from broker.stores.redis_session import Batch
 
 
 async def read(link: Link) -> list[SigningKeyRow]:

@@ -1,8 +1,8 @@
 """The state epoch and the sealed rows, which all processes of one store share."""
 
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Absent, Batch
 from broker.stores.redis_link import LOST, Link, LinkRefused
-from broker.stores.redis_session import Absent, Batch
 
 
 async def read_epoch(link: Link) -> int:

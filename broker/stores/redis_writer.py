@@ -11,10 +11,11 @@ from broker.core.errors import Reason, Unavailable
 from broker.core.record import record
 from broker.ports import NOT_MEASURED, Clock, Measurements, Receipt
 from broker.stores import redis_keys
+from broker.stores.redis_batch import Batch, Head, Moved, There
 from broker.stores.redis_ledger import EventAppending, PendingEntry, Prepared, prepare
 from broker.stores.redis_link import Link, LinkLost, LinkRefused
 from broker.stores.redis_scripts import FORGET
-from broker.stores.redis_session import Batch, Head, Moved, Session, There
+from broker.stores.redis_session import Session
 
 logger = logging.getLogger(__name__)
 
@@ -229,6 +230,7 @@ class RedisWriter:
                 tried = True
                 continue
             if prepared is None:
+                await self._session.settle()
                 return None
             batch = prepared.batch
             outcome = await self._session.write(batch)

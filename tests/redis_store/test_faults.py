@@ -98,7 +98,6 @@ async def test_while_a_server_is_down_nothing_is_written_and_afterwards_all_is_a
 
     assert await store.ready()
     assert await store.commit(an_entry()) == Committed(2)
-    assert await store.state_epoch() == 1
 
 
 async def test_a_server_that_may_lose_the_last_second_refuses_tokens_of_before_its_restart(

@@ -1,4 +1,4 @@
-"""What lies between a broker and its server: it may be slow, lose answers, or be encrypted."""
+"""What lies between a broker and its server: slow, encrypted, losing answers, changing servers."""
 
 import asyncio
 import contextlib
@@ -16,22 +16,36 @@ class Wire:
         self.answers_lost = 0
         """So many answers to scripts are lost, and their connections with them."""
 
+        self.answer_instead: bytes | None = None
+        """What comes once in place of the answer to a script."""
+
         self._server_port = server_port
+        self._replaced = False
+        self._open: set[asyncio.StreamWriter] = set()
 
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def lead_to(self, server_port: int) -> None:
+        """Cut all connections; others lead to this server."""
+        self._server_port = server_port
+        for each in self._open:
+            each.close()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
         cut = asyncio.Event()
+        self._open |= {writer, back}
         try:
             await asyncio.gather(
                 self._requests(reader, back, cut), self._answers(there, writer, cut)
             )
-        except OSError:
+        except (OSError, asyncio.CancelledError):
+            # Also at the end of a test, which leaves no connection behind.
             return
         finally:
+            self._open -= {writer, back}
             for each in (writer, back):
                 each.close()
                 with contextlib.suppress(OSError):
@@ -44,6 +58,8 @@ class Wire:
             if self.answers_lost and (b"EVALSHA" in part or b"EVAL\r\n" in part):
                 self.answers_lost -= 1
                 cut.set()
+            if self.answer_instead is not None and (b"EVALSHA" in part or b"EVAL\r\n" in part):
+                self._replaced = True
             back.write(part)
             await back.drain()
         back.close()
@@ -55,6 +71,8 @@ class Wire:
             if cut.is_set():
                 break
             await asyncio.sleep(self.delay)
+            if self._replaced and self.answer_instead is not None:
+                part, self.answer_instead, self._replaced = self.answer_instead, None, False
             writer.write(part)
             await writer.drain()
         writer.close()
