@@ -2,6 +2,7 @@
 
 import importlib
 import os
+import re
 import shutil
 import signal
 import socket
@@ -14,6 +15,7 @@ from pathlib import Path
 import hiredis
 
 START_SECONDS = 20.0
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "redis.md"
 
 
 def program() -> str:
@@ -93,6 +95,13 @@ class RedisServer:
                 while (answer := reader.gets()) is not False:
                     answers.append(answer)
         return str(answers[-1])
+
+    def make_user(self, password: str) -> None:
+        """Make the user `broker`, with no more rights than the page of the store names."""
+        found = re.search(r"^ACL SETUSER broker (.*)$", PAGE.read_text(), re.MULTILINE)
+        assert found is not None
+        rights = found[1].replace(">PASSWORD", f">{password}").split()
+        assert self.command("ACL", "SETUSER", "broker", "reset", *rights) == "OK"
 
     def _all_options(self) -> list[str]:
         return [

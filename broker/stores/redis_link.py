@@ -156,31 +156,44 @@ async def open_link(address: RedisAddress) -> Link:
     """Connect to the server, which Sentinels may have to name. Raises as `Link.call`."""
     if address.sentinel_name is None:
         return await _connect(address, address.hosts[0], address.login, address.database)
-    return await _connect(address, await _ask_sentinels(address), address.login, address.database)
-
-
-async def _ask_sentinels(address: RedisAddress) -> tuple[str, int]:
-    """Ask one Sentinel after the other where the primary is."""
-    told = []
-    for host in address.hosts:
+    told: list[str] = []
+    refused: LinkRefused | None = None
+    for sentinel in address.hosts:
         try:
-            sentinel = await _connect(address, host, address.sentinel_login, 0)
+            named = await _ask_sentinel(address, sentinel)
         except (LinkLost, LinkRefused) as error:
             told.append(str(error))
             continue
         try:
-            found = await sentinel.call(
-                "SENTINEL", "GET-MASTER-ADDR-BY-NAME", address.sentinel_name or ""
-            )
-        except (LinkLost, LinkRefused) as error:
+            link = await _connect(address, named, address.login, address.database)
+            if b"role:master" in await link.call("INFO", "replication"):
+                return link
+            await link.close()
+        except LinkLost as error:
             told.append(str(error))
-            continue
-        finally:
-            await sentinel.close()
-        if found:
-            return found[0].decode(), int(found[1])
-        told.append(f"it knows no {address.sentinel_name}")
-    raise LinkLost(f"no Sentinel names the server: {'; '.join(told)}")
+        except LinkRefused as error:
+            refused = error
+        else:
+            # One that is cut off from the others knows only how it was before.
+            told.append("it names a replica")
+    raise refused or LinkLost(f"no Sentinel names the server: {'; '.join(told)}")
+
+
+async def _ask_sentinel(address: RedisAddress, host: tuple[str, int]) -> tuple[str, int]:
+    """Ask a Sentinel where the primary is."""
+    sentinel = await _connect(address, host, address.sentinel_login, 0)
+    try:
+        found = await sentinel.call(
+            "SENTINEL", "GET-MASTER-ADDR-BY-NAME", address.sentinel_name or ""
+        )
+    finally:
+        await sentinel.close()
+    match found:
+        case None:
+            raise LinkLost(f"it knows no {address.sentinel_name}")
+        case [bytes(name), bytes(port)] if port.isdigit():
+            return name.decode(errors="replace"), int(port)
+    raise LinkLost("it answers what no Sentinel does")
 
 
 async def _connect(

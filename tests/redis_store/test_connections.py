@@ -1,13 +1,11 @@
 """How a broker comes to its server: by TLS, as a user with as few rights as the page names."""
 
-import re
 from collections.abc import AsyncIterator
-from pathlib import Path
 
 import pytest
 
 from broker.core.audit_chain import Position
-from broker.core.errors import ConfigurationError
+from broker.core.errors import ConfigurationError, Unavailable
 from broker.core.limits import Rate, Total
 from broker.core.redis_address import read_redis_address
 from broker.ports import (
@@ -18,6 +16,7 @@ from broker.ports import (
     CountReport,
     EventFilter,
 )
+from broker.stores import redis_keys
 from broker.stores.redis_limits import RedisLimits
 from broker.system import UuidV7Identifiers
 from tests.issuer_keys.certificates import Authority
@@ -26,7 +25,6 @@ from tests.redis_store.conftest import Open
 from tests.redis_store.wire import Wire, wire_to
 from tests.stores.entries import NOW, a_key_row, a_spend, an_entry, an_event, put_keys
 
-PAGE = Path(__file__).parents[2] / "docs" / "reference" / "redis.md"
 PASSWORD = "hunter2/%@:"
 WRITTEN = "hunter2%2F%25%40%3A"
 
@@ -34,10 +32,7 @@ WRITTEN = "hunter2%2F%25%40%3A"
 @pytest.fixture
 def as_user(own_redis: RedisServer) -> str:
     """Make the user of the page; give its part of the URL."""
-    found = re.search(r"^ACL SETUSER broker (.*)$", PAGE.read_text(), re.MULTILINE)
-    assert found is not None
-    rights = found[1].replace(">PASSWORD", f">{PASSWORD}").split()
-    assert own_redis.command("ACL", "SETUSER", "broker", *rights) == "OK"
+    own_redis.make_user(PASSWORD)
     return f"broker:{WRITTEN}@"
 
 
@@ -75,6 +70,20 @@ async def test_the_rights_that_the_page_names_are_enough(
     await limits.share([CountReport(b"key", Rate(10, 60), 1)], NOW)
     await limits.close()
     assert "lacks a right" not in caplog.text
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_the_user_of_the_page_may_wait_for_a_replica(
+    own_redis: RedisServer, as_user: str, opened: Open, caplog: pytest.LogCaptureFixture
+) -> None:
+    url = own_redis.url.replace("//", f"//{as_user}")
+    await (await opened(url)).close()
+    own_redis.command("HSET", redis_keys.STATE, "replicated", 1)
+    store = await opened(url)
+
+    with pytest.raises(Unavailable):
+        await store.commit(an_entry())
+    assert "come to no replica in time" in caplog.text
 
 
 async def test_a_right_that_is_missing_is_named(own_redis: RedisServer, opened: Open) -> None:

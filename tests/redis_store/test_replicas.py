@@ -15,6 +15,7 @@ from broker.testing import FrozenClock
 from tests.redis_server import RedisServer, free_port, redis_server, sentinel
 from tests.redis_store.conftest import Open
 from tests.redis_store.test_faults import issued, refused
+from tests.redis_store.wire import wire_to
 from tests.stores.entries import NOW, an_entry, assert_chained
 
 Servers = list[RedisServer]
@@ -105,6 +106,33 @@ async def test_after_a_failover_what_was_issued_before_is_refused(
         assert_chained(await store.events())
         another = await opened(url)
         assert isinstance(await another.commit(issued("another", NOW + 9)), AlreadySpent)
+
+
+async def test_a_sentinel_that_names_a_server_of_before_is_not_the_only_one_asked(
+    servers: Servers, opened: Open, tmp_path: Path
+) -> None:
+    with (
+        sentinel(tmp_path / "stale", "main", servers[1]) as stale,
+        sentinel(tmp_path / "sentinel", "main", servers[0]) as watching,
+    ):
+        store = await opened(
+            f"redis+sentinel://127.0.0.1:{stale.port},127.0.0.1:{watching.port}/main/0"
+        )
+        assert await store.commit(an_entry()) == Committed(1)
+        with pytest.raises(ConfigurationError, match="it names a replica"):
+            await opened(f"redis+sentinel://127.0.0.1:{stale.port}/main/0")
+
+
+@pytest.mark.parametrize(
+    "answer", [b"+OK\r\n", b"*1\r\n$1\r\nx\r\n", b"*2\r\n$1\r\nx\r\n$1\r\nx\r\n"]
+)
+async def test_what_no_sentinel_answers_is_no_address(
+    own_redis: RedisServer, opened: Open, answer: bytes
+) -> None:
+    async with wire_to(own_redis.port) as wire:
+        wire.answer_instead = answer
+        with pytest.raises(ConfigurationError, match="it answers what no Sentinel does"):
+            await opened(f"redis+sentinel://127.0.0.1:{wire.port}/main/0")
 
 
 async def test_sentinels_that_know_no_such_server_are_told_of(

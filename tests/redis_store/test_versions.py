@@ -1,4 +1,4 @@
-"""Stores of other versions: of a newer one, of the one before, and both at once while one upgrades."""
+"""Stores of other versions: a newer one, the one before, and both while brokers are upgraded."""
 
 import subprocess
 import sys
@@ -24,6 +24,13 @@ from tests.workers.several_workers import (
     several_workers,
 )
 
+KNOWN = redis_keys.SCHEMA_VERSION
+NEWER = (
+    f"the store cannot be used: it was written by a newer broker (schema {KNOWN + 1}, this one"
+    f" knows {KNOWN}): run that version, or restore a backup made before the upgrade"
+)
+DAMAGED = "the store cannot be used: the store is damaged: restore a backup"
+
 
 @pytest.fixture
 def home(tmp_path: Path, redis: RedisServer) -> Path:
@@ -42,19 +49,7 @@ def raise_schema(redis: RedisServer, by: int) -> None:
     [["serve", "--listen", "127.0.0.1:0"], ["audit", "list"], ["accounts", "create", "cron"]],
     ids=["serve", "list", "create"],
 )
-@pytest.mark.parametrize(
-    ("schema", "told"),
-    [
-        (
-            redis_keys.SCHEMA_VERSION + 1,
-            "the store cannot be used: it was written by a newer broker"
-            f" (schema {redis_keys.SCHEMA_VERSION + 1}, this one knows {redis_keys.SCHEMA_VERSION}):"
-            " run that version, or restore a backup made before the upgrade",
-        ),
-        ("x", "the store cannot be used: the store is damaged: restore a backup"),
-    ],
-    ids=["newer", "damaged"],
-)
+@pytest.mark.parametrize(("schema", "told"), [(KNOWN + 1, NEWER), ("x", DAMAGED)])
 def test_a_store_that_cannot_be_read_is_one_clear_line(
     home: Path, redis: RedisServer, command: list[str], schema: int | str, told: str
 ) -> None:

@@ -17,7 +17,7 @@ class Wire:
         """So many answers to scripts are lost, and their connections with them."""
 
         self.answer_instead: bytes | None = None
-        """What comes once in place of the answer to a script."""
+        """What comes once in place of the answer to a script, or to what is asked of a Sentinel."""
 
         self._server_port = server_port
         self._replaced = False
@@ -58,7 +58,9 @@ class Wire:
             if self.answers_lost and (b"EVALSHA" in part or b"EVAL\r\n" in part):
                 self.answers_lost -= 1
                 cut.set()
-            if self.answer_instead is not None and (b"EVALSHA" in part or b"EVAL\r\n" in part):
+            if self.answer_instead is not None and any(
+                word in part for word in (b"EVALSHA", b"EVAL\r\n", b"SENTINEL")
+            ):
                 self._replaced = True
             back.write(part)
             await back.drain()

@@ -45,10 +45,13 @@ async def open_sqlite(
 async def open_redis(
     redis: RedisServer, clock: FrozenClock
 ) -> AsyncIterator[Callable[[], Awaitable[RedisStore]]]:
+    """Open stores as a user that may do what the page of the store names, and nothing else."""
+    redis.make_user("password")
+    address = read_redis_address(redis.url.replace("//", "//broker:password@"))
     async with AsyncExitStack() as stack:
 
         async def open_store() -> RedisStore:
-            store = await RedisStore.open(read_redis_address(redis.url), clock)
+            store = await RedisStore.open(address, clock)
             stack.push_async_callback(store.close)
             return store
 
