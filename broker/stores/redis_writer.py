@@ -14,6 +14,7 @@ from broker.stores import redis_keys
 from broker.stores.redis_batch import Batch, Head, Moved, There
 from broker.stores.redis_ledger import EventAppending, PendingEntry, Prepared, prepare
 from broker.stores.redis_link import Link, LinkLost, LinkRefused
+from broker.stores.redis_passing_on import PassingOn
 from broker.stores.redis_scripts import FORGET
 from broker.stores.redis_session import Session
 
@@ -72,7 +73,7 @@ class RedisWriter:
         """The writer takes the session over and closes it in the end."""
         self._session = session
         self._clock = clock
-        self._on_committed = on_committed
+        self._passing_on = PassingOn(on_committed)
         self._measurements = measurements
         self._loop = asyncio.get_running_loop()
         self._waiting: list[_Item] = []
@@ -157,6 +158,7 @@ class RedisWriter:
             # What was not foreseen may have ended the task.
             self._closing = True
             _refuse(self._waiting, "the store is closed")
+            await self._pass_on()
             await self._session.close()
 
     async def _gather(self) -> None:
@@ -233,7 +235,11 @@ class RedisWriter:
                 await self._session.settle()
                 return None
             batch = prepared.batch
-            outcome = await self._session.write(batch)
+            try:
+                outcome = await self._session.write(batch)
+            except (LinkLost, LinkRefused):
+                self._passing_on.doubt(prepared.events)
+                raise
             self._reachable = True
             if isinstance(outcome, There):
                 return None
@@ -245,15 +251,21 @@ class RedisWriter:
 
     async def _finish(self, events: Sequence[ChainedEvent]) -> None:
         """Tell the outside of events, after those who wait were answered; forget what is over."""
-        if self._on_committed is not None:
-            for event in events:
-                try:
-                    self._on_committed(event)
-                except (OSError, ValueError):
-                    # What a pipe without a reader and a closed stream raise.
-                    logger.exception("event %d is stored, but was not passed on", event.sequence)
         if events:
+            await self._pass_on(events)
             await self._forget(events)
+
+    async def _pass_on(self, events: Sequence[ChainedEvent] = ()) -> None:
+        """Pass events on, behind those in doubt."""
+        try:
+            if self._passing_on.in_doubt:
+                await self._passing_on.settle(await self._session.link())
+        except (LinkLost, LinkRefused) as error:
+            # All of them come another time, in their order.
+            self._note(error)
+            self._passing_on.doubt(events)
+        else:
+            self._passing_on.pass_on(events)
 
     async def _forget(self, events: Sequence[ChainedEvent]) -> None:
         first, last = events[0].sequence - 1, events[-1].sequence

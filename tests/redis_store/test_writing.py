@@ -1,21 +1,24 @@
 """How a process writes to Redis: in order, beside others, and nothing that it did not mean."""
 
 import asyncio
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
 
 from broker.core.audit import ChainedEvent
-from broker.core.audit_chain import Position
+from broker.core.audit_chain import Position, StoredEvent
 from broker.core.errors import Unavailable
 from broker.core.redis_address import read_redis_address
 from broker.ports import Committed, Entry
-from broker.stores import redis_keys, redis_writer
+from broker.stores import redis_keys, redis_retention, redis_stored_events, redis_writer
 from broker.stores.redis import RedisStore
+from broker.stores.redis_link import Link
 from broker.system import UuidV7Identifiers
 from broker.testing import FrozenClock
 from tests.redis_server import RedisServer
 from tests.redis_store.conftest import Open
+from tests.redis_store.wire import wire_to
 from tests.stores.entries import NOW, a_spend, an_entry, an_event, assert_chained
 
 
@@ -35,6 +38,34 @@ async def test_events_are_passed_on_in_the_order_of_the_chain(
     await store.close()
 
     assert passed == list(range(1, 26))
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_events_of_a_batch_that_nobody_was_sure_of_are_passed_on_behind_time(
+    own_redis: RedisServer, clock: FrozenClock
+) -> None:
+    passed: list[int] = []
+
+    def sink(event: ChainedEvent) -> None:
+        passed.append(event.sequence)
+
+    async with wire_to(own_redis.port) as wire:
+        store = await RedisStore.open(read_redis_address(wire.url), clock, on_committed=sink)
+        await store.commit(an_entry())
+        wire.answers_lost = 2
+        with pytest.raises(Unavailable):
+            await store.commit(an_entry())
+        await store.commit(an_entry())
+        own_redis.pause()
+        with pytest.raises(Unavailable):
+            await store.commit(an_entry())
+        own_redis.resume()
+        await store.commit(an_entry())
+        end = await store.chain_end()
+        await store.close()
+
+    assert end is not None
+    assert passed == list(range(1, end.sequence + 1))
 
 
 async def test_many_writers_make_one_chain(redis: RedisServer, opened: Open) -> None:
@@ -94,6 +125,30 @@ async def test_what_was_pruned_leaves_nothing_behind(
     assert redis.command("ZCARD", redis_keys.events_by("service_account", "cron")) == "5"
     assert redis.command("EXISTS", *(redis_keys.event(number) for number in range(1, 26))) == "0"
     assert await store.commit(an_entry()) == Committed(31)
+
+
+async def test_a_chain_never_begins_earlier_than_another_process_has_pruned_it(
+    redis: RedisServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, other = await opened(redis.url), await opened(redis.url)
+    for _ in range(30):
+        await store.commit(an_entry())
+    events = (await store.chain_page(0, 100)).events
+    ends = [Position(each.sequence, each.hash) for each in events]
+    found = redis_stored_events.read_events
+
+    async def found_while_another_prunes(link: Link, sequences: Sequence[int]) -> list[StoredEvent]:
+        answer = await found(link, sequences)
+        monkeypatch.setattr(redis_retention, "read_events", found)
+        assert await other.prune_events(ends[19], "by another") == 20
+        return answer
+
+    monkeypatch.setattr(redis_retention, "read_events", found_while_another_prunes)
+
+    assert await store.prune_events(ends[9], "by this") == 0
+    page = await store.chain_page(0, 100)
+    assert page.beginning == "by another"
+    assert [each.sequence for each in page.events] == list(range(21, 31))
 
 
 async def test_spends_that_are_over_are_forgotten(
