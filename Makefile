@@ -78,7 +78,7 @@ bench-peers: dev ## The same beside oidc-provider and Authlib
 	@$(BIN)/python -m bench.bench_peers
 
 .PHONY: soak
-soak: dev ## Ten minutes under load: memory stays flat (SOAK_SECONDS)
+soak: dev ## Ten minutes under load: memory stays flat (SOAK_SECONDS, BENCH_STORE=redis)
 	@$(BIN)/python -m bench.soak
 
 ##@ Work
