@@ -145,6 +145,7 @@ class Session:
 
         What is found done already may have been done by who was told that it is not sure.
         """
+        await self.link()
         if self._primary.replicated:
             await self.do(("SET", redis_keys.WRITABLE, 1, "PX", 1000))
 

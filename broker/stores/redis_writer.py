@@ -29,6 +29,9 @@ QUIET_TURNS: Final = 4
 TURN_SECONDS: Final = 5.0
 """For so long is tried to write behind a head that others move."""
 
+IDLE_SECONDS: Final = 5.0
+"""So long after the last write the server is looked at without one."""
+
 # What is over is looked for once in so many events, and more is removed than can have come.
 _FORGOTTEN_EVERY: Final = 64
 _FORGOTTEN_BESIDES: Final = 16
@@ -143,7 +146,7 @@ class RedisWriter:
     async def _run(self) -> None:
         try:
             while not (self._closing and not self._waiting):
-                await self._woken.wait()
+                await self._woken_or_due()
                 self._woken.clear()
                 while self._waiting:
                     await self._gather()
@@ -160,6 +163,23 @@ class RedisWriter:
             _refuse(self._waiting, "the store is closed")
             await self._pass_on()
             await self._session.close()
+
+    async def _woken_or_due(self) -> None:
+        """Wait until there is something to write, and look at the server now and then meanwhile.
+
+        Else one that writes nothing would go on reading from a primary of before.
+        """
+        while not self._woken.is_set():
+            try:
+                async with asyncio.timeout(IDLE_SECONDS):
+                    await self._woken.wait()
+            except TimeoutError:
+                try:
+                    await self._session.settle()
+                except (LinkLost, LinkRefused) as error:
+                    self._note(error)
+                else:
+                    self._reachable = True
 
     async def _gather(self) -> None:
         """Wait until some turns of the event loop have brought nothing more."""

@@ -264,3 +264,25 @@ async def test_what_is_found_done_already_has_come_to_a_replica_as_well(
 
     assert not await store.revoke_token("t-1", int(NOW) + 60, an_entry().event)
     assert not await store.switch_issuer("github", an_entry().event, enabled=False)
+
+
+async def test_a_broker_that_writes_nothing_leaves_a_primary_of_before(
+    own_redis: RedisServer, copy: RedisServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.stores.redis_session.LOOK_SECONDS", 0)
+    monkeypatch.setattr("broker.stores.redis_writer.IDLE_SECONDS", 0.05)
+    async with wire_to(own_redis.port) as wire:
+        store = await opened(wire.url)
+        await store.commit(an_entry())
+        copied(own_redis, copy)
+        own_redis.command("REPLICAOF", "127.0.0.1", copy.port)
+        before = await store.state_epoch()
+        # Connections for reading are open, but the next ones lead to another server.
+        wire.change_server(copy.port)
+
+        for _ in range(500):
+            if await store.state_epoch() != before:
+                break
+            await asyncio.sleep(0.02)
+        assert await store.state_epoch() > before
+        await store.close()

@@ -27,9 +27,13 @@ class Wire:
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}"
 
+    def change_server(self, server_port: int) -> None:
+        """Lead to this server from now on; connections that are open stay."""
+        self._server_port = server_port
+
     def lead_to(self, server_port: int) -> None:
         """Cut all connections; others lead to this server."""
-        self._server_port = server_port
+        self.change_server(server_port)
         for each in self._open:
             each.close()
 
