@@ -59,6 +59,9 @@ class HeldState:
                 await self.refresh()
             except Unavailable as error:
                 logger.warning("the state is looked at again: %s", error)
+            except Exception:
+                # Whoever does not look any more would never hear of a block.
+                logger.exception("the state could not be looked at")
 
     async def _read(self) -> None:
         # First the epoch: what is read afterwards is at least as new.

@@ -1,3 +1,4 @@
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -50,6 +51,27 @@ async def test_what_changed_in_the_store_is_read_anew(store: SqliteStore) -> Non
     await store.keep_policy_set("another", b"content", NOW)
     await state.refresh()
 
+    assert readings.count == 2
+    assert state.epoch() == await store.state_epoch()
+
+
+async def test_looking_goes_on_whatever_was_wrong_with_what_was_read(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.held_state.LOOK_EVERY", 0.01)
+    readings = Readings()
+    state = await opened(store, [readings.read])
+    readings.fault = ValueError("no JSON")
+    looking = asyncio.create_task(state.run())
+    await store.keep_policy_set("another", b"content", NOW)
+    await asyncio.sleep(0.05)
+    readings.fault = None
+
+    for _ in range(500):
+        if readings.count == 2:
+            break
+        await asyncio.sleep(0.01)
+    looking.cancel()
     assert readings.count == 2
     assert state.epoch() == await store.state_epoch()
 

@@ -7,7 +7,7 @@ from broker.ports import AccountRow, AccountRows, SecretRow
 from broker.stores import redis_keys
 from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Command, Link
-from broker.stores.redis_rows import content, pairs, read_row, row_text
+from broker.stores.redis_rows import UNREADABLE, content, pairs, read_row, row_text
 
 _ACCOUNT = "account"
 _KINDS = (_ACCOUNT, "override")
@@ -200,15 +200,22 @@ async def _secrets(link: Link, secret_ids: Sequence[str]) -> list[SecretRow]:
 
 
 def _account(client_id: str, kind: str, text: bytes) -> AccountRow:
-    row = read_row(text)
-    return AccountRow(
-        client_id, kind, row["organization"], bool(row["deleted"]), content(row, "content")
-    )
+    try:
+        row = read_row(text)
+        return AccountRow(
+            client_id, kind, row["organization"], bool(row["deleted"]), content(row, "content")
+        )
+    except UNREADABLE:
+        return AccountRow(client_id, kind, None, deleted=False, content=b"")
 
 
 def _secret(secret_id: str, text: bytes) -> SecretRow:
-    row = read_row(text)
-    return SecretRow(secret_id, row["client_id"], content(row, "digest"), content(row, "content"))
+    try:
+        row = read_row(text)
+        digest, sealed = content(row, "digest"), content(row, "content")
+        return SecretRow(secret_id, str(row["client_id"]), digest, sealed)
+    except UNREADABLE:
+        return SecretRow(secret_id, "", b"", b"")
 
 
 def _scored(found: list[Any]) -> list[Any]:

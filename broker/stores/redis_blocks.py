@@ -3,8 +3,8 @@
 from broker.core.blocks import Block
 from broker.stores import redis_keys
 from broker.stores.redis_batch import Batch
-from broker.stores.redis_link import Link
-from broker.stores.redis_rows import pairs, read_row, row_text
+from broker.stores.redis_link import Link, LinkRefused
+from broker.stores.redis_rows import UNREADABLE, pairs, read_row, row_text
 
 
 async def put(link: Link, epoch: int, block: Block, now: float, at_most: int) -> Batch | None:
@@ -42,4 +42,27 @@ async def lift(link: Link, epoch: int, block_id: str) -> Batch | None:
 async def listed(link: Link) -> list[Block]:
     """List all blocks, by id."""
     found = pairs(await link.call("HGETALL", redis_keys.BLOCKS))
-    return [Block(block_id=each.decode(), **read_row(found[each])) for each in sorted(found)]
+    return [_block(each.decode(errors="replace"), found[each]) for each in sorted(found)]
+
+
+def _block(block_id: str, text: bytes) -> Block:
+    try:
+        block = Block(block_id=block_id, **read_row(text))
+    except UNREADABLE:
+        raise _damaged(block_id) from None
+    if not (
+        isinstance(block.where, dict)
+        and isinstance(block.reason, str)
+        and isinstance(block.created_by, str)
+        and isinstance(block.created_at, int | float)
+        and isinstance(block.expires_at, int | float | None)
+    ):
+        raise _damaged(block_id)
+    return block
+
+
+def _damaged(block_id: str) -> LinkRefused:
+    # Whom it would have stopped is not known, so nobody passes.
+    return LinkRefused(
+        f"block {block_id:.100} is damaged: remove it by HDEL {redis_keys.BLOCKS}, and set it anew"
+    )

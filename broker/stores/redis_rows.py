@@ -1,9 +1,16 @@
-"""Rows as JSON in the fields of hashes; what is no text is written in base64."""
+"""Rows as JSON in the fields of hashes; what is no text is written in base64.
+
+A row that grants and cannot be read is given without content. No seal holds for that, so it counts
+as altered, like one of which only a bit was changed, and whoever reads it alarms.
+"""
 
 import base64
 import json
 from collections.abc import Mapping
 from typing import Any, Final
+
+UNREADABLE: Final = (ValueError, KeyError, TypeError, AttributeError)
+"""What is raised where a row that somebody else has written is read."""
 
 _compact: Final = json.JSONEncoder(separators=(",", ":"), allow_nan=False).encode
 

@@ -1,17 +1,22 @@
 """The rows of the broker's own signing keys."""
 
+import logging
+
 from broker.core.signing_keys import SigningSchedule
 from broker.ports import SigningKeyChange, SigningKeyRow
 from broker.stores import redis_keys
 from broker.stores.redis_batch import Batch
 from broker.stores.redis_link import Link
-from broker.stores.redis_rows import content, pairs, read_row, row_text
+from broker.stores.redis_rows import UNREADABLE, content, pairs, read_row, row_text
+
+logger = logging.getLogger(__name__)
 
 
 async def read(link: Link) -> list[SigningKeyRow]:
     """List every row, the oldest generation first."""
     found = pairs(await link.call("HGETALL", redis_keys.SIGNING_KEYS))
-    rows = [_row(place.decode(), text) for place, text in found.items()]
+    read_rows = (_row(place.decode(errors="replace"), text) for place, text in found.items())
+    rows = [row for row in read_rows if row is not None]
     return sorted(rows, key=lambda row: (row.generation, row.algorithm))
 
 
@@ -51,14 +56,20 @@ def _place(row: SigningKeyRow) -> str:
     return f"{row.algorithm}|{row.generation}"
 
 
-def _row(place: str, text: bytes) -> SigningKeyRow:
+def _row(place: str, text: bytes) -> SigningKeyRow | None:
     algorithm, _, generation = place.rpartition("|")
-    row = read_row(text)
-    times = ("publish_at", "sign_from", "sign_until", "remove_at")
-    return SigningKeyRow(
-        key_id=row["key_id"],
-        algorithm=algorithm,
-        generation=int(generation),
-        schedule=SigningSchedule(*(row[each] for each in times)),
-        wrapped=content(row, "wrapped"),
-    )
+    if not (generation.isascii() and generation.isdigit()):
+        logger.error("what lies among the signing keys under %.100r is none of ours", place)
+        return None
+    try:
+        row = read_row(text)
+        key_id, wrapped = str(row["key_id"]), content(row, "wrapped")
+        begin, end = (row["publish_at"], row["sign_from"]), (row["sign_until"], row["remove_at"])
+        schedule = SigningSchedule(
+            float(begin[0]),
+            float(begin[1]),
+            *(None if each is None else float(each) for each in end),
+        )
+    except UNREADABLE:
+        key_id, wrapped, schedule = place, b"", SigningSchedule(0, 0)
+    return SigningKeyRow(key_id, algorithm, int(generation), schedule, wrapped)

@@ -15,7 +15,7 @@ from broker.stores.redis_pool import LinkPool
 from tests.redis_server import RedisServer, redis_server
 from tests.redis_store.conftest import Open
 from tests.redis_store.wire import wire_to
-from tests.stores.entries import a_spend, an_entry, assert_chained
+from tests.stores.entries import a_spend, an_entry, an_event, assert_chained
 
 GARBAGE = [
     b"+OK\r\n",
@@ -124,3 +124,44 @@ async def test_a_call_that_is_given_up_leaves_no_answer_to_another(redis: RedisS
             await asyncio.wait_for(link.call("SET", "key", "value"), 0.05)
 
         assert not link.usable
+
+
+# --- Rows that somebody else has written ----------------------------------------------------------
+
+DAMAGED = ["garbage", "[]", "{}", '{"content": 7}', "\x00"]
+
+
+@pytest.mark.parametrize("text", DAMAGED)
+async def test_rows_that_grant_and_cannot_be_read_are_given_as_altered(
+    redis: RedisServer, opened: Open, text: str
+) -> None:
+    store = await opened(redis.url)
+    for key in redis_keys.accounts("account"), redis_keys.accounts("override"), redis_keys.SECRETS:
+        redis.command("HSET", key, "one", text)
+    redis.command("HSET", redis_keys.SECRET_DIGESTS, "digest", "one")
+    redis.command("SADD", redis_keys.secrets_of("cron"), "one")
+    redis.command("HSET", redis_keys.SIGNING_KEYS, "RS256|1", text)
+    redis.command("HSET", redis_keys.SIGNING_KEYS, "RS256|x", text)
+
+    account = await store.account_row("one", "account")
+    assert account is not None
+    assert not account.content
+    # Its id is not given to another account.
+    assert await store.given_ids(["one"]) == {"one"}
+    assert await store.secret_row(b"digest") is None
+    assert [row.content for row in await store.secret_rows("cron")] == [b""]
+    assert [row.wrapped for row in await store.signing_key_rows()] == [b""]
+
+
+@pytest.mark.parametrize("text", [*DAMAGED, '{"where": 1, "reason": 1, "created_at": 1}'])
+async def test_nobody_passes_a_block_that_cannot_be_read(
+    redis: RedisServer, opened: Open, caplog: pytest.LogCaptureFixture, text: str
+) -> None:
+    store = await opened(redis.url)
+    redis.command("HSET", redis_keys.BLOCKS, "b-1", text)
+
+    with pytest.raises(Unavailable):
+        await store.blocks()
+    assert "block b-1 is damaged: remove it by HDEL {broker}:1:blocks" in caplog.text
+    assert await store.lift_block("b-1", an_event())
+    assert await store.blocks() == []
