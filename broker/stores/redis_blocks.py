@@ -47,16 +47,18 @@ async def listed(link: Link) -> list[Block]:
 
 def _block(block_id: str, text: bytes) -> Block:
     try:
-        block = Block(block_id=block_id, **read_row(text))
+        members = read_row(text)
+        block = Block(block_id=block_id, **members)
     except UNREADABLE:
         raise _damaged(block_id) from None
-    if not (
-        isinstance(block.where, dict)
-        and isinstance(block.reason, str)
-        and isinstance(block.created_by, str)
-        and isinstance(block.created_at, int | float)
-        and isinstance(block.expires_at, int | float | None)
-    ):
+    fits = (
+        isinstance(members["where"], dict),
+        isinstance(members["reason"], str),
+        isinstance(members["created_at"], int | float),
+        isinstance(members["created_by"], str),
+        isinstance(members.get("expires_at"), int | float | None),
+    )
+    if not all(fits):
         raise _damaged(block_id)
     return block
 
