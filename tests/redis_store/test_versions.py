@@ -45,11 +45,15 @@ def raise_schema(redis: RedisServer, by: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "command",
-    [["serve", "--listen", "127.0.0.1:0"], ["audit", "list"], ["accounts", "create", "cron"]],
-    ids=["serve", "list", "create"],
+    ("command", "schema", "told"),
+    [
+        (["serve", "--listen", "127.0.0.1:0"], KNOWN + 1, NEWER),
+        (["accounts", "create", "cron"], KNOWN + 1, NEWER),
+        (["audit", "list"], KNOWN + 1, NEWER),
+        (["serve", "--listen", "127.0.0.1:0"], "x", DAMAGED),
+        (["audit", "list"], "x", DAMAGED),
+    ],
 )
-@pytest.mark.parametrize(("schema", "told"), [(KNOWN + 1, NEWER), ("x", DAMAGED)])
 def test_a_store_that_cannot_be_read_is_one_clear_line(
     home: Path, redis: RedisServer, command: list[str], schema: int | str, told: str
 ) -> None:
