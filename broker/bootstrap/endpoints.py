@@ -126,6 +126,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         organizations=_catalogue_endpoint(bearer, api_limits, catalogue_api.organizations),
         issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
         issuer=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.patch),
+        issuer_jwks=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.upload),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         protected_resource=ProtectedResource(settings.issuer),
         health=health,

@@ -18,6 +18,7 @@ from broker.registry.issuers import IssuerRegistry
 from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.settings import Settings
 from broker.signing.pepper import load_pepper
+from broker.signing.sealed_issuer_keys import SealedIssuerKeys
 from broker.signing.sealed_rows import SealedBox
 
 
@@ -75,5 +76,12 @@ async def for_accounts(
     blocks = BlockRegistry(
         store, accounts, exchange.state, exchange.policies, clock, exchange.identifiers
     )
-    issuers = IssuerRegistry(store, exchange.state, policies.in_files, clock, exchange.identifiers)
+    issuers = IssuerRegistry(
+        store,
+        SealedIssuerKeys(store, box),
+        exchange.state,
+        policies.in_files,
+        clock,
+        exchange.identifiers,
+    )
     return ForAccounts(client_keys, credentials, registry, blocks, issuers)

@@ -45,6 +45,7 @@ from broker.reload.watch import SETTLE, PolicyWatch
 from broker.settings import Settings
 from broker.shared_output import OutputLock
 from broker.signing.sealed_accounts import SealedAccounts
+from broker.signing.sealed_issuer_keys import SealedIssuerKeys
 from broker.signing.sealed_rows import SealedBox
 from broker.stores.opening import open_store, store_exists
 from broker.system import SystemClock, UuidV7Identifiers
@@ -148,11 +149,13 @@ async def _started(
     master_key = await load_store_key(settings, store, may_create=settings.loopback)
     keyring, upkeep = await open_signing_keys(settings, store, master_key, clock, identifiers)
     await upkeep.keep_up()
+    box = SealedBox(master_key)
     issuer_keys = HttpIssuerKeys(
         clock,
         broker_on_loopback=settings.loopback,
         rng=SystemRandom().random,
         measurements=worker.measured.measurements,
+        keeping=SealedIssuerKeys(store, box),
     )
     stack.push_async_callback(issuer_keys.close)
     policies = HeldPolicies()
@@ -172,13 +175,19 @@ async def _started(
         measurements=worker.measured.measurements,
     )
     stack.push_async_callback(reload.close)
-    box = SealedBox(master_key)
     accounts = HeldAccounts(SealedAccounts(store, box))
     blocked = PoliciesWithBlocks(policies, store)
     deciding = PoliciesWithAccounts(blocked, SealedAccounts(store, box), clock)
     state = HeldState(
         store,
-        [swap.follow, keyring.reload, accounts.refresh, blocked.refresh, deciding.refresh],
+        [
+            swap.follow,
+            keyring.reload,
+            accounts.refresh,
+            blocked.refresh,
+            deciding.refresh,
+            issuer_keys.refresh,
+        ],
     )
     reloading: PolicyReload | Following = reload
     if worker.link is not None:

@@ -95,6 +95,21 @@ def read_jwks(document: bytes, algorithms: Collection[str]) -> IssuerKeySet:
     return IssuerKeySet(keys, tuple(skipped))
 
 
+def read_uploaded_jwks(document: bytes, algorithms: Collection[str]) -> IssuerKeySet:
+    """Read a JWKS document that an operator hands over, as `read_jwks` does.
+
+    Raises `KeysRefused` also when it holds a private part, which must not be kept anywhere.
+    """
+    keys = read_jwks(document, algorithms)
+    for entry in loads_object(document)["keys"]:
+        if isinstance(entry, dict) and not _PRIVATE_MEMBERS.isdisjoint(entry):
+            raise KeysRefused(
+                "the key set holds the private part of a key: send public keys alone, and replace"
+                " that key, since it has left its place"
+            )
+    return keys
+
+
 def _fault(entry: object, named: list[object]) -> str | None:
     """Say what is wrong with a JWK before its key material is looked at."""
     if not isinstance(entry, dict):

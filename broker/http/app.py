@@ -50,6 +50,7 @@ class Endpoints:
     organizations: ApiEndpoint
     issuers: ApiEndpoint
     issuer: ApiEndpoint
+    issuer_jwks: ApiEndpoint
     discovery: Discovery
     protected_resource: ProtectedResource
     health: Health
@@ -154,6 +155,7 @@ def _admin_routes(endpoints: Endpoints) -> list[BaseRoute]:
         Route("/api/v1/organizations", endpoints.organizations, methods=["GET"]),
         Route("/api/v1/issuers", endpoints.issuers, methods=["GET"]),
         Route("/api/v1/issuers/{name}", endpoints.issuer, methods=["PATCH"]),
+        Route("/api/v1/issuers/{name}/jwks", endpoints.issuer_jwks, methods=["PUT"]),
         Route("/metrics", endpoints.metrics, methods=["GET"]),
     ]
 

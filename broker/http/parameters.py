@@ -76,33 +76,33 @@ def _media_type(scope: Scope) -> str:
     return media_type.strip().lower()
 
 
-async def read_body(scope: Scope, receive: Receive) -> bytes:
+async def read_body(scope: Scope, receive: Receive, at_most: int = MAX_BODY_BYTES) -> bytes:
     """Read a whole body, within its bounds.
 
     Raises `HttpRefused` (408, 413) and `ClientDisconnected`.
     """
     stated = header_values(scope, b"content-length")
-    if stated and stated[0].isdigit() and int(stated[0]) > MAX_BODY_BYTES:
-        raise _too_large()
+    if stated and stated[0].isdigit() and int(stated[0]) > at_most:
+        raise _too_large(at_most)
     if scope.get("state", {}).get("received"):
         # The connection has all of it, as nearly always: there is nothing to wait for.
-        return await _receive_body(receive)
+        return await _receive_body(receive, at_most)
     try:
         async with asyncio.timeout(BODY_DEADLINE_SECONDS):
-            return await _receive_body(receive)
+            return await _receive_body(receive, at_most)
     except TimeoutError:
         raise HttpRefused(408, "the body did not arrive in time") from None
 
 
-async def _receive_body(receive: Receive) -> bytes:
+async def _receive_body(receive: Receive, at_most: int) -> bytes:
     body: bytes = b""
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise ClientDisconnected
         body += message.get("body", b"")
-        if len(body) > MAX_BODY_BYTES:
-            raise _too_large()
+        if len(body) > at_most:
+            raise _too_large(at_most)
         if not message.get("more_body", False):
             return body
 
@@ -176,8 +176,8 @@ def _each_once(pairs: Iterable[tuple[str, str]]) -> Parameters:
     return parameters
 
 
-def _too_large() -> HttpRefused:
-    return HttpRefused(413, f"the body is larger than {MAX_BODY_BYTES} bytes")
+def _too_large(at_most: int) -> HttpRefused:
+    return HttpRefused(413, f"the body is larger than {at_most} bytes")
 
 
 def _malformed(description: str) -> RequestRefused:

@@ -6,10 +6,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Final
 
 from broker.core.issuer_keys import VerificationKey
+from broker.core.kept_keys import MAX_AGE
 from broker.core.policy import Issuer, KeySource
-from broker.issuer_keys.cache import MAX_AGE, IssuerKeyCache
+from broker.issuer_keys.cache import IssuerKeyCache
 from broker.issuer_keys.document_keys import DocumentKeys
-from broker.ports import NOT_MEASURED, Clock, IssuerKeyStatus, Measurements
+from broker.ports import NOT_MEASURED, Clock, IssuerKeyKeeping, IssuerKeyStatus, Measurements
 
 if TYPE_CHECKING:
     from broker.issuer_keys.key_fetch import KeyFetch
@@ -27,7 +28,8 @@ class HttpIssuerKeys:
 
     Keys are kept per issuer as configured (name, URL, source, algorithms): after a reload that
     changes one of these, nothing of before is used (attacks rows 21, 22). `rng` draws from 0 to 1
-    and spreads the periodic fetches of many workers; `fetch_deadline` is in seconds.
+    and spreads the periodic fetches of many workers; `fetch_deadline` is in seconds. What is
+    fetched is kept by `keeping`, if given.
     """
 
     def __init__(
@@ -38,8 +40,10 @@ class HttpIssuerKeys:
         rng: Callable[[], float] = random.random,
         fetch_deadline: float = FETCH_DEADLINE,
         measurements: Measurements = NOT_MEASURED,
+        keeping: IssuerKeyKeeping | None = None,
     ) -> None:
         self._clock = clock
+        self._keeping = keeping
         self._broker_on_loopback = broker_on_loopback
         self._rng = rng
         self._fetch_deadline = fetch_deadline
@@ -70,6 +74,19 @@ class HttpIssuerKeys:
         if flights:
             await asyncio.wait(flights)
 
+    async def refresh(self) -> None:
+        """Take over what is kept and newer, of the issuers in use. Raises `Unavailable`.
+
+        It is called when the state has changed: an operator may have uploaded keys.
+        """
+        if self._keeping is None:
+            return
+        caches = list(self._caches.values())
+        kept = await self._keeping.kept([cache.issuer for cache in caches])
+        for cache in caches:
+            if cache.issuer.name in kept:
+                cache.adopt(kept[cache.issuer.name])
+
     async def run(self) -> None:
         """Refresh for ever; the server's lifespan starts and cancels it."""
         while True:
@@ -81,8 +98,8 @@ class HttpIssuerKeys:
         wanted = {_identity(issuer) for issuer in issuers}
         for identity in self._documents.keys() - wanted:
             del self._documents[identity]
-        for identity in self._caches.keys() - wanted:
-            await self._caches.pop(identity).close()
+        gone = self._caches.keys() - wanted
+        await asyncio.gather(*(self._caches.pop(identity).close() for identity in gone))
 
     def status(self) -> tuple[IssuerKeyStatus, ...]:
         """Tell how it stands with every issuer in use, by name."""
@@ -112,6 +129,7 @@ class HttpIssuerKeys:
                 deadline=self._fetch_deadline,
                 jitter=self._rng,
                 measurements=self._measurements,
+                keeping=self._keeping,
             )
         return cache
 

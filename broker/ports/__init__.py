@@ -39,9 +39,11 @@ from broker.ports.issuers import (
 )
 from broker.ports.keys import (
     ClientKeySource,
+    IssuerKeyKeeping,
     IssuerKeySource,
     IssuerKeyStatus,
     IssuerKeyStatuses,
+    IssuerKeyUploads,
     ListedKey,
     SigningKeyChange,
     SigningKeyOperations,
@@ -144,9 +146,11 @@ __all__ = [
     "GivenIds",
     "Identifiers",
     "Identify",
+    "IssuerKeyKeeping",
     "IssuerKeySource",
     "IssuerKeyStatus",
     "IssuerKeyStatuses",
+    "IssuerKeyUploads",
     "IssuerOperations",
     "IssuerSwitchReading",
     "IssuerSwitches",

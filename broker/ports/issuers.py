@@ -31,3 +31,9 @@ class IssuerOperations(Protocol):
     async def patch(self, caller: RegistryCaller, name: str, members: dict[str, Any]) -> None:
         """Switch an issuer of the files off, or on again, by the members of a request."""
         ...
+
+    async def upload_keys(
+        self, caller: RegistryCaller, name: str, document: bytes
+    ) -> dict[str, Any]:
+        """Let the keys of a JWKS document count as those of an issuer; show which do."""
+        ...

@@ -7,6 +7,7 @@ from typing import Any, Protocol
 from broker.core.audit import AuditEvent, rfc3339
 from broker.core.client import LiveAccount
 from broker.core.issuer_keys import VerificationKey
+from broker.core.kept_keys import KeptKeys
 from broker.core.policy import Issuer
 from broker.core.signing_keys import KeyState, SigningKey, SigningKeySet, SigningSchedule
 
@@ -51,12 +52,44 @@ class IssuerKeyStatus:
     failing_since: float | None = None
     """When the first of these fetches failed, in seconds since the epoch."""
 
+    uploaded: bool = False
+    """Whether an operator uploaded the keys that are held."""
+
 
 class IssuerKeyStatuses(Protocol):
     """How it stands with the keys of the issuers that this process has asked for."""
 
     def status(self) -> tuple[IssuerKeyStatus, ...]:
         """Tell it of every issuer in use, by name."""
+        ...
+
+
+class IssuerKeyKeeping(Protocol):
+    """The key sets that the processes of a store keep for each other, and for after a restart."""
+
+    async def kept(self, issuers: Sequence[Issuer]) -> dict[str, KeptKeys]:
+        """Find what is kept of issuers exactly as they are configured, by name.
+
+        What was not made by a broker of this store counts as absent. Raises `Unavailable`.
+        """
+        ...
+
+    async def keep(self, issuer: Issuer, keys: KeptKeys, now: float) -> bool:
+        """Keep a set in place of an older one; tell whether it was written. The epoch stays.
+
+        One that has not changed is written again only after a while. Raises `Unavailable`.
+        """
+        ...
+
+
+class IssuerKeyUploads(Protocol):
+    """Where operators put key sets that the broker cannot fetch."""
+
+    async def upload(self, issuer: Issuer, keys: KeptKeys, event: AuditEvent) -> None:
+        """Keep a set whatever was kept before, record it, and raise the epoch: all or nothing.
+
+        Raises `Unavailable`.
+        """
         ...
 
 

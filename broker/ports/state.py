@@ -1,6 +1,9 @@
 """What processes of one store share and follow: the epoch, and rows under the master key."""
 
+from collections.abc import Sequence
 from typing import Protocol
+
+from broker.core.audit import AuditEvent
 
 
 class State(Protocol):
@@ -36,12 +39,30 @@ class SealedRowReading(Protocol):
         """Find the content of a row. Raises `Unavailable`."""
         ...
 
+    async def sealed_rows(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Find the contents of some rows at once, by name. Raises `Unavailable`."""
+        ...
+
 
 class SealedRows(SealedRowReading, Protocol):
     """The same, for whoever writes them."""
 
     async def add_sealed_row(self, name: str, content: bytes) -> bool:
         """Insert a row unless there is one of this name; tell whether it was inserted.
+
+        Raises `Unavailable`.
+        """
+        ...
+
+    async def replace_sealed_row(self, name: str, before: bytes, content: bytes) -> bool:
+        """Replace a row whose content is still the one given; tell whether it was replaced.
+
+        Raises `Unavailable`.
+        """
+        ...
+
+    async def put_sealed_row(self, name: str, content: bytes, event: AuditEvent) -> None:
+        """Insert or replace a row, record it and raise the epoch, all or nothing.
 
         Raises `Unavailable`.
         """

@@ -17,6 +17,7 @@ from broker.signing.check_row import CHECK_ROW, check_content
 from broker.signing.key_wrap import KeyWrap, WrappedKeyRefused
 from broker.signing.master_key import MasterKey, master_key_fault
 from broker.signing.sealed_accounts import resealed
+from broker.signing.sealed_issuer_keys import PREFIX as ISSUER_KEYS
 from broker.signing.sealed_rows import SealedBox
 
 PolicyReseal = Callable[[str, bytes], bytes | None]
@@ -96,10 +97,11 @@ class Rewrap:
             if name == CHECK_ROW:
                 continue
             plain = before.unseal(name, content)
-            if plain is None:
-                problems.append(_problem(f"the sealed row '{name}' was altered; restore a backup"))
-            else:
+            if plain is not None:
                 anew[name] = after.seal(name, plain)
+            elif not name.startswith(ISSUER_KEYS):
+                # Issuers' keys are fetched anew, and take the place of such a row.
+                problems.append(_problem(f"the sealed row '{name}' was altered; restore a backup"))
         return anew
 
     def _policy_sets(self, rows: Mapping[str, bytes], problems: list[Problem]) -> dict[str, bytes]:

@@ -127,6 +127,21 @@ class RedisStore(RedisReading):
 
         return await self._writer.change(make)
 
+    async def replace_sealed_row(self, name: str, before: bytes, content: bytes) -> bool:
+        """Replace a sealed row whose content is still the one given; tell whether it was replaced.
+
+        Raises `Unavailable`.
+        """
+        return await self._writer.run(
+            lambda session: redis_state.replace_sealed(session, name, before, content)
+        )
+
+    async def put_sealed_row(self, name: str, content: bytes, event: AuditEvent) -> None:
+        """Insert or replace a sealed row and record it at once. Raises `Unavailable`."""
+        await self._writer.change(
+            lambda _, epoch: redis_state.put_sealed(epoch, name, content), [event]
+        )
+
     async def change_signing_keys(self, change: SigningKeyChange) -> bool:
         """Make a change and record its events at once; tell whether it was made.
 

@@ -53,6 +53,10 @@ class RedisReading:
         """Find the content of a sealed row."""
         return await self._read(lambda link: redis_state.find_sealed(link, name))
 
+    async def sealed_rows(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Find the contents of some sealed rows at once, by name."""
+        return await self._read(lambda link: redis_state.find_sealed_rows(link, names))
+
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         """List every row."""
         return await self._read(redis_signing_keys.read)

@@ -170,6 +170,15 @@ return erased
 """)
 
 
+REPLACE: Final = Script("""
+-- Replaces a field of a hash that is still as it was seen.
+-- KEYS: hash. ARGV: field, value before, value.
+if redis.call('HGET', KEYS[1], ARGV[1]) ~= ARGV[2] then return 0 end
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[3])
+return 1
+""")
+
+
 TOKEN: Final = Script("""
 -- Gives the events of one instant that name a token, and whether it was revoked.
 -- KEYS: event ids, revocations, state.

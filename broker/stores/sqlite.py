@@ -107,6 +107,24 @@ class SqliteStore(SqliteReading):
             lambda connection: sqlite_state.add_sealed(connection, name, content)
         )
 
+    async def replace_sealed_row(self, name: str, before: bytes, content: bytes) -> bool:
+        """Replace a sealed row whose content is still the one given; tell whether it was replaced.
+
+        Raises `Unavailable`.
+        """
+        return await self._writer.run(
+            lambda connection: sqlite_state.replace_sealed(connection, name, before, content)
+        )
+
+    async def put_sealed_row(self, name: str, content: bytes, event: AuditEvent) -> None:
+        """Insert or replace a sealed row and record it in one transaction. Raises `Unavailable`."""
+
+        def change(connection: apsw.Connection) -> bool:
+            sqlite_state.put_sealed(connection, name, content)
+            return True
+
+        await self._make_recorded(change, [event])
+
     async def change_signing_keys(self, change: SigningKeyChange) -> bool:
         """Make a change and record its events in one transaction; tell whether it was made.
 

@@ -52,6 +52,10 @@ class SqliteReading:
         """Find the content of a sealed row."""
         return await self._read(lambda connection: sqlite_state.find_sealed(connection, name))
 
+    async def sealed_rows(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Find the contents of some sealed rows at once, by name."""
+        return await self._read(lambda connection: sqlite_state.find_sealed_rows(connection, names))
+
     async def signing_key_rows(self) -> list[SigningKeyRow]:
         """List every row."""
         return await self._read(sqlite_signing_keys.read)

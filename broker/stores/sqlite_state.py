@@ -1,5 +1,8 @@
 """The state epoch and the sealed rows, which all processes of one store share."""
 
+import json
+from collections.abc import Sequence
+
 import apsw
 
 from broker.stores.sqlite_file import transaction
@@ -26,8 +29,28 @@ def find_sealed(connection: apsw.Connection, name: str) -> bytes | None:
     return row[0] if row else None
 
 
+def find_sealed_rows(connection: apsw.Connection, names: Sequence[str]) -> dict[str, bytes]:
+    """Find the contents of some sealed rows by name."""
+    wanted = "SELECT name, content FROM sealed WHERE name IN (SELECT value FROM json_each(?))"
+    return dict(connection.execute(wanted, (json.dumps(names),)))
+
+
 def add_sealed(connection: apsw.Connection, name: str, content: bytes) -> bool:
     """Insert a sealed row unless there is one of this name; tell whether it was inserted."""
     with transaction(connection):
         connection.execute("INSERT OR IGNORE INTO sealed VALUES (?, ?)", (name, content))
         return connection.changes() == 1
+
+
+def replace_sealed(connection: apsw.Connection, name: str, before: bytes, content: bytes) -> bool:
+    """Replace a sealed row whose content is still the one given; tell whether it was replaced."""
+    statement = "UPDATE sealed SET content = ?3 WHERE name = ?1 AND content = ?2"
+    with transaction(connection):
+        connection.execute(statement, (name, before, content))
+        return connection.changes() == 1
+
+
+def put_sealed(connection: apsw.Connection, name: str, content: bytes) -> None:
+    """Insert or replace a sealed row, in a transaction that the caller began."""
+    connection.execute("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, content))
+    raise_epoch(connection)

@@ -13,7 +13,7 @@ from types import MappingProxyType
 
 import pytest
 
-from broker.issuer_keys.cache import MAX_AGE
+from broker.core.kept_keys import MAX_AGE
 from broker.testing import FakeIssuer, gitlab_claims
 from broker.testing.issuer_app import documents
 from tests.docs.brokers_of_pages import broker_of

@@ -47,6 +47,7 @@ def test_an_issuer_is_shown_as_it_is_configured(broker: RunningBroker) -> None:
         "source": broker.issuer_servers["gitlab_corp"].jwks_uri,
         "in_use": False,
         "usable": False,
+        "uploaded": False,
         "kids": [],
         "age": None,
         "failure": None,

@@ -1,19 +1,23 @@
 """`/api/v1/issuers`: whose CI tokens are trusted, and how it stands with their keys."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from starlette.requests import Request
 
+from broker.core.issuer_keys import MAX_DOCUMENT_BYTES
 from broker.core.policy import Issuer, KeySource
 from broker.core.registry.refused import not_found
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
-from broker.http.api.body import NO_STORE, read_members
+from broker.http.api.body import NO_STORE, read_document, read_members
 from broker.http.api.callers import registry_caller
 from broker.http.api.query import page_of
 from broker.http.caller import Networks
 from broker.ports import IssuerKeyStatus, IssuerKeyStatuses, IssuerOperations, PolicySource
+
+JWKS: Final = "application/jwk-set+json"
+_JWKS_TYPES: Final = (JWKS, "application/json")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +50,13 @@ class IssuersApi:
         statuses = {each.issuer: each for each in self.keys.status()}
         return json_answer(200, _issuer(issuer, statuses.get(name)), NO_STORE)
 
+    async def upload(self, request: Request, caller: ApiCaller) -> Answer:
+        """Let the keys of the JWKS in the body count as those of an issuer."""
+        name = str(request.path_params["name"])
+        document = await read_document(request, _JWKS_TYPES, MAX_DOCUMENT_BYTES)
+        who = registry_caller(request, caller, self.trusted_proxies)
+        return json_answer(200, await self.registry.upload_keys(who, name, document), NO_STORE)
+
 
 def _issuer(issuer: Issuer, status: IssuerKeyStatus | None) -> dict[str, Any]:
     return {
@@ -76,6 +87,7 @@ def _status(status: IssuerKeyStatus | None) -> dict[str, Any]:
         return {
             "in_use": False,
             "usable": False,
+            "uploaded": False,
             "kids": [],
             "age": None,
             "failure": None,
@@ -85,6 +97,7 @@ def _status(status: IssuerKeyStatus | None) -> dict[str, Any]:
     return {
         "in_use": True,
         "usable": status.usable,
+        "uploaded": status.uploaded,
         "kids": list(status.key_ids),
         "age": None if status.age is None else round(status.age, 3),
         "failure": status.failure,

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from broker.http.api.audit_logs import FILTERS, OUTCOMES
+from broker.http.api.issuers import JWKS
 from broker.http.api.query import DEFAULT_LIMIT, MAX_LIMIT, MAX_VALUE_LENGTH
 from broker.http.openapi.schemas import TEXT, Schema
 
@@ -223,6 +224,13 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         "Issuer",
         "Issuers",
         bodies={JSON: "IssuerPatch", "application/merge-patch+json": "IssuerPatch"},
+        more=_CHANGED,
+    ),
+    ("PUT", "/api/v1/issuers/{name}/jwks"): Operation(
+        "Let uploaded keys count as those of an issuer (RFC 7517)",
+        "UploadedKeys",
+        "Issuers",
+        bodies={JWKS: "KeySet", JSON: "KeySet"},
         more=_CHANGED,
     ),
     **_ACCOUNT_OPERATIONS,
