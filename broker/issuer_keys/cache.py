@@ -73,6 +73,7 @@ class IssuerKeyCache:
         self._measurements = measurements
         self._keeping = keeping
         self._keeper: asyncio.Task[None] | None = None
+        self._to_keep: KeptKeys | None = None
         self._kept_in_vain = False
         self._held: _Held | None = None
         self._fetch: KeyFetch | None = None
@@ -276,21 +277,31 @@ class IssuerKeyCache:
 
     def _keep_beside(self, fetched: KeptKeys) -> None:
         """Begin to keep a set; nobody waits for that."""
-        if self._keeping is not None and (self._keeper is None or self._keeper.done()):
+        if self._keeping is None:
+            return
+        self._to_keep = fetched
+        if self._keeper is None or self._keeper.done():
             self._keeper = asyncio.create_task(
-                self._keep(self._keeping, fetched), name=f"keeping keys of {self.issuer.name}"
+                self._keep(self._keeping), name=f"keeping keys of {self.issuer.name}"
             )
 
-    async def _keep(self, keeping: IssuerKeyKeeping, fetched: KeptKeys) -> None:
-        try:
-            await keeping.keep(self.issuer, fetched, self._clock.now())
-        except Unavailable as error:
-            # Once, until it is kept again: what is fetched serves all the same.
-            if not self._kept_in_vain:
-                _log.warning("issuer '%s': its keys are not kept: %s", self.issuer.name, error)
-            self._kept_in_vain = True
-        else:
-            self._kept_in_vain = False
+    async def _keep(self, keeping: IssuerKeyKeeping) -> None:
+        """Keep the last set that was fetched, and the one that came meanwhile."""
+        while (fetched := self._to_keep) is not None:
+            self._to_keep = None
+            try:
+                await keeping.keep(self.issuer, fetched, self._clock.now())
+            except Unavailable as error:
+                # Once, until it is kept again: what is fetched serves all the same.
+                if not self._kept_in_vain:
+                    _log.warning(
+                        "issuer '%s': its keys are not kept: %s",
+                        self.issuer.name,
+                        error.description,
+                    )
+                self._kept_in_vain = True
+            else:
+                self._kept_in_vain = False
 
     async def _fail(self, failure: str) -> None:
         if failure != self._failure:

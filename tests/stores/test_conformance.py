@@ -340,6 +340,58 @@ async def test_the_first_sealed_row_of_a_name_stays(open_store: OpenStore) -> No
     assert await second.sealed_row("name") == b"first"
 
 
+async def test_some_sealed_rows_are_found_at_once(open_store: OpenStore) -> None:
+    writer, reader = await open_store(), await open_store()
+    for name in ("a", "ä'\"\\", "c"):
+        await writer.add_sealed_row(name, b"\x00" + name.encode())
+
+    found = await reader.sealed_rows(["a", "ä'\"\\", "none"])
+    assert found == {name: b"\x00" + name.encode() for name in ("a", "ä'\"\\")}
+    assert await reader.sealed_rows([]) == {}
+
+
+async def test_a_sealed_row_is_replaced_only_as_it_was_seen(open_store: OpenStore) -> None:
+    first, second = await open_store(), await open_store()
+    await first.add_sealed_row("name", b"\x00before")
+    epoch = await first.state_epoch()
+
+    assert not await second.replace_sealed_row("name", b"another", b"after")
+    assert not await second.replace_sealed_row("none", b"", b"after")
+    assert await second.replace_sealed_row("name", b"\x00before", b"\xffafter")
+    assert not await first.replace_sealed_row("name", b"\x00before", b"too late")
+    assert await first.sealed_rows(["name", "none"]) == {"name": b"\xffafter"}
+    # It says nothing that decides.
+    assert await first.state_epoch() == epoch
+
+
+async def test_of_many_that_replace_a_sealed_row_at_once_one_does(open_store: OpenStore) -> None:
+    replicas = [await open_store(), await open_store()]
+    await replicas[0].add_sealed_row("name", b"before")
+
+    replaced = await asyncio.gather(
+        *(
+            replicas[number % 2].replace_sealed_row("name", b"before", b"%d" % number)
+            for number in range(20)
+        )
+    )
+    assert replaced.count(True) == 1
+    assert await replicas[0].sealed_row("name") == b"%d" % replaced.index(True)
+
+
+async def test_a_sealed_row_is_put_with_its_event_whatever_was_there(open_store: OpenStore) -> None:
+    store, other = await open_store(), await open_store()
+    epochs = [await store.state_epoch()]
+    for content in (b"first", b"second"):
+        await store.put_sealed_row("name", content, an_event(type="issuer.keys_uploaded"))
+        assert await other.sealed_row("name") == content
+        epochs.append(await other.state_epoch())
+
+    assert epochs == sorted(set(epochs))
+    events = await other.events()
+    assert [each["type"] for each in events] == ["issuer.keys_uploaded"] * 2
+    assert_chained(events)
+
+
 # --- Reading events -------------------------------------------------------------------------------
 
 
