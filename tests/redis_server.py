@@ -78,9 +78,9 @@ class RedisServer:
     def resume(self) -> None:
         self._send(signal.SIGCONT)
 
-    def command(self, *words: str | int, password: str = "", user: str = "default") -> str:
+    def command(self, *words: str | bytes | int, password: str = "", user: str = "default") -> str:
         """Run a command beside the broker; give its answer as text."""
-        commands: list[tuple[str | int, ...]] = [words]
+        commands: list[tuple[str | bytes | int, ...]] = [words]
         if password:
             commands.insert(0, ("AUTH", user, password))
         reader = hiredis.Reader(encoding="utf-8", errors="replace")
@@ -141,8 +141,8 @@ def redis_server(folder: Path, *options: str) -> Iterator[RedisServer]:
         server.kill()
 
 
-def _packed(words: tuple[str | int, ...]) -> bytes:
-    texts = [str(word).encode() for word in words]
+def _packed(words: tuple[str | bytes | int, ...]) -> bytes:
+    texts = [word if isinstance(word, bytes) else str(word).encode() for word in words]
     parts = [b"$%d\r\n%s\r\n" % (len(text), text) for text in texts]
     return b"*%d\r\n" % len(texts) + b"".join(parts)
 

@@ -13,6 +13,7 @@ from contextlib import ExitStack, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 import uvicorn
@@ -155,6 +156,7 @@ class RunningBroker:
         self.issuer_servers: dict[str, IssuerServer] = {}
         self.url = ""
         self._server: uvicorn.Server | None = None
+        self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._broker: Broker | None = None
         self._clients = ClientOfEachThread()
@@ -273,16 +275,33 @@ class RunningBroker:
             policies = self.folder / "policies"
             policies.mkdir(exist_ok=True)
             (policies / "octo.yaml").write_text(self.policies.format(audience=AUDIENCE, **uris))
-            listener = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
-            self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-            started: Future[None] = Future()
-            thread = threading.Thread(target=self._run_loop, args=(listener, started))
-            thread.start()
-            stack.callback(thread.join)
-            started.result(timeout=30)
-            stack.callback(self._stop)
+            self._start(0)
+            stack.callback(self._end)
             stack.callback(self._clients.close)
             yield self
+
+    def restart(self) -> None:
+        """End the broker as an operator does, and start it again at its URL, on what it stored."""
+        self._end()
+        self._start(urlsplit(self.url).port or 0)
+
+    def _start(self, port: int) -> None:
+        listener = socket.create_server(("127.0.0.1", port))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        started: Future[None] = Future()
+        self._thread = threading.Thread(target=self._run_loop, args=(listener, started))
+        self._thread.start()
+        try:
+            started.result(timeout=30)
+        except BaseException:
+            self._thread.join()
+            listener.close()
+            raise
+
+    def _end(self) -> None:
+        self._stop()
+        if self._thread is not None:
+            self._thread.join()
 
     def settings(self) -> Settings:
         """Give the settings of this broker."""

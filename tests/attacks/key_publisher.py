@@ -28,6 +28,9 @@ class Answer:
     silent: bool = False
     """Nothing is ever sent, the connection stays open."""
 
+    until: threading.Event | None = None
+    """Nothing is sent before this."""
+
 
 def document(*keys: Any) -> Answer:
     """Publish these entries as a key set."""
@@ -56,6 +59,8 @@ class KeyPublisher:
             if answer.silent:
                 self.stopping.wait()
                 return
+            if answer.until is not None:
+                answer.until.wait(timeout=30)
             connection.sendall(_head(answer))
             if answer.trickles:
                 self._trickle(connection, answer.body)
