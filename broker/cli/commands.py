@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "audit": "broker.cli.audit:app",
     "keys": "broker.cli.keys:app",
     "accounts": "broker.cli.accounts:app",
+    "issuers": "broker.cli.issuers:app",
     "dev": "broker.cli.dev:app",
 }
 

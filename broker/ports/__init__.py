@@ -99,6 +99,7 @@ from broker.ports.registry import (
     RegistryCaller,
 )
 from broker.ports.state import (
+    ChangingSealedRows,
     SealedRowReading,
     SealedRows,
     State,
@@ -135,6 +136,7 @@ __all__ = [
     "BlockReading",
     "BlockStore",
     "ChainPage",
+    "ChangingSealedRows",
     "ClaimsFilter",
     "ClientKeySource",
     "Clock",

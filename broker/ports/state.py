@@ -39,10 +39,6 @@ class SealedRowReading(Protocol):
         """Find the content of a row. Raises `Unavailable`."""
         ...
 
-    async def sealed_rows(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Find the contents of some rows at once, by name. Raises `Unavailable`."""
-        ...
-
 
 class SealedRows(SealedRowReading, Protocol):
     """The same, for whoever writes them."""
@@ -52,6 +48,14 @@ class SealedRows(SealedRowReading, Protocol):
 
         Raises `Unavailable`.
         """
+        ...
+
+
+class ChangingSealedRows(SealedRows, Protocol):
+    """The same, for rows that change."""
+
+    async def sealed_rows(self, names: Sequence[str]) -> dict[str, bytes]:
+        """Find the contents of some rows at once, by name. Raises `Unavailable`."""
         ...
 
     async def replace_sealed_row(self, name: str, before: bytes, content: bytes) -> bool:

@@ -12,7 +12,7 @@ from broker.ports.issuers import IssuerSwitches, IssuerSwitchReading
 from broker.ports.keys import SigningKeyReading, SigningKeyRow, SigningKeyStore
 from broker.ports.ledger import Ledger, Revocations, TokenRecord
 from broker.ports.policies import PolicySetReading, PolicySetStore
-from broker.ports.state import SealedRowReading, SealedRows, StateEpoch
+from broker.ports.state import ChangingSealedRows, SealedRowReading, StateEpoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +72,7 @@ class Store(
     StoreReading,
     Ledger,
     SigningKeyStore,
-    SealedRows,
+    ChangingSealedRows,
     RewrappingStore,
     Revocations,
     BlockStore,

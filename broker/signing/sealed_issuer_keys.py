@@ -14,7 +14,7 @@ from typing import Final
 from broker.core.audit import AuditEvent
 from broker.core.kept_keys import KeptKeys, read_kept, supersedes, written
 from broker.core.policy import Issuer
-from broker.ports import SealedRows
+from broker.ports import ChangingSealedRows
 from broker.signing.sealed_rows import SealedBox
 
 PREFIX: Final = "issuer-keys/"
@@ -31,7 +31,7 @@ logger = logging.getLogger(__name__)
 class SealedIssuerKeys:
     """Implements the ports `IssuerKeyKeeping` and `IssuerKeyUploads` on the rows of a store."""
 
-    def __init__(self, rows: SealedRows, box: SealedBox) -> None:
+    def __init__(self, rows: ChangingSealedRows, box: SealedBox) -> None:
         """`box` seals under the master key of the store."""
         self._rows = rows
         self._box = box

@@ -5,8 +5,9 @@ import re
 import pytest
 
 from broker.core.durations import seconds_of
+from broker.core.kept_keys import MAX_AGE
 from broker.core.platforms import GITHUB, GITLAB, Platform, preset_of_host
-from broker.issuer_keys.cache import MAX_AGE, MISS_COOLDOWN, REFRESH_INTERVAL
+from broker.issuer_keys.cache import MISS_COOLDOWN, REFRESH_INTERVAL
 from broker.policy_files.issuers import DEFAULT_ALGORITHMS, DEFAULT_TOKEN_LIFETIME
 from tests.docs.markdown import Page, rows
 from tests.docs.policies_in_pages import load_block
