@@ -15,6 +15,7 @@ from broker.core.audit import AuditEvent
 from broker.core.kept_keys import KeptKeys, read_kept, supersedes, written
 from broker.core.policy import Issuer
 from broker.ports import ChangingSealedRows
+from broker.signing.check_row import CHECK_ROW
 from broker.signing.sealed_rows import SealedBox
 
 PREFIX: Final = "issuer-keys/"
@@ -51,8 +52,9 @@ class SealedIssuerKeys:
     async def keep(self, issuer: Issuer, keys: KeptKeys, now: float) -> bool:
         """Keep a set in place of an older one; tell whether it was written. The epoch stays.
 
-        The place of a row that does not count is taken, too. One that has not changed is written
-        again only after `KEEP_AFTER`: many processes fetch it. Raises `Unavailable`.
+        The place of a row that does not count is taken, too, unless the store is under another
+        master key by now. A set that has not changed is written again only after `KEEP_AFTER`: many
+        processes fetch it. Raises `Unavailable`.
         """
         name = _row_name(issuer)
         content = self._box.seal(name, written(issuer, keys))
@@ -61,6 +63,10 @@ class SealedIssuerKeys:
             kept = self._opened(issuer, before)
             if kept is not None and not _is_news(keys, kept, now):
                 return False
+            if before is not None and self._box.unseal(name, before) is None:
+                proof = await self._rows.sealed_row(CHECK_ROW)
+                if proof is not None and self._box.unseal(CHECK_ROW, proof) is None:
+                    return False
             if await self._put(name, before, content):
                 return True
         return False

@@ -82,6 +82,8 @@ def _set_and_lift_a_block(broker: RunningBroker, key: str) -> None:
     for enabled in (False, True):
         switch = {"enabled": enabled}
         broker.request("PATCH", "/api/v1/issuers/buildkite", json=switch, headers=headers)
+    jwks = broker.buildkite.jwks()
+    broker.request("PUT", "/api/v1/issuers/buildkite/jwks", json=jwks, headers=headers)
 
 
 @pytest.fixture(scope="module")

@@ -9,7 +9,9 @@ import pytest
 from broker.core.errors import Reason, Unavailable
 from broker.core.kept_keys import MAX_AHEAD, KeptKeys
 from broker.core.policy import Issuer
+from broker.signing.check_row import leave_check_row
 from broker.signing.master_key import MasterKey
+from broker.signing.rewrap import Rewrap
 from broker.signing.sealed_issuer_keys import KEEP_AFTER, PREFIX, SealedIssuerKeys
 from broker.signing.sealed_rows import SealedBox
 from broker.stores.sqlite import SqliteStore
@@ -144,6 +146,34 @@ async def test_what_does_not_open_is_told_once_and_gives_way(
     ]
     assert await keys.keep(GITLAB, of(NOW), NOW)
     assert await kept(keys) == of(NOW)
+
+
+async def test_a_process_under_the_master_key_of_before_writes_nothing(
+    keys: SealedIssuerKeys, store: SqliteStore, master_key: MasterKey
+) -> None:
+    await leave_check_row(store, master_key, "test")
+    await keys.keep(GITLAB, of(NOW), NOW)
+    new = MasterKey(bytes(32))
+    rewrap = Rewrap(master_key, new, lambda _version, content: content)
+    await rewrap.in_store(store, an_event(type="key.rewrapped"))
+
+    assert not await keys.keep(GITLAB, of(NOW + LATER), NOW + LATER)
+    assert await kept(SealedIssuerKeys(store, SealedBox(new))) == of(NOW)
+
+
+async def test_a_row_that_does_not_open_does_not_stop_a_change_of_the_master_key(
+    keys: SealedIssuerKeys, store: SqliteStore, master_key: MasterKey
+) -> None:
+    await leave_check_row(store, master_key, "test")
+    await store.add_sealed_row(ROW, b"planted")
+    new = MasterKey(bytes(32))
+    rewrap = Rewrap(master_key, new, lambda _version, content: content)
+
+    await rewrap.in_store(store, an_event(type="key.rewrapped"))
+
+    anew = SealedIssuerKeys(store, SealedBox(new))
+    assert await kept(anew) is None
+    assert await anew.keep(GITLAB, of(NOW), NOW)
 
 
 @pytest.mark.parametrize("plain", [b"", b"[]", b"{}", b"null", b'{"version":1}'])
