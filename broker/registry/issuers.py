@@ -12,6 +12,7 @@ from broker.core.errors import Unavailable
 from broker.core.issuer_keys import KeysRefused, read_uploaded_jwks
 from broker.core.kept_keys import MAX_AGE, KeptKeys
 from broker.core.policy import Issuer
+from broker.core.registry.authority import check_signs_for
 from broker.core.registry.refused import conflict, invalid, not_found
 from broker.ports import (
     Clock,
@@ -64,6 +65,7 @@ class IssuerRegistry:
         They count in every process, until the next good fetch and for 24 hours at most.
         """
         issuer = self._issuer(name)
+        check_signs_for(caller.authority, name, self.policies.current().policy_set)
         if issuer.keys.document is not None:
             raise conflict("the policy files name a file with its keys (`jwks_file`): change that")
         try:

@@ -8,9 +8,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from broker.core.broker_service import BROKER_SCOPES, BROKER_SERVICE
+from broker.core.conditions import Effect
 from broker.core.grant_text import scopes_meant
 from broker.core.managed_account import admits
-from broker.core.policy import Grants, PolicySet, Service
+from broker.core.policy import Grants, Policy, PolicySet, Service
 from broker.core.registry.refused import ChangeRefused, beyond
 
 
@@ -71,6 +72,32 @@ def check_not_stronger(
         if not admits(service, authority.organization):
             text = f"the account reaches '{service.name}', which is not open to your organization"
             raise beyond(None, text)
+
+
+def check_signs_for(authority: Authority, issuer: str, policy_set: PolicySet) -> None:
+    """Check that a caller may set the keys of an issuer: who has them acts as its CI jobs do.
+
+    No policy of the issuer may lead to a scope of `broker` that the caller does not hold. Raises
+    `ChangeRefused` (`INSUFFICIENT_PERMISSIONS`).
+    """
+    reached: set[str] = set()
+    for policy in policy_set.policies.values():
+        if policy.issuer == issuer and policy.effect is Effect.ALLOW:
+            reached |= _reached(policy, policy_set)
+    lacking = sorted(reached - authority.scopes)
+    if lacking:
+        text = f"CI jobs of this issuer may get what you do not hold yourself: {', '.join(lacking)}"
+        raise beyond(None, text)
+
+
+def _reached(policy: Policy, policy_set: PolicySet) -> frozenset[str]:
+    """Give the scopes of `broker` that a policy may lead to."""
+    account = policy_set.service_accounts.get(policy.service_account or "")
+    if policy.grants is None:
+        return account.grants.get(BROKER_SERVICE, frozenset()) if account else frozenset()
+    granted = policy.grants.get(BROKER_SERVICE, frozenset())
+    # What an account of the store holds may change at any time.
+    return granted & account.grants.get(BROKER_SERVICE, frozenset()) if account else granted
 
 
 def _check_held(authority: Authority, scopes: frozenset[str]) -> None:
