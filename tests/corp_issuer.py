@@ -148,6 +148,20 @@ def corp_issuer(folder: Path, redis: RedisServer | None) -> Iterator[CorpIssuer]
             yield issuer
 
 
+@contextmanager
+def another_broker(issuer: CorpIssuer, folder: Path) -> Iterator[CorpIssuer]:
+    """Serve a second broker on the same store, with the same policies."""
+    first = issuer.broker
+    settings = first.settings()
+    (folder / "policies").mkdir(parents=True)
+    (folder / "policies" / "more.yaml").write_text(OPERATORS)
+    broker = SpecialBroker(
+        folder, first.policies, store=settings.store, master_key_file=settings.master_key_file
+    )
+    with broker.serving():
+        yield CorpIssuer(broker, issuer.publisher)
+
+
 def text_of(*names: str) -> bytes:
     """A JWKS of some keys as text."""
     return json.dumps(jwks(*names)).encode()

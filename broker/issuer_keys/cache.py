@@ -204,7 +204,7 @@ class IssuerKeyCache:
 
     async def _adopt_kept(self, keeping: IssuerKeyKeeping) -> bool:
         try:
-            kept = (await keeping.kept((self.issuer,))).get(self.issuer.name)
+            [kept] = await keeping.kept((self.issuer,))
         except Unavailable:
             return False
         return kept is not None and self.adopt(kept)

@@ -83,9 +83,9 @@ class HttpIssuerKeys:
             return
         caches = list(self._caches.values())
         kept = await self._keeping.kept([cache.issuer for cache in caches])
-        for cache in caches:
-            if cache.issuer.name in kept:
-                cache.adopt(kept[cache.issuer.name])
+        for cache, keys in zip(caches, kept, strict=True):
+            if keys is not None:
+                cache.adopt(keys)
 
     async def run(self) -> None:
         """Refresh for ever; the server's lifespan starts and cancels it."""

@@ -67,8 +67,8 @@ class IssuerKeyStatuses(Protocol):
 class IssuerKeyKeeping(Protocol):
     """The key sets that the processes of a store keep for each other, and for after a restart."""
 
-    async def kept(self, issuers: Sequence[Issuer]) -> dict[str, KeptKeys]:
-        """Find what is kept of issuers exactly as they are configured, by name.
+    async def kept(self, issuers: Sequence[Issuer]) -> list[KeptKeys | None]:
+        """Find what is kept of each issuer, exactly as it is configured.
 
         What was not made by a broker of this store counts as absent. Raises `Unavailable`.
         """

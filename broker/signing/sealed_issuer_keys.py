@@ -38,16 +38,12 @@ class SealedIssuerKeys:
         self._box = box
         self._told: dict[str, bytes] = {}
 
-    async def kept(self, issuers: Sequence[Issuer]) -> dict[str, KeptKeys]:
-        """Find what is kept of issuers exactly as they are configured, by name.
-
-        Raises `Unavailable`.
-        """
+    async def kept(self, issuers: Sequence[Issuer]) -> list[KeptKeys | None]:
+        """Find what is kept of each issuer, exactly as it is configured. Raises `Unavailable`."""
         if not issuers:
-            return {}
+            return []
         rows = await self._rows.sealed_rows([_row_name(each) for each in issuers])
-        found = {each.name: self._opened(each, rows.get(_row_name(each))) for each in issuers}
-        return {name: kept for name, kept in found.items() if kept is not None}
+        return [self._opened(each, rows.get(_row_name(each))) for each in issuers]
 
     async def keep(self, issuer: Issuer, keys: KeptKeys, now: float) -> bool:
         """Keep a set in place of an older one; tell whether it was written. The epoch stays.

@@ -16,6 +16,7 @@ from broker.core.issuer_keys import (
     IssuerKeySet,
     KeysRefused,
     read_jwks,
+    read_uploaded_jwks,
 )
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS
 from tests.issuer_keys.jwks import (
@@ -350,3 +351,30 @@ def test_an_ed25519_key_of_small_order_is_skipped(point: bytes) -> None:
         ("key 'k1' is weak: a point of small order",),
         ("key 'k1' cannot be read",),
     )
+
+
+# --- what an operator hands over ------------------------------------------------------------------
+
+
+def test_uploaded_public_keys_are_read_as_fetched_ones_are() -> None:
+    text = document(rsa_jwk(rsa_key(), "k1"), rsa_jwk(rsa_key(), "k2", use="enc"), "odd")
+
+    uploaded, fetched = (read(text, ["RS256"]) for read in (read_uploaded_jwks, read_jwks))
+    assert (list(uploaded.keys), uploaded.skipped) == (list(fetched.keys), fetched.skipped)
+    with pytest.raises(KeysRefused, match="no usable key"):
+        read_uploaded_jwks(document(), ["RS256"])
+
+
+@given(
+    member=st.sampled_from(["d", "p", "q", "dp", "dq", "qi", "oth", "k"]),
+    value=st.none() | st.text(max_size=3) | st.lists(st.none(), max_size=1),
+    kty=st.sampled_from(["RSA", "EC", "OKP", "oct", "x"]),
+)
+def test_a_private_part_anywhere_refuses_an_upload_whole(
+    member: str, value: object, kty: str
+) -> None:
+    private = {"kty": kty, "kid": "k2", member: value}
+
+    with pytest.raises(KeysRefused, match="private part") as refused:
+        read_uploaded_jwks(document(rsa_jwk(rsa_key(), "k1"), private), ["RS256"])
+    assert "k2" not in str(refused.value)

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import httpx
 import pytest
 
 from broker.core.issuer_keys import MAX_DOCUMENT_BYTES, MAX_KEYS
-from tests.corp_issuer import NAME, CorpIssuer, corp_issuer, jwk, text_of
+from tests.corp_issuer import NAME, CorpIssuer, another_broker, corp_issuer, jwk, text_of
 from tests.registry_api import RegistryClient, calling, problem
 
 ON_BOTH = pytest.mark.parametrize("issuer", ["sqlite", "redis"], indirect=True)
@@ -77,6 +78,22 @@ def test_uploaded_keys_count_at_once(issuer: CorpIssuer, admin: dict[str, str]) 
     assert (shown["usable"], shown["uploaded"], shown["age"]) == (True, True, 0)
     assert shown["kids"] == ["first", "second"]
     assert shown["failures"] >= 1
+
+
+@ON_BOTH
+def test_uploaded_keys_count_at_other_brokers_of_the_store_within_seconds(
+    issuer: CorpIssuer, admin: dict[str, str], tmp_path: Path
+) -> None:
+    with another_broker(issuer, tmp_path / "another") as other:
+        assert other.outcome("first") == "issuer_unavailable"
+
+        put(issuer, admin, text_of("first"))
+
+        until = time.monotonic() + 20
+        while not other.shown(admin)["usable"]:
+            assert time.monotonic() < until
+            time.sleep(0.02)
+        assert other.outcome("first") == "ok"
 
 
 def test_an_upload_is_recorded_with_who_and_what(issuer: CorpIssuer, admin: dict[str, str]) -> None:
