@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import apsw
 import httpx
 import uvicorn
 import uvloop
@@ -262,6 +263,12 @@ class RunningBroker:
     def _run(self, work: Any) -> Any:
         assert self._loop is not None
         return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+
+    def database(self) -> apsw.Connection:
+        """Open its SQLite file beside it; what it writes beside the requests is waited for."""
+        connection = apsw.Connection(str(self.folder / "broker.db"))
+        connection.set_busy_timeout(10_000)
+        return connection
 
     # --- life -------------------------------------------------------------------------------------
 

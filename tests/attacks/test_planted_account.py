@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import apsw
 import pytest
 
 from broker.core import account_text, client_secret
@@ -50,7 +49,7 @@ def strong(broker: RunningBroker) -> tuple[ManagedAccount, str]:
 
 def write(broker: RunningBroker, statement: str, *bindings: object) -> None:
     """Write to the store behind the broker's back, so that it notices."""
-    with closing(apsw.Connection(str(broker.folder / "broker.db"))) as database, database:
+    with closing(broker.database()) as database, database:
         database.execute(statement, bindings)
         database.execute("UPDATE state SET epoch = epoch + 1")
 
@@ -123,7 +122,7 @@ def test_a_digest_is_not_exchanged(
     broker: RunningBroker, weak: tuple[ManagedAccount, str], strong: tuple[ManagedAccount, str]
 ) -> None:
     (small, mine), (large, _) = weak, strong
-    database = apsw.Connection(str(broker.folder / "broker.db"))
+    database = broker.database()
     [(digest,)] = database.execute(
         "SELECT digest FROM client_secrets WHERE secret_id = ?", (f"s-{small.client_id}",)
     ).fetchall()

@@ -7,7 +7,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
-import apsw
 import jwt
 import pytest
 
@@ -29,7 +28,7 @@ def broker(tmp_path: Path) -> Iterator[RunningBroker]:
 
 def write(broker: RunningBroker, *statements: tuple[str, tuple[object, ...]]) -> None:
     """Write to the store behind the broker's back, so that it notices."""
-    with closing(apsw.Connection(str(broker.folder / "broker.db"))) as database, database:
+    with closing(broker.database()) as database, database:
         for statement, bindings in statements:
             database.execute(statement, bindings)
         database.execute("UPDATE state SET epoch = epoch + 1")
@@ -47,7 +46,7 @@ def signed_with(broker: RunningBroker) -> str:
 
 
 def rows(broker: RunningBroker) -> list[tuple[str, int]]:
-    with closing(apsw.Connection(str(broker.folder / "broker.db"))) as database:
+    with closing(broker.database()) as database:
         found = database.execute(
             "SELECT key_id, generation FROM signing_keys WHERE algorithm = 'ES256'"
             " ORDER BY generation"

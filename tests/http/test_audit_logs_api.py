@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import pytest
 
 from broker.core.list_cursor import write_cursor
@@ -176,7 +175,7 @@ def test_a_cursor_of_another_list_is_refused(broker: RunningBroker) -> None:
 
 
 def test_a_damaged_event_is_listed_by_its_number(own: RunningBroker) -> None:
-    with apsw.Connection(str(own.folder / "broker.db")) as store:
+    with own.database() as store:
         store.execute("""UPDATE events SET body = '{"id":"x"}' WHERE seq = 2""")
 
     listed = {event["seq"]: event for event in items(own)}
@@ -196,7 +195,7 @@ def test_a_whole_chain_is_verified(own: RunningBroker) -> None:
 
 
 def test_a_broken_chain_names_the_first_event_that_is(own: RunningBroker) -> None:
-    with apsw.Connection(str(own.folder / "broker.db")) as store:
+    with own.database() as store:
         store.execute("UPDATE events SET body = replace(body, 'success', 'refused') WHERE seq = 3")
 
     answer = verify(own).json()

@@ -4,7 +4,6 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import apsw
 import httpx
 import pytest
 
@@ -238,7 +237,7 @@ def test_a_well_signed_token_that_is_not_on_record_is_no_key(tmp_path: Path) -> 
     with special_broker(tmp_path, OPERATORS) as own:
         bearer = "Bearer " + own_token(own, "reads-policies")
         assert ask(own, bearer).status_code == 200
-        with apsw.Connection(str(own.folder / "broker.db")) as store:
+        with own.database() as store:
             store.execute("DELETE FROM events")
 
         assert ask(own, bearer).status_code == 401
