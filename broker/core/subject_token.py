@@ -4,11 +4,8 @@ This is the only place where a CI token is read. `parse` proves nothing but the 
 the configured issuer; `verify_signature` proves who wrote it; `verify` that it counts now, here.
 """
 
-import binascii
-import re
 from collections.abc import Mapping
 from dataclasses import field
-from functools import lru_cache
 from typing import Any, Final
 
 from broker.core.claims import (
@@ -21,36 +18,21 @@ from broker.core.claims import (
     text_of,
     texts_of,
 )
+from broker.core.compact_jws import JwsRefused, decode, read_header, split
 from broker.core.errors import Reason, SubjectTokenRefused
 from broker.core.issuer_keys import VerificationKey
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.policy import Issuer, PolicySet, Replay
 from broker.core.record import record
 from broker.core.vocabulary import (
-    ASYMMETRIC_ALGORITHMS,
     MAX_LEEWAY,
     MAX_NUMERIC_DATE,
     REGISTERED_CLAIMS,
 )
 
-COMPACT_PARTS: Final = 3
 MAX_TOKEN_BYTES: Final = 16_384
 MAX_JTI_LENGTH: Final = 255
 MAX_SUB_LENGTH: Final = 1024
-
-_MAX_KNOWN_HEADER: Final = 512
-"""Bytes of a header's base64url that may be remembered."""
-
-_BASE64URL: Final = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
-# What base64 has besides is made a character that no base64 knows.
-_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/\0\0\0")
-# The last character of a part that is not a multiple of four long carries unused bits: zeros.
-_CANONICAL_LAST: Final = {2: frozenset(b"AQgw"), 3: frozenset(b"AEIMQUYcgkosw048")}
-_KEY_ID: Final = re.compile(r"(?!.*\.\.)[A-Za-z0-9._~+/=:@-]{1,256}")
-# Members by which a token would choose its own key, or change how it is read (attacks row 5).
-_FORBIDDEN_HEADER: Final = frozenset({
-    "jwk", "jku", "x5u", "x5c", "crit", "b64", "zip", "cty", "enc",
-})  # fmt: skip
 
 
 @record
@@ -67,19 +49,6 @@ class ParsedToken:
     signature: bytes = field(repr=False)
 
 
-@record
-class _Header:
-    """What the JSON of a header says."""
-
-    algorithm: str | None
-    """None for one that no issuer may use."""
-
-    key_id: str
-    token_type: object
-    fault: str | None
-    """What is wrong with the rest of it."""
-
-
 def parse(token: str, *, by_client: bool = False) -> ParsedToken:
     """Take a compact JWS apart, refusing everything ambiguous.
 
@@ -87,13 +56,13 @@ def parse(token: str, *, by_client: bool = False) -> ParsedToken:
     `SubjectTokenRefused`: `malformed_token`, or `algorithm_not_allowed` for an algorithm that no
     issuer may use (`none`, HMAC).
     """
-    text = _ascii(token)
-    parts = text.split(b".")
-    if len(parts) != COMPACT_PARTS:
-        raise _malformed("it is not three parts joined by dots (RFC 7515 compact form)")
-    header = _header(parts[0])
-    claims = _object(_decode(parts[1]), "payload")
-    signature = _decode(parts[2])
+    try:
+        text, (head, payload, end) = split(token, MAX_TOKEN_BYTES)
+        header = read_header(head)
+        claims = _claims(decode(payload))
+        signature = decode(end)
+    except JwsRefused as error:
+        raise _malformed(str(error)) from None
 
     if header.algorithm is None:
         raise SubjectTokenRefused(
@@ -116,7 +85,7 @@ def parse(token: str, *, by_client: bool = False) -> ParsedToken:
         key_id=header.key_id,
         token_type=header.token_type,
         claims=UnverifiedClaims(claims),
-        signed=text[: len(parts[0]) + 1 + len(parts[1])],
+        signed=text[: len(head) + 1 + len(payload)],
         signature=signature,
     )
 
@@ -181,75 +150,15 @@ def replay_expiry(claims: Claims) -> int:
     return int(claims["exp"]) + MAX_LEEWAY + 60
 
 
-def _ascii(token: str) -> bytes:
-    try:
-        text = token.encode("ascii")
-    except UnicodeEncodeError:
-        raise _malformed("it has characters outside base64url") from None
-    if len(text) > MAX_TOKEN_BYTES:
-        raise _malformed(f"it is longer than {MAX_TOKEN_BYTES} bytes")
-    return text
-
-
-def _header(part: bytes) -> _Header:
-    """Read the first part of a token. Raises `SubjectTokenRefused`."""
-    return _known_header(part) if len(part) <= _MAX_KNOWN_HEADER else _read_header(part)
-
-
-@lru_cache(maxsize=256)
-def _known_header(part: bytes) -> _Header:
-    # All that one key signs has the same header, so it is read once.
-    return _read_header(part)
-
-
-def _read_header(part: bytes) -> _Header:
-    members = _object(_decode(part), "header")
-    algorithm, key_id = members.get("alg"), members.get("kid")
-    if not isinstance(algorithm, str) or algorithm not in ASYMMETRIC_ALGORITHMS:
-        algorithm = None
-    fault = None
-    if not _FORBIDDEN_HEADER.isdisjoint(members):
-        fault = "its header names a key, an extension or a content type of its own"
-    # Never used, but registered as texts (RFC 7515 §4.1.7, §4.1.8).
-    elif not all(isinstance(members.get(name, ""), str) for name in ("x5t", "x5t#S256")):
-        fault = "its header has a thumbprint that is no text"
-    elif key_id is None:
-        key_id = ""
-    elif not isinstance(key_id, str) or not _KEY_ID.fullmatch(key_id):
-        fault = "its header has no usable 'kid'"
-    return _Header(algorithm, str(key_id), members.get("typ", "JWT"), fault)
-
-
-def _decode(part: bytes) -> bytes:
-    """Decode canonical base64url without padding: one text for one value (RFC 7515 §2)."""
-    rest = len(part) % 4
-    if rest == 1 or (rest and part[-1] not in _CANONICAL_LAST[rest]):
-        raise _not_base64url(part)
-    try:
-        value = binascii.a2b_base64(part.translate(_TO_BASE64) + b"=" * (-len(part) % 4))
-    except binascii.Error:
-        raise _not_base64url(part) from None
-    # The decoder passes over characters that it does not know, and then there is less to give.
-    if len(value) != len(part) * 3 // 4:
-        raise _not_base64url(part)
-    return value
-
-
-def _not_base64url(part: bytes) -> SubjectTokenRefused:
-    if part.translate(None, _BASE64URL):
-        return _malformed("it has characters outside base64url")
-    return _malformed("its base64url is not canonical")
-
-
-def _object(text: bytes, part: str) -> dict[str, Any]:
+def _claims(text: bytes) -> dict[str, Any]:
     try:
         return loads_object(text)
     except JsonRefused as error:
-        if error.surrogate and part == "payload":
+        if error.surrogate:
             raise SubjectTokenRefused(
                 Reason.CLAIM_INVALID, "a claim holds a lone surrogate"
             ) from None
-        raise _malformed(f"its {part} is refused: {error}") from None
+        raise _malformed(f"its payload is refused: {error}") from None
 
 
 def _refuse_lookalikes(claims: Mapping[str, Any]) -> None:

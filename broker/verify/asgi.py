@@ -1,0 +1,79 @@
+"""Before an ASGI application: requests without a good token do not come to it."""
+
+from collections.abc import Awaitable, Callable, Collection, MutableMapping
+from typing import Any, Final
+
+from broker.verify.bearer import Challenge, challenge, token_of
+from broker.verify.errors import TokenError
+from broker.verify.verifier import Verifier
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+STATE: Final = "service_token"
+"""Where the application finds who calls: `scope["state"]`, Starlette's `request.state`."""
+
+_POLICY_VIOLATION: Final = 1008
+
+
+class RequireToken:
+    """An application behind a verifier; `scopes` are needed for all of it.
+
+    `except_paths` are served to everybody (a health check, say), by their exact paths.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *scopes: str,
+        except_paths: Collection[str] = (),
+        basic_allowed: bool = False,
+        resource_metadata: str = "",
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._scopes = scopes
+        self._except_paths = frozenset(except_paths)
+        self._basic_allowed = basic_allowed
+        self._resource_metadata = resource_metadata
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve one request, or refuse it."""
+        if scope["type"] not in ("http", "websocket") or scope["path"] in self._except_paths:
+            await self._app(scope, receive, send)
+            return
+        try:
+            values = [
+                value.decode("latin-1")
+                for name, value in scope["headers"]
+                if name == b"authorization"
+            ]
+            token = token_of(values, basic_allowed=self._basic_allowed)
+            verified = await self._verifier.verify_async(token, *self._scopes)
+        except TokenError as error:
+            refused = challenge(
+                error,
+                self._verifier.audience,
+                basic_allowed=self._basic_allowed,
+                resource_metadata=self._resource_metadata,
+            )
+            await _refuse(refused, scope, send)
+            return
+        # Servers share what the lifespan left there between requests.
+        scope["state"] = {**scope.get("state", {}), STATE: verified}
+        await self._app(scope, receive, send)
+
+
+async def _refuse(refused: Challenge, scope: Scope, send: Send) -> None:
+    if scope["type"] == "websocket":
+        # Before it is accepted, this is an answer of 403.
+        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+        return
+    headers = [(name.encode(), value.encode("latin-1")) for name, value in refused.headers]
+    headers.append((b"content-length", str(len(refused.body)).encode()))
+    body = b"" if scope["method"] == "HEAD" else refused.body
+    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})

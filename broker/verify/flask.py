@@ -1,0 +1,42 @@
+"""For views of Flask: who calls, as a decorator."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, ParamSpec, TypeVar
+
+from flask import Response, g, request
+
+from broker.verify.bearer import challenge, token_of
+from broker.verify.errors import TokenError
+from broker.verify.verifier import Verifier
+
+Parameters = ParamSpec("Parameters")
+Result = TypeVar("Result")
+
+
+def require_token(
+    verifier: Verifier, *scopes: str, basic_allowed: bool = False, resource_metadata: str = ""
+) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result | Response]]:
+    """Serve a view to callers with all of these scopes alone; `flask.g.service_token` is who."""
+
+    def decorate(view: Callable[Parameters, Result]) -> Callable[Parameters, Result | Response]:
+        @wraps(view)
+        def guarded(*args: Any, **kwargs: Any) -> Result | Response:  # noqa: ANN401 - the view's own
+            try:
+                token = token_of(
+                    request.headers.getlist("Authorization"), basic_allowed=basic_allowed
+                )
+                g.service_token = verifier.verify(token, *scopes)
+            except TokenError as error:
+                refused = challenge(
+                    error,
+                    verifier.audience,
+                    basic_allowed=basic_allowed,
+                    resource_metadata=resource_metadata,
+                )
+                return Response(refused.body, refused.status, list(refused.headers))
+            return view(*args, **kwargs)
+
+        return guarded
+
+    return decorate

@@ -1,0 +1,77 @@
+"""Asking the broker whether a token still counts (RFC 7662), where a revocation must count at once.
+
+A token that was verified by its signature counts until it ends, whatever happened since. A service
+that asks as well learns of revocations, blocks and disabled accounts.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+from urllib.parse import quote_plus
+
+from broker import __version__
+from broker.core.json_text import JsonRefused, loads_object
+from broker.time_limit import TimeLimit
+from broker.verify.errors import NotVerifiable, Refusal, TokenRefused
+from broker.verify.key_fetch import require_https
+
+PATH: Final = "/oauth/introspect"
+ASK_SECONDS: Final = 5.0
+"""For one question, from beginning to end."""
+
+MAX_BODY: Final = 64 * 1024
+
+
+@dataclass(frozen=True, slots=True)
+class Introspection:
+    """Asks with the client credentials of an account that the service lists (`introspection`)."""
+
+    client_id: str
+    client_secret: str = field(repr=False)
+
+    def require_active(self, issuer: str, token: str) -> None:
+        """Ask the broker at `issuer`. Raises `TokenRefused` (`revoked`) and `NotVerifiable`."""
+        if self._ask(require_https(issuer) + PATH, token).get("active") is not True:
+            raise TokenRefused(
+                Refusal.REVOKED,
+                "the broker says that the token counts no more, or that"
+                f" '{self.client_id}' may not know of it (`introspection` of the service)",
+            )
+
+    def _ask(self, url: str, token: str) -> dict[str, Any]:
+        # Slow to import, and of no use to a service that does not ask.
+        import httpx  # noqa: PLC0415
+
+        limit = TimeLimit(ASK_SECONDS)
+        # RFC 6749 §2.3.1: each half is form-encoded first.
+        auth = httpx.BasicAuth(quote_plus(self.client_id), quote_plus(self.client_secret))
+        headers = {
+            "accept-encoding": "identity",
+            "connection": "close",
+            "user-agent": f"ci-token-broker/{__version__}",
+        }
+        try:
+            with (
+                limit,
+                httpx.Client(timeout=ASK_SECONDS, follow_redirects=False) as client,
+                client.stream(
+                    "POST",
+                    url,
+                    data={"token": token, "token_type_hint": "access_token"},
+                    headers=headers,
+                    auth=auth,
+                    extensions={"trace": limit},
+                ) as answer,
+            ):
+                body = b""
+                for chunk in answer.iter_raw():
+                    body = (body + chunk)[: MAX_BODY + 1]
+                if limit.is_over or answer.status_code != httpx.codes.OK:
+                    raise NotVerifiable(
+                        "the broker does not say whether the token counts: it answered with"
+                        f" {answer.status_code}"
+                    )
+            return loads_object(body)
+        except (httpx.HTTPError, httpx.InvalidURL, OSError, JsonRefused) as error:
+            raise NotVerifiable(
+                f"the broker does not say whether the token counts: {type(error).__name__}"
+            ) from None

@@ -1,0 +1,50 @@
+"""For routes of FastAPI and Starlette: who calls, as a dependency."""
+
+from starlette.exceptions import HTTPException
+from starlette.requests import HTTPConnection
+
+from broker.verify.bearer import challenge, token_of
+from broker.verify.errors import TokenError
+from broker.verify.verified_token import VerifiedToken
+from broker.verify.verifier import Verifier
+
+
+class RequireToken:
+    """A dependency (`Depends`) that gives the caller of a request with all of these scopes.
+
+    Raises `HTTPException` with the challenge of RFC 6750. Without FastAPI: `await` it.
+    """
+
+    def __init__(
+        self,
+        verifier: Verifier,
+        *scopes: str,
+        basic_allowed: bool = False,
+        resource_metadata: str = "",
+    ) -> None:
+        self._verifier = verifier
+        self._scopes = scopes
+        self._basic_allowed = basic_allowed
+        self._resource_metadata = resource_metadata
+
+    async def __call__(self, request: HTTPConnection) -> VerifiedToken:
+        """Give who calls. Raises `HTTPException`."""
+        try:
+            token = token_of(
+                request.headers.getlist("authorization"), basic_allowed=self._basic_allowed
+            )
+            return await self._verifier.verify_async(token, *self._scopes)
+        except TokenError as error:
+            refused = challenge(
+                error,
+                self._verifier.audience,
+                basic_allowed=self._basic_allowed,
+                resource_metadata=self._resource_metadata,
+            )
+            # One line for each name is all that this exception can hold.
+            headers = {
+                name: ", ".join(value for each, value in refused.headers if each == name)
+                for name, _ in refused.headers
+                if name != "content-type"
+            }
+            raise HTTPException(refused.status, str(error), headers) from None

@@ -1,0 +1,106 @@
+"""The verifier of one service: a token in, who calls out."""
+
+import asyncio
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from broker.verify import key_fetch, reading
+from broker.verify.errors import InsufficientScope
+from broker.verify.introspection import Introspection
+from broker.verify.issuer_keys import IssuerKeys
+from broker.verify.remembered_tokens import RememberedTokens
+from broker.verify.verified_token import VerifiedToken
+
+LEEWAY: Final = 30.0
+"""Seconds by which clocks may differ, unless told otherwise."""
+
+TOKEN_TYPES: Final = ("at+jwt", "JWT")
+
+
+class Verifier:
+    """Verifies service tokens for one audience; shared by all threads and event loops.
+
+    `issuer` is the broker's URL and `audience` the service's, as the policy files name it.
+    `token_type` is the service's `token_typ`. The keys come from the broker, or from a file that
+    `broker keys publish` wrote (`jwks_file`). With `introspection` the broker is asked about every
+    token, too. `leeway` is in seconds.
+    """
+
+    def __init__(
+        self,
+        issuer: str,
+        *,
+        audience: str,
+        token_type: str = "at+jwt",
+        leeway: float = LEEWAY,
+        jwks_file: Path | str | None = None,
+        introspection: Introspection | None = None,
+        clock: Callable[[], float] = time.time,
+    ) -> None:
+        """Nothing is fetched yet. Raises `ValueError` for what could not be verified by safely."""
+        if not audience:
+            raise ValueError("a service has an audience: without it any service's token would do")
+        if token_type not in TOKEN_TYPES:
+            raise ValueError(f"token_type is one of {', '.join(TOKEN_TYPES)}")
+        key_fetch.require_https(issuer)
+        if jwks_file is None:
+            fetch = key_fetch.over_http(issuer.rstrip("/") + key_fetch.JWKS_PATH)
+        else:
+            fetch = key_fetch.from_file(Path(jwks_file))
+        self._expected = reading.Expected(issuer, audience, token_type, leeway)
+        self._introspection = introspection
+        self._clock = clock
+        self._keys = IssuerKeys(fetch, clock=clock)
+        self._remembered = RememberedTokens()
+
+    @property
+    def audience(self) -> str:
+        """The service that tokens have to be for."""
+        return self._expected.audience
+
+    def verify(self, token: str, *scopes: str) -> VerifiedToken:
+        """Give what a token says, if it counts and has all of these scopes.
+
+        Raises `TokenRefused`, `InsufficientScope` and `NotVerifiable`.
+        """
+        now = self._clock()
+        verified = self._remembered.find(token, self._keys.generation, now)
+        if verified is None:
+            verified = self._read(token, now)
+        if self._introspection is not None:
+            self._introspection.require_active(self._expected.issuer, token)
+        if scopes:
+            _require(verified, scopes)
+        return verified
+
+    async def verify_async(self, token: str, *scopes: str) -> VerifiedToken:
+        """Do the same in an event loop, which never waits for the network."""
+        now = self._clock()
+        verified = self._remembered.find(token, self._keys.generation, now)
+        if verified is None:
+            key_id = reading.key_id_of(token)
+            if self._keys.held(key_id) is None:
+                await asyncio.to_thread(self._keys.find, key_id)
+            verified = self._read(token, now)
+        if self._introspection is not None:
+            issuer = self._expected.issuer
+            await asyncio.to_thread(self._introspection.require_active, issuer, token)
+        if scopes:
+            _require(verified, scopes)
+        return verified
+
+    def _read(self, token: str, now: float) -> VerifiedToken:
+        # Before the keys: what they verify is not remembered as done by those that come meanwhile.
+        generation = self._keys.generation
+        verified = reading.read(token, self._keys.find, self._expected, now)
+        if generation == self._keys.generation:
+            self._remembered.keep(token, verified, generation, now)
+        return verified
+
+
+def _require(verified: VerifiedToken, scopes: tuple[str, ...]) -> None:
+    if not verified.scopes.issuperset(scopes):
+        required = " ".join(scopes)
+        raise InsufficientScope(required, f"the token lacks a scope of: {required}")

@@ -1,0 +1,62 @@
+"""Before a WSGI application: requests without a good token do not come to it."""
+
+from collections.abc import Callable, Collection, Iterable
+from http import HTTPStatus
+from typing import Any, Final
+
+from broker.verify.bearer import challenge, token_of
+from broker.verify.errors import TokenError
+from broker.verify.verifier import Verifier
+
+ENVIRON: Final = "broker.service_token"
+"""Under which name the application finds who calls in its environment."""
+
+StartResponse = Callable[..., Any]
+App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
+
+
+class RequireToken:
+    """An application behind a verifier; `scopes` are needed for all of it.
+
+    `except_paths` are served to everybody (a health check, say), by their exact paths.
+    """
+
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *scopes: str,
+        except_paths: Collection[str] = (),
+        basic_allowed: bool = False,
+        resource_metadata: str = "",
+    ) -> None:
+        self._app = app
+        self._verifier = verifier
+        self._scopes = scopes
+        self._except_paths = frozenset(except_paths)
+        self._basic_allowed = basic_allowed
+        self._resource_metadata = resource_metadata
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Serve one request, or refuse it."""
+        environ.pop(ENVIRON, None)
+        path = environ.get("SCRIPT_NAME", "") + environ.get("PATH_INFO", "")
+        if path in self._except_paths:
+            return self._app(environ, start_response)
+        try:
+            # Servers join repeated headers by commas, which are refused as two.
+            value = environ.get("HTTP_AUTHORIZATION")
+            values = [] if value is None else [value]
+            token = token_of(values, basic_allowed=self._basic_allowed)
+            environ[ENVIRON] = self._verifier.verify(token, *self._scopes)
+        except TokenError as error:
+            refused = challenge(
+                error,
+                self._verifier.audience,
+                basic_allowed=self._basic_allowed,
+                resource_metadata=self._resource_metadata,
+            )
+            headers = [*refused.headers, ("content-length", str(len(refused.body)))]
+            start_response(f"{refused.status} {HTTPStatus(refused.status).phrase}", headers)
+            return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else refused.body]
+        return self._app(environ, start_response)
