@@ -68,6 +68,11 @@ chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, n
 bench-metrics: dev ## What counting costs: an exchange that is counted, beside one that is not
 	@$(BIN)/python -m bench.bench_metrics
 
+.PHONY: bench-verify
+bench-verify: dev ## A service that verifies a token, beside PyJWT, joserfc and npm jose
+	@scripts/setup peers
+	@$(BIN)/python -m bench.bench_verify
+
 .PHONY: bench-client
 bench-client: dev ## What a job waits for: the command, the action, the library
 	@$(BIN)/python -m bench.bench_client

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any, Final
 from broker import __version__
 from broker.client.errors import BrokerTrouble, Misuse
 from broker.client.patience import TryAgain
-from broker.time_limit import TimeLimit
 from broker.core.json_text import JsonRefused, loads_object
 from broker.core.printable import printable
+from broker.time_limit import TimeLimit
 
 if TYPE_CHECKING:
     import httpx

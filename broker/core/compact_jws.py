@@ -55,12 +55,17 @@ def split(token: str, most: int) -> tuple[bytes, Sequence[bytes]]:
         text = token.encode("ascii")
     except UnicodeEncodeError:
         raise JwsRefused("it has characters outside base64url") from None
+    return text, parts_of(text, most)
+
+
+def parts_of(text: bytes, most: int) -> Sequence[bytes]:
+    """Give the three parts of a token of at most so many bytes. Raises `JwsRefused`."""
     if len(text) > most:
         raise JwsRefused(f"it is longer than {most} bytes")
     parts = text.split(b".")
     if len(parts) != COMPACT_PARTS:
         raise JwsRefused("it is not three parts joined by dots (RFC 7515 compact form)")
-    return text, parts
+    return parts
 
 
 def read_header(part: bytes) -> Header:

@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from broker.core.compact_jws import Header, JwsRefused, decode, read_header, split
+from broker.core.compact_jws import Header, JwsRefused, decode, parts_of, read_header
 from broker.core.issuer_keys import VerificationKey
 from broker.core.record import record
 from broker.core.vocabulary import MAX_NUMERIC_DATE
@@ -21,6 +21,7 @@ MAX_TOKEN_BYTES: Final = 4096
 _DECODER: Final = json.JSONDecoder()
 # Texts without which nobody could say who calls, or which token it was.
 _TEXTS: Final = ("sub", "client_id", "jti")
+_INSTANTS: Final = ("exp", "iat", "nbf")
 
 
 @record
@@ -34,17 +35,27 @@ class Expected:
     """Seconds by which clocks may differ."""
 
 
-def key_id_of(token: str) -> str:
+def ascii_of(token: str) -> bytes:
+    """Give the bytes of a token. Raises `TokenRefused` for what has none in ASCII."""
+    try:
+        return token.encode("ascii")
+    except UnicodeEncodeError:
+        raise _malformed("it has characters outside base64url") from None
+
+
+def key_id_of(token: bytes) -> str:
     """Give the `kid` that a token names. Raises `TokenRefused` for what has no clean header."""
     try:
-        _, (head, _, _) = split(token, MAX_TOKEN_BYTES)
-        return _clean(read_header(head)).key_id
+        head, _, _ = parts_of(token, MAX_TOKEN_BYTES)
+        header = read_header(head)
     except JwsRefused as error:
         raise _malformed(error) from None
+    _require_clean(header)
+    return header.key_id
 
 
 def read(
-    token: str, key_of: Callable[[str], VerificationKey], expected: Expected, now: float
+    token: bytes, key_of: Callable[[str], VerificationKey], expected: Expected, now: float
 ) -> VerifiedToken:
     """Give what a token says, if it counts here at `now` (seconds since the epoch).
 
@@ -52,11 +63,12 @@ def read(
     """
     # 1 the form: three canonical parts, and a header that chooses nothing but a key
     try:
-        text, (head, payload, end) = split(token, MAX_TOKEN_BYTES)
-        header = _clean(read_header(head))
+        head, payload, end = parts_of(token, MAX_TOKEN_BYTES)
+        header = read_header(head)
         signature = decode(end)
     except JwsRefused as error:
         raise _malformed(error) from None
+    _require_clean(header)
     if header.token_type != expected.token_type:
         raise TokenRefused(
             Refusal.WRONG_TYPE, f"the token's 'typ' is not {expected.token_type}: of another kind"
@@ -67,74 +79,90 @@ def read(
         raise TokenRefused(
             Refusal.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not the one that its key is for"
         )
-    if not verifies(key, text[: len(head) + 1 + len(payload)], signature):
+    if not verifies(key, token[: len(head) + 1 + len(payload)], signature):
         raise TokenRefused(Refusal.SIGNATURE_INVALID, "the token's signature does not hold")
     # 3 what it says
     claims = _claims(payload)
-    # 4 for whom, and when
-    return _counting(claims, expected, now)
+    # 4 for whom, and when: why not is looked for only where it does not count
+    refusal = None if _counts(claims, expected, now) else _refusal(claims, expected, now)
+    if refusal is not None:
+        raise refusal
+    return VerifiedToken(claims, frozenset(claims.get("scope", "").split()), claims["exp"])
 
 
-def _claims(payload: bytes) -> Mapping[str, Any]:
+def _claims(payload: bytes) -> dict[str, Any]:
     """Read what was signed: the broker's own encoder wrote it, which repeats no name."""
     try:
-        claims = _DECODER.decode(decode(payload).decode())
+        text = decode(payload).decode()
+        claims, end = _DECODER.raw_decode(text)
     except JwsRefused as error:
         raise _malformed(error) from None
     except (ValueError, RecursionError):
         raise _malformed("its payload is not JSON") from None
-    if not isinstance(claims, dict):
+    if end != len(text) or not isinstance(claims, dict):
         raise _malformed("its payload is not a JSON object")
     return claims
 
 
-def _counting(claims: Mapping[str, Any], expected: Expected, now: float) -> VerifiedToken:
+def _counts(claims: Mapping[str, Any], expected: Expected, now: float) -> bool:
+    """Tell whether `_refusal` would find nothing, as nearly always; False where that is unclear."""
+    get = claims.get
+    expires_at, issued_at, starts_at = get("exp"), get("iat"), get("nbf")
+    subject, client_id, token_id = get("sub"), get("client_id"), get("jti")
+    latest = now + expected.leeway
+    return (
+        get("iss") == expected.issuer
+        and get("aud") == expected.audience
+        and get("token_type") == "service"
+        and type(expires_at) is type(issued_at) is type(starts_at) is int
+        and now - expected.leeway < expires_at < MAX_NUMERIC_DATE
+        and 0 < issued_at <= latest
+        and 0 < starts_at <= latest
+        and type(subject) is type(client_id) is type(token_id) is type(get("scope", "")) is str
+        and "" not in (subject, client_id, token_id)
+    )
+
+
+def _refusal(claims: Mapping[str, Any], expected: Expected, now: float) -> TokenRefused | None:
     if claims.get("iss") != expected.issuer:
-        raise TokenRefused(Refusal.ISSUER_MISMATCH, f"the token is not of {expected.issuer}")
+        return TokenRefused(Refusal.ISSUER_MISMATCH, f"the token is not of {expected.issuer}")
     if claims.get("aud") != expected.audience:
-        raise TokenRefused(
+        return TokenRefused(
             Refusal.AUDIENCE_MISMATCH, f"the token is for another service than {expected.audience}"
         )
     if claims.get("token_type") != "service":
-        raise TokenRefused(Refusal.WRONG_TYPE, "the token is no service token")
-    expires_at = _instant(claims, "exp")
-    if now >= expires_at + expected.leeway:
-        raise TokenRefused(
-            Refusal.TOKEN_EXPIRED, f"the token expired {int(now - expires_at)} seconds ago"
+        return TokenRefused(Refusal.WRONG_TYPE, "the token is no service token")
+    for name in _INSTANTS:
+        value = claims.get(name)
+        if type(value) is not int or not 0 < value < MAX_NUMERIC_DATE:
+            return _invalid(name)
+    for name in _TEXTS:
+        if not isinstance(claims.get(name), str) or not claims[name]:
+            return _invalid(name)
+    if not isinstance(claims.get("scope", ""), str):
+        return _invalid("scope")
+    if now >= claims["exp"] + expected.leeway:
+        return TokenRefused(
+            Refusal.TOKEN_EXPIRED, f"the token expired {int(now - claims['exp'])} seconds ago"
         )
-    starts = max(_instant(claims, "iat"), _instant(claims, "nbf"))
+    starts = max(claims["iat"], claims["nbf"])
     if now < starts - expected.leeway:
-        raise TokenRefused(
+        return TokenRefused(
             Refusal.TOKEN_NOT_YET_VALID,
             f"the token is valid in {int(starts - now)} seconds; is a clock wrong?",
         )
-    for name in _TEXTS:
-        text = claims.get(name)
-        if not isinstance(text, str) or not text:
-            raise _invalid(name)
-    scope = claims.get("scope", "")
-    if not isinstance(scope, str):
-        raise _invalid("scope")
-    return VerifiedToken(claims, frozenset(scope.split()), expires_at)
+    return None
 
 
-def _clean(header: Header) -> Header:
+def _require_clean(header: Header) -> None:
     if header.algorithm is None:
         raise TokenRefused(
             Refusal.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
         )
     if header.fault is not None:
-        raise JwsRefused(header.fault)
+        raise _malformed(header.fault)
     if not header.key_id:
-        raise JwsRefused("its header has no usable 'kid'")
-    return header
-
-
-def _instant(claims: Mapping[str, Any], name: str) -> int:
-    value = claims.get(name)
-    if type(value) is not int or not 0 < value < MAX_NUMERIC_DATE:
-        raise _invalid(name)
-    return value
+        raise _malformed("its header has no usable 'kid'")
 
 
 def _invalid(name: str) -> TokenRefused:

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
@@ -66,9 +67,11 @@ class Verifier:
         Raises `TokenRefused`, `InsufficientScope` and `NotVerifiable`.
         """
         now = self._clock()
-        verified = self._remembered.find(token, self._keys.generation, now)
+        text = reading.ascii_of(token)
+        digest = sha256(text).digest()
+        verified = self._remembered.find(digest, self._keys.generation, now)
         if verified is None:
-            verified = self._read(token, now)
+            verified = self._read(text, digest, now)
         if self._introspection is not None:
             self._introspection.require_active(self._expected.issuer, token)
         if scopes:
@@ -78,12 +81,14 @@ class Verifier:
     async def verify_async(self, token: str, *scopes: str) -> VerifiedToken:
         """Do the same in an event loop, which never waits for the network."""
         now = self._clock()
-        verified = self._remembered.find(token, self._keys.generation, now)
+        text = reading.ascii_of(token)
+        digest = sha256(text).digest()
+        verified = self._remembered.find(digest, self._keys.generation, now)
         if verified is None:
-            key_id = reading.key_id_of(token)
+            key_id = reading.key_id_of(text)
             if self._keys.held(key_id) is None:
                 await asyncio.to_thread(self._keys.find, key_id)
-            verified = self._read(token, now)
+            verified = self._read(text, digest, now)
         if self._introspection is not None:
             issuer = self._expected.issuer
             await asyncio.to_thread(self._introspection.require_active, issuer, token)
@@ -91,12 +96,12 @@ class Verifier:
             _require(verified, scopes)
         return verified
 
-    def _read(self, token: str, now: float) -> VerifiedToken:
+    def _read(self, text: bytes, digest: bytes, now: float) -> VerifiedToken:
         # Before the keys: what they verify is not remembered as done by those that come meanwhile.
         generation = self._keys.generation
-        verified = reading.read(token, self._keys.find, self._expected, now)
+        verified = reading.read(text, self._keys.find, self._expected, now)
         if generation == self._keys.generation:
-            self._remembered.keep(token, verified, generation, now)
+            self._remembered.keep(digest, verified, generation, now)
         return verified
 
 

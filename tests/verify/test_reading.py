@@ -43,7 +43,7 @@ def key_of(key_id: str) -> VerificationKey:
 
 
 def read(text: str, now: float = NOW) -> VerifiedToken:
-    return reading.read(text, key_of, EXPECTED, now)
+    return reading.read(reading.ascii_of(text), key_of, EXPECTED, now)
 
 
 def refusal(text: str, now: float = NOW) -> Refusal:
@@ -224,6 +224,42 @@ def test_whatever_pyjwt_refuses_is_refused(claims: dict[str, Any], typ: str | No
     assert typ == "at+jwt"
 
 
+VALUES = st.sampled_from(
+    [None, True, 0, 1, -1, 1.5, "", "x", [], {}, AUDIENCE, ISSUER, "service", 2**53]
+) | st.integers(int(NOW) - 100, int(NOW) + 100)
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    claims=st.dictionaries(
+        st.sampled_from(
+            ["iss", "aud", "token_type", "exp", "iat", "nbf", "sub", "client_id", "jti", "scope"]
+        ),
+        VALUES,
+        max_size=3,
+    ),
+    absent=st.sampled_from(["", "iss", "exp", "iat", "nbf", "sub", "jti", "scope"]),
+)
+def test_what_counts_is_what_nothing_speaks_against(claims: dict[str, Any], absent: str) -> None:
+    """The quick answer and the explained one are never at odds."""
+    said = {
+        "iss": ISSUER,
+        "aud": AUDIENCE,
+        "token_type": "service",
+        "exp": int(NOW) + 60,
+        "iat": int(NOW),
+        "nbf": int(NOW),
+        "sub": "web",
+        "client_id": "web",
+        "jti": "1",
+        **claims,
+    }
+    said.pop(absent, None)
+
+    counts = reading._counts(said, EXPECTED, NOW)
+    assert counts == (reading._refusal(said, EXPECTED, NOW) is None)
+
+
 def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
     good = token(signing_key("ES256"), ISSUER)
 
@@ -299,7 +335,7 @@ def test_the_header_is_read_before_any_key_is_asked_for() -> None:
 
     bad = base64url(json.dumps({"alg": "ES256", "kid": "x", "typ": "JWT"}).encode()) + ".e30.AA"
     with pytest.raises(TokenRefused):
-        reading.read(bad, note, EXPECTED, NOW)
+        reading.read(bad.encode(), note, EXPECTED, NOW)
     assert asked == []
 
 
