@@ -1,4 +1,4 @@
-"""Verifying a service token in a service, beside others and the bare signature: `make bench-verify`.
+"""Verifying a service token, beside others and the bare signature: `make bench-verify`.
 
 Tokens are as large as those of a CI job on GitHub; each is verified once per round, but for the row
 of those that come again.
@@ -65,11 +65,11 @@ def measure(algorithm: str, jose: "Jose") -> dict[str, Any]:
         taken = {name: spent(verify, tokens) for name, verify in rows.items()}
         taken["npm jose"] = jose(tokens, key)
         if number:  # the first round warms up
-            for name, each in taken.items():
-                rounds.setdefault(name, []).append(each)
+            for name, microseconds in taken.items():
+                rounds.setdefault(name, []).append(microseconds)
     floor = rounds["bare signature"]
     print(f"{algorithm + ', µs of CPU':34} {'median':>8} {'min':>7} {'max':>7} {'of bare':>9}")
-    numbers = {}
+    numbers: dict[str, Any] = {}
     for name, each in rounds.items():
         share = statistics.median(bare / own for bare, own in zip(floor, each, strict=True))
         print(ROW.format(name, statistics.median(each), min(each), max(each), share))
@@ -148,7 +148,7 @@ def pyjwt(key: SigningKey) -> Verify:
 
 def joserfc(key: SigningKey) -> Verify:
     """Verify with joserfc and its registry of claims."""
-    public = jwk.import_key(json.dumps(key.public))
+    public = jwk.import_key(cast("dict[str, str | list[str]]", key.public))
     claims = joserfc_jwt.JWTClaimsRegistry(
         iss={"essential": True, "value": ISSUER}, aud={"essential": True, "value": AUDIENCE}
     )

@@ -224,7 +224,7 @@ def test_whatever_pyjwt_refuses_is_refused(claims: dict[str, Any], typ: str | No
     assert typ == "at+jwt"
 
 
-VALUES = st.sampled_from(
+VALUES: st.SearchStrategy[Any] = st.sampled_from(
     [None, True, 0, 1, -1, 1.5, "", "x", [], {}, AUDIENCE, ISSUER, "service", 2**53]
 ) | st.integers(int(NOW) - 100, int(NOW) + 100)
 
