@@ -12,6 +12,7 @@ import pytest
 from tests.cli.pipeline.conftest import job  # noqa: F401 - a fixture
 from tests.consumers.conftest import Job
 from tests.docs.markdown import ROOT
+from tests.service_tokens import DEPLOY_API
 
 BASE = ROOT / "requirements/base.txt"
 SERVER = ("starlette", "uvicorn", "yaml", "re2", "watchfiles", "apsw")
@@ -58,6 +59,17 @@ with TokenSource(service="deploy-api", scope="deploy:read") as source:
     source.revoke()
 """
 
+SERVICE = """
+import sys
+from broker.client import TokenSource
+import broker.verify.asgi, broker.verify.wsgi
+from broker.verify import Verifier
+
+with TokenSource(service="deploy-api", scope="deploy:read") as source:
+    verifier = Verifier(source.url, audience=sys.argv[1])
+    print(verifier.verify(source.token().access_token, "deploy:read").client_id)
+"""
+
 
 @pytest.fixture
 def bare(job: Job, tmp_path: Path) -> Job:  # noqa: F811 - the fixture
@@ -86,6 +98,13 @@ def test_a_program_gets_a_token(bare: Job) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     assert bare.claims(done.stdout.strip())["scope"] == "deploy:read"
+
+
+def test_a_service_verifies_a_token(bare: Job) -> None:
+    done = python(bare, "-c", SERVICE, DEPLOY_API)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "deploy-web\n"
 
 
 def test_the_commands_of_a_pipeline_work(bare: Job) -> None:
