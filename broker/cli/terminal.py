@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Final
 
 import typer
@@ -58,3 +60,13 @@ def sign_coloured(line: str) -> str:
         if found and len(before) <= _BEFORE_THE_SIGN:
             return f"{before} {typer.style(sign, fg=_COLOURS[sign], bold=True)} {after}"
     return line
+
+
+@contextmanager
+def progress(length: int, label: str) -> Iterator[Callable[[int], None]]:
+    """Show how far it is, where somebody looks: what it gives is told of each step."""
+    if not length or not sys.stderr.isatty():
+        yield lambda _steps: None
+        return
+    with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
+        yield bar.update

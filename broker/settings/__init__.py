@@ -12,6 +12,7 @@ from broker.settings.model import (
     SqliteStoreLocation,
     TokenSettings,
 )
+from broker.settings.store_text import read_store
 
 __all__ = [
     "KEYS",
@@ -24,4 +25,5 @@ __all__ = [
     "SqliteStoreLocation",
     "TokenSettings",
     "load",
+    "read_store",
 ]

@@ -30,6 +30,7 @@ from broker.settings.sources import (
     from_environment,
     read_document,
 )
+from broker.settings.store_text import located
 
 DEFAULT_FILE: Final = "broker.yaml"
 
@@ -135,11 +136,7 @@ def _store(reading: Reading, default: Path) -> SqliteStoreLocation | RedisAddres
     chosen, given = reading.value(keys.STORE), reading.given(keys.STORE)
     if given is None:
         return SqliteStoreLocation(default)
-    if isinstance(chosen, str):
-        return SqliteStoreLocation(given.base / chosen)
-    if chosen.ca_file is None:
-        return chosen
-    return replace(chosen, ca_file=str(given.base / chosen.ca_file))
+    return located(chosen, given.base)
 
 
 def _rate_limits(reading: Reading) -> RateLimitSettings:

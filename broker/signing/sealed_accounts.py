@@ -255,6 +255,23 @@ def resealed(
     )
 
 
+def account_row_opens(box: SealedBox, row: AccountRow) -> bool:
+    """Tell whether the row of an account or an override is as it was sealed."""
+    plain = box.unseal(_account_name(row), row.content)
+    if plain is None or row.kind != ACCOUNT:
+        return plain is not None
+    return _is_of(account_text.read_account(plain), row)
+
+
+def secret_row_opens(box: SealedBox, row: SecretRow) -> bool:
+    """Tell whether the row of a secret is as it was sealed."""
+    plain = box.unseal(_secret_name(row.secret_id), row.content)
+    if plain is None:
+        return False
+    secret = account_text.read_secret(plain)
+    return (secret.client_id, secret.digest) == (row.client_id, row.digest)
+
+
 def _account_name(row: AccountRow) -> str:
     return f"accounts/{row.kind}/{row.client_id}"
 

@@ -9,6 +9,7 @@ from broker.core.audit import ChainedEvent
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.redis_address import RedisAddress
 from broker.ports import NOT_MEASURED, Clock, Measurements, SharedCounts, Store, StoreReading
+from broker.ports.contents import ContentsReading, ContentsWriting
 
 PATIENT_SECONDS: Final = 20.0
 
@@ -60,7 +61,11 @@ async def open_store(
         if not may_make and not await store_exists(location):
             raise ConfigurationError([Problem(location.shown, 0, 0, "there is no store yet")])
         return await SqliteStore.open(
-            location.path, clock, on_committed=on_committed, measurements=measurements
+            location.path,
+            clock,
+            on_committed=on_committed,
+            begun=begun,
+            measurements=measurements,
         )
     from broker.stores.redis import RedisStore
 
@@ -113,3 +118,57 @@ def open_shared_counts(location: StoreLocation) -> OpenCounts:
     from broker.stores.redis_limits import RedisLimits
 
     return RedisLimits(location)
+
+
+def open_contents(location: StoreLocation) -> ContentsReading:
+    """Give a store to be read whole; nothing is opened before that begins."""
+    if not isinstance(location, RedisAddress):
+        from broker.stores.sqlite_contents import SqliteContents
+
+        return SqliteContents(location.path)
+    from broker.stores.redis_contents import RedisContents
+
+    return RedisContents(location)
+
+
+def open_draft(
+    location: StoreLocation, *, replace: bool = False, as_backup: bool = False, needed: int = 0
+) -> ContentsWriting:
+    """Give a place to write a whole store to; nothing is opened before that begins.
+
+    `replace` lets it take the place of another store. A file may be one `as_backup`, and has about
+    `needed` bytes.
+    """
+    if not isinstance(location, RedisAddress):
+        from broker.stores.sqlite_draft import SqliteDraft
+
+        return SqliteDraft(location.path, replace=replace, as_backup=as_backup, needed=needed)
+    from broker.stores.redis_draft import RedisDraft
+
+    return RedisDraft(location, replace=replace)
+
+
+def marks_in_nobody_s_use(location: StoreLocation) -> object:
+    """Give what every write to a store changes, if it is certain that no process has it open.
+
+    None otherwise, as always of one in Redis. Raises `ConfigurationError`.
+    """
+    if isinstance(location, RedisAddress):
+        return None
+    from broker.stores.sqlite_contents import is_alone, marks_of
+
+    return marks_of(location.path) if is_alone(location.path) else None
+
+
+def bytes_of(location: StoreLocation) -> int:
+    """Tell how large the file of a store is; 0 where that cannot be told."""
+    if isinstance(location, RedisAddress) or not location.path.is_file():
+        return 0
+    return location.path.stat().st_size
+
+
+def same_place(one: StoreLocation, other: StoreLocation) -> bool:
+    """Tell whether two locations are of the same store, as far as they show it."""
+    if isinstance(one, RedisAddress) or isinstance(other, RedisAddress):
+        return one.shown == other.shown
+    return one.path.resolve() == other.path.resolve()

@@ -10,13 +10,13 @@ from broker.stores.redis_link import Command, Link
 from broker.stores.redis_rows import UNREADABLE, content, pairs, read_row, row_text
 
 _ACCOUNT = "account"
-_KINDS = (_ACCOUNT, "override")
+KINDS = (_ACCOUNT, "override")
 
 
 async def find(link: Link, client_id: str, kind: str) -> AccountRow | None:
     """Find the row of an account, or what is said beside the files of one that they define."""
     text = await link.call("HGET", redis_keys.accounts(kind), client_id)
-    return None if text is None else _account(client_id, kind, text)
+    return None if text is None else read_account(client_id, kind, text)
 
 
 async def rows_of(link: Link, client_ids: Iterable[str], kind: str = _ACCOUNT) -> list[AccountRow]:
@@ -26,7 +26,7 @@ async def rows_of(link: Link, client_ids: Iterable[str], kind: str = _ACCOUNT) -
         return []
     texts = await link.call("HMGET", redis_keys.accounts(kind), *wanted)
     found = zip(wanted, texts, strict=True)
-    return [_account(client_id, kind, text) for client_id, text in found if text is not None]
+    return [read_account(client_id, kind, text) for client_id, text in found if text is not None]
 
 
 async def page(
@@ -76,7 +76,7 @@ async def having_secrets(link: Link) -> list[str]:
 async def last_uses(link: Link, client_id: str) -> dict[str, float]:
     """Tell when an account and its secrets were last used."""
     found = await link.call("ZRANGE", redis_keys.last_uses(client_id), 0, -1, "WITHSCORES")
-    return {used.decode(): float(used_at) for used, used_at in _scored(found)}
+    return {used.decode(): float(used_at) for used, used_at in scored(found)}
 
 
 async def last_used(link: Link, client_ids: Sequence[str]) -> dict[str, float]:
@@ -111,13 +111,13 @@ async def put(
     removed_secrets: Sequence[str] = (),
 ) -> None:
     """Insert rows into a batch, or replace those of the same accounts and secrets."""
-    for kind in _KINDS:
+    for kind in KINDS:
         rows = [row for row in accounts if row.kind == kind]
         before = {
             row.client_id: row for row in await rows_of(link, [r.client_id for r in rows], kind)
         }
         for row in rows:
-            _put_account(batch, row, before.get(row.client_id))
+            put_account(batch, row, before.get(row.client_id))
     await _put_secrets(link, batch, secrets, removed_secrets)
 
 
@@ -133,14 +133,17 @@ def uses(noted: dict[str, dict[str, float]]) -> list[Command]:
 async def every(link: Link) -> tuple[tuple[AccountRow, ...], tuple[SecretRow, ...]]:
     """List all rows, the deleted ones included."""
     accounts: list[AccountRow] = []
-    for kind in _KINDS:
+    for kind in KINDS:
         found = pairs(await link.call("HGETALL", redis_keys.accounts(kind)))
-        accounts += [_account(each.decode(), kind, text) for each, text in found.items()]
+        accounts += [read_account(each.decode(), kind, text) for each, text in found.items()]
     secrets = pairs(await link.call("HGETALL", redis_keys.SECRETS))
-    return tuple(accounts), tuple(_secret(each.decode(), text) for each, text in secrets.items())
+    return tuple(accounts), tuple(
+        read_secret(each.decode(), text) for each, text in secrets.items()
+    )
 
 
-def _put_account(batch: Batch, row: AccountRow, before: AccountRow | None) -> None:
+def put_account(batch: Batch, row: AccountRow, before: AccountRow | None) -> None:
+    """Insert a row into a batch, or replace the one that was there before."""
     client_id, kind = row.client_id, row.kind
     text = row_text(
         {"organization": row.organization, "deleted": row.deleted, "content": row.content}
@@ -162,6 +165,17 @@ def _put_account(batch: Batch, row: AccountRow, before: AccountRow | None) -> No
         batch.commands.append(("SADD", every_id, client_id))
 
 
+def put_secret(batch: Batch, row: SecretRow) -> None:
+    """Insert a row into a batch, of which there is none."""
+    text = row_text({"client_id": row.client_id, "digest": row.digest, "content": row.content})
+    batch.commands += [
+        ("HSET", redis_keys.SECRETS, row.secret_id, text),
+        ("HSET", redis_keys.SECRET_DIGESTS, row.digest, row.secret_id),
+        ("SADD", redis_keys.secrets_of(row.client_id), row.secret_id),
+        ("ZADD", redis_keys.HAVING_SECRETS, 0, row.client_id),
+    ]
+
+
 async def _put_secrets(
     link: Link, batch: Batch, secrets: Sequence[SecretRow], removed: Sequence[str]
 ) -> None:
@@ -178,13 +192,8 @@ async def _put_secrets(
         batch.commands.append(("SREM", redis_keys.secrets_of(row.client_id), row.secret_id))
         batch.commands.append(("ZREM", redis_keys.last_uses(row.client_id), row.secret_id))
     for row in secrets:
-        text = row_text({"client_id": row.client_id, "digest": row.digest, "content": row.content})
-        batch.commands.append(("HSET", redis_keys.SECRETS, row.secret_id, text))
-        batch.commands.append(("HSET", redis_keys.SECRET_DIGESTS, row.digest, row.secret_id))
-        batch.commands.append(("SADD", redis_keys.secrets_of(row.client_id), row.secret_id))
+        put_secret(batch, row)
     kept = {row.client_id for row in secrets}
-    for client_id in kept:
-        batch.commands.append(("ZADD", redis_keys.HAVING_SECRETS, 0, client_id))
     for client_id in {row.client_id for row in gone} - kept:
         left = {row.secret_id for row in await secrets_of(link, client_id)}
         if left <= {row.secret_id for row in gone}:
@@ -196,10 +205,11 @@ async def _secrets(link: Link, secret_ids: Sequence[str]) -> list[SecretRow]:
         return []
     texts = await link.call("HMGET", redis_keys.SECRETS, *secret_ids)
     found = zip(secret_ids, texts, strict=True)
-    return [_secret(secret_id, text) for secret_id, text in found if text is not None]
+    return [read_secret(secret_id, text) for secret_id, text in found if text is not None]
 
 
-def _account(client_id: str, kind: str, text: bytes) -> AccountRow:
+def read_account(client_id: str, kind: str, text: bytes) -> AccountRow:
+    """Read the row of an account."""
     try:
         row = read_row(text)
         return AccountRow(
@@ -209,7 +219,8 @@ def _account(client_id: str, kind: str, text: bytes) -> AccountRow:
         return AccountRow(client_id, kind, None, deleted=False, content=b"")
 
 
-def _secret(secret_id: str, text: bytes) -> SecretRow:
+def read_secret(secret_id: str, text: bytes) -> SecretRow:
+    """Read the row of a secret."""
     try:
         row = read_row(text)
         digest, sealed = content(row, "digest"), content(row, "content")
@@ -218,7 +229,7 @@ def _secret(secret_id: str, text: bytes) -> SecretRow:
         return SecretRow(secret_id, "", b"", b"")
 
 
-def _scored(found: list[Any]) -> list[Any]:
+def scored(found: list[Any]) -> list[Any]:
     """Give pairs of members and scores, as either protocol answers them."""
     if found and not isinstance(found[0], list | tuple):
         return list(zip(found[::2], found[1::2], strict=True))

@@ -3,7 +3,7 @@
 from broker.core.blocks import Block
 from broker.stores import redis_keys
 from broker.stores.redis_batch import Batch
-from broker.stores.redis_link import Link, LinkRefused
+from broker.stores.redis_link import Command, Link, LinkRefused
 from broker.stores.redis_rows import UNREADABLE, pairs, read_row, row_text
 
 
@@ -15,16 +15,7 @@ async def put(link: Link, epoch: int, block: Block, now: float, at_most: int) ->
         return None
     batch = Batch(epoch=epoch)
     batch.add("HDEL", redis_keys.BLOCKS, [each.block_id for each in over], together=1)
-    text = row_text(
-        {
-            "expires_at": block.expires_at,
-            "where": dict(block.where),
-            "reason": block.reason,
-            "created_at": block.created_at,
-            "created_by": block.created_by,
-        }
-    )
-    batch.commands.append(("HSET", redis_keys.BLOCKS, block.block_id, text))
+    batch.commands.append(setting(block))
     batch.raise_epoch()
     return batch
 
@@ -68,3 +59,17 @@ def _damaged(block_id: str) -> LinkRefused:
     return LinkRefused(
         f"block {block_id:.100} is damaged: remove it by HDEL {redis_keys.BLOCKS}, and set it anew"
     )
+
+
+def setting(block: Block) -> Command:
+    """Make the command that sets a block."""
+    text = row_text(
+        {
+            "expires_at": block.expires_at,
+            "where": dict(block.where),
+            "reason": block.reason,
+            "created_at": block.created_at,
+            "created_by": block.created_by,
+        }
+    )
+    return ("HSET", redis_keys.BLOCKS, block.block_id, text)

@@ -57,9 +57,14 @@ SECRET_DIGESTS: Final = PREFIX + "client_secret_digests"
 HAVING_SECRETS: Final = PREFIX + "having_secrets"
 """Sorted set in the order of its members: the accounts that have secrets."""
 
+LAST_USES: Final = PREFIX + "last_uses:"
+"""Sorted sets, one per account: when it and its secrets were last used."""
+
 BLOCKS: Final = PREFIX + "blocks"
-ISSUERS_OFF: Final = PREFIX + "issuers_off"
 """Hash: id to the block as JSON."""
+
+ISSUERS_OFF: Final = PREFIX + "issuers_off"
+"""Set: names of issuers that were switched off."""
 
 PROCESSES: Final = PREFIX + "processes"
 """Sorted set: processes that count requests, by when they were last heard of."""
@@ -78,6 +83,12 @@ FORGOTTEN_UNTIL: Final = "forgotten_until"
 REVOCATIONS_FORGOTTEN_UNTIL: Final = "revocations_forgotten_until"
 REFUSED_UNTIL: Final = "refused_until"
 """Up to which second of its issue what is for one use is refused: a primary may have lost uses."""
+
+COPYING: Final = "copying"
+"""The id of the copy that is being written; then there is no `schema`, and no store yet."""
+
+EPOCH_BEFORE: Final = "epoch_before"
+"""The epoch of the store that a copy takes the place of."""
 
 _LONGEST_VALUE: Final = 100
 
@@ -125,7 +136,7 @@ def secrets_of(client_id: str) -> str:
 
 def last_uses(client_id: str) -> str:
     """Name the sorted set of when an account and its secrets were last used."""
-    return f"{PREFIX}last_uses:{client_id}"
+    return f"{LAST_USES}{client_id}"
 
 
 def limit(key: bytes) -> str:

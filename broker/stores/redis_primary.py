@@ -20,6 +20,12 @@ logger = logging.getLogger(__name__)
 DAMAGED: Final = "the store is damaged: restore a backup"
 OLDEST_SERVER: Final = (6, 2)
 
+HALF: Final = (
+    "it holds half of a store, of a copy or a restore that is under way or was cut off: run that"
+    " again"
+)
+"""What is said of a place that a store is being written to."""
+
 
 @dataclass(frozen=True, slots=True)
 class Primary:
@@ -66,7 +72,7 @@ async def attach(link: Link, known: Known) -> Primary:
 
 
 async def _attach(link: Link, known: Known) -> Primary:
-    info = _read_info(await link.call("INFO"))
+    info = await read_info(link)
     require_suitable(info)
     fsync = await _fsync(link)
     keeps_all = info.get("aof_enabled") == "1" and fsync == "always"
@@ -97,6 +103,8 @@ async def _attach(link: Link, known: Known) -> Primary:
         raise LinkRefused(newer(int(rest[0])), permanent=True)
     if answer == "gone":
         raise LinkRefused("it has lost the store: restore a backup, or start the broker anew")
+    if answer == "half":
+        raise LinkRefused(HALF, permanent=True)
     if answer == "damaged":
         raise LinkRefused(DAMAGED, permanent=True)
     return Primary(replicated=rest[0] == "1", may_have_lost=answer == "lost")
@@ -104,11 +112,13 @@ async def _attach(link: Link, known: Known) -> Primary:
 
 async def has_schema(link: Link) -> bool:
     """Tell whether there is a store. Raises as `Link.call`, and `LinkRefused` for a newer one."""
-    found = await link.call("HGET", redis_keys.STATE, "schema")
+    found = await link.call("HMGET", redis_keys.STATE, "schema", redis_keys.COPYING)
     try:
-        schema = int(found or 0)
+        schema, copying = int(found[0] or 0), found[1]
     except (TypeError, ValueError):
         raise LinkRefused(DAMAGED, permanent=True) from None
+    if copying is not None:
+        raise LinkRefused(HALF, permanent=True)
     if schema > redis_keys.SCHEMA_VERSION:
         raise LinkRefused(newer(schema), permanent=True)
     return schema > 0
@@ -169,6 +179,8 @@ def _may_lose(info: dict[str, str], fsync: str | None) -> str:
     return f"the Redis server has appendfsync {fsync}, so that a crash loses {lost}: {mend}"
 
 
-def _read_info(text: bytes) -> dict[str, str]:
+async def read_info(link: Link) -> dict[str, str]:
+    """Ask a server what it says of itself. Raises as `Link.call`."""
+    text: bytes = await link.call("INFO")
     lines = (line.partition(":") for line in text.decode(errors="replace").splitlines())
     return {name: value for name, colon, value in lines if colon}

@@ -37,6 +37,7 @@ end
 local found = redis.call('HMGET', state, 'schema', 'primary', 'replicated', 'may_lose', 'evicted',
     'refused_until', 'seq', 'pruned_to')
 local schema = tonumber(found[1] or '')
+if not schema and redis.call('HEXISTS', state, 'copying') == 1 then return {'half'} end
 if not schema then return {'damaged'} end
 if schema > tonumber(ARGV[2]) then return {'newer', found[1]} end
 if schema < tonumber(ARGV[1]) then redis.call('HSET', state, 'schema', ARGV[1]) end
@@ -201,6 +202,47 @@ for _, id in ipairs(ids) do
     end
 end
 return answer
+""")
+
+
+BEGIN_COPY: Final = Script("""
+-- Marks the place of a store as one that is being written; what was there ends with that.
+-- KEYS: state, processes, what a store consists of else.
+-- ARGV: id, may replace, the time from which on a process lives.
+local state = KEYS[1]
+local found = redis.call('HMGET', state, 'schema', 'seq', 'epoch', 'epoch_before')
+if found[1] then
+    if ARGV[2] ~= '1' then
+        if found[2] ~= '0' then return {'filled'} end
+        for place = 3, #KEYS do
+            if redis.call('EXISTS', KEYS[place]) == 1 then return {'filled'} end
+        end
+    end
+    local alive = redis.call('ZCOUNT', KEYS[2], '(' .. ARGV[3], '+inf')
+    if alive > 0 then return {'used', tostring(alive)} end
+elseif redis.call('EXISTS', state) == 1 and redis.call('HEXISTS', state, 'copying') == 0
+    and ARGV[2] ~= '1' then
+    return {'damaged'}
+end
+local before = string.format('%.0f', tonumber(found[3] or found[4] or 0) or 1)
+redis.call('DEL', state)
+redis.call('HSET', state, 'copying', ARGV[1], 'epoch_before', before)
+return {'begun', before}
+""")
+"""A copy that was cut off leaves its mark; the next one takes over."""
+
+
+PUT_COPY: Final = Script("""
+-- Runs commands of a copy, unless another one has begun since.
+-- KEYS: state. ARGV: id, how many commands, each: how many words, the words.
+if redis.call('HGET', KEYS[1], 'copying') ~= ARGV[1] then return {'another'} end
+local at = 3
+for _ = 1, tonumber(ARGV[2]) do
+    local words = tonumber(ARGV[at])
+    redis.call(unpack(ARGV, at + 1, at + words))
+    at = at + words + 1
+end
+return {'done'}
 """)
 
 

@@ -36,7 +36,7 @@ from broker.stores import (
     sqlite_state,
 )
 from broker.stores.events_in_order import EventsInOrder
-from broker.stores.sqlite_file import open_for_writing, transaction
+from broker.stores.sqlite_file import explain, open_for_writing, transaction, unusable
 from broker.stores.sqlite_ledger import PendingEntry
 from broker.stores.sqlite_reading import Result, SqliteReading, unreadable
 from broker.stores.sqlite_short_queries import ShortQueries
@@ -69,14 +69,16 @@ class SqliteStore(SqliteReading):
         clock: Clock,
         *,
         on_committed: Callable[[ChainedEvent], None] | None = None,
+        begun: bool = False,
         measurements: Measurements = NOT_MEASURED,
     ) -> "SqliteStore":
         """Open the store for the running event loop, making the file and its folders if need be.
 
         `on_committed` is called with every event, in another thread, once the event is durable;
-        the `OSError` or `ValueError` it may raise is logged. Raises `ConfigurationError`.
+        the `OSError` or `ValueError` it may raise is logged. One process of a broker that has
+        `begun` before bears a file of the next version. Raises `ConfigurationError`.
         """
-        connection = await asyncio.to_thread(open_for_writing, path)
+        connection = await asyncio.to_thread(_open, path, clock.now(), begun=begun)
         in_order = EventsInOrder(on_committed) if on_committed else None
         writer = SqliteWriter(path, connection, clock, in_order, measurements)
         return cls(path, writer, clock, in_order)
@@ -307,3 +309,13 @@ class SqliteStore(SqliteReading):
             with contextlib.suppress(Unavailable):
                 await self._writer.run(lambda _: in_order.flush())
         return made
+
+
+def _open(path: Path, now: float, *, begun: bool) -> apsw.Connection:
+    connection = open_for_writing(path, serving=begun)
+    try:
+        sqlite_state.take_into_use(connection, now)
+    except apsw.Error as error:
+        connection.close()
+        raise unusable(path, explain(error)) from None
+    return connection

@@ -1,11 +1,9 @@
 """Blocks that were set and not lifted."""
 
-import json
-from typing import Any
-
 import apsw
 
 from broker.core.blocks import Block
+from broker.stores.content_rows import block_of, row_of_block
 from broker.stores.sqlite_state import raise_epoch
 
 _PRUNE = "DELETE FROM blocks WHERE expires_at <= ?"
@@ -21,7 +19,7 @@ def put(connection: apsw.Connection, block: Block, now: float, at_most: int) -> 
     [(count,)] = connection.execute(_COUNT)
     if count >= at_most:
         return False
-    connection.execute(_SET, (block.block_id, block.expires_at, _content(block)))
+    connection.execute(_SET, row_of_block(block))
     raise_epoch(connection)
     return True
 
@@ -37,19 +35,4 @@ def lift(connection: apsw.Connection, block_id: str) -> bool:
 
 def listed(connection: apsw.Connection) -> list[Block]:
     """List all blocks, by id."""
-    return [_block(*row) for row in connection.execute(_LIST)]
-
-
-def _content(block: Block) -> str:
-    members = {
-        "where": dict(block.where),
-        "reason": block.reason,
-        "created_at": block.created_at,
-        "created_by": block.created_by,
-    }
-    return json.dumps(members)
-
-
-def _block(block_id: str, expires_at: float | None, content: str) -> Block:
-    members: dict[str, Any] = json.loads(content)
-    return Block(block_id=block_id, expires_at=expires_at, **members)
+    return [block_of(row) for row in connection.execute(_LIST)]

@@ -13,6 +13,9 @@ import apsw
 from broker.core.errors import ConfigurationError, Problem
 
 APPLICATION_ID: Final = 0x57494642  # marks the file as the broker's: "WIFB" in ASCII
+DRAFT_ID: Final = 0x57494644
+"""Marks a file that is being written and is no store before it is whole: "WIFD" in ASCII."""
+
 BUSY_TIMEOUT_SECONDS: Final = 5.0
 MAX_WAL_BYTES: Final = 64 * 1024 * 1024
 
@@ -163,6 +166,13 @@ _ISSUERS_OFF: Final = """
 CREATE TABLE issuers_off (name TEXT PRIMARY KEY) STRICT, WITHOUT ROWID;
 """
 
+# Up to which second of its issue what is for one use is refused, since uses may have been lost. And
+# whether the file was taken from another store as a backup, which goes on without it.
+_REFUSED: Final = """
+ALTER TABLE state ADD COLUMN refused_until INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE state ADD COLUMN is_backup INTEGER NOT NULL DEFAULT 0;
+"""
+
 # What each version of the schema adds to the one before; a step that was published never changes.
 _STEPS: Final = (
     _FIRST_TABLES,
@@ -176,33 +186,35 @@ _STEPS: Final = (
     _REVOCATIONS,
     _BLOCKS,
     _ISSUERS_OFF,
+    _REFUSED,
 )
 SCHEMA_VERSION: Final = len(_STEPS)
 
 
-def open_for_writing(path: Path) -> apsw.Connection:
+def open_for_writing(path: Path, *, serving: bool = False) -> apsw.Connection:
     """Open the database, making the file (0600), its folders (0700) and its tables if need be.
 
-    Raises `ConfigurationError` when the file cannot be used.
+    Who is `serving` from it already bears one that the next version has been started on. Raises
+    `ConfigurationError` when the file cannot be used.
     """
     try:
-        _create_file(path)
+        create_file(path)
         connection = apsw.Connection(str(path.absolute()), flags=apsw.SQLITE_OPEN_READWRITE)
     except OSError as error:
-        raise _unusable(path, f"cannot be created: {error.strerror}") from None
+        raise unusable(path, f"cannot be created: {error.strerror}") from None
     except apsw.CantOpenError:
-        raise _unusable(path, "cannot be opened: check that it is a file and its rights") from None
+        raise unusable(path, "cannot be opened: check that it is a file and its rights") from None
     try:
         connection.set_busy_handler(_wait_for_the_other)
         # Before anything is changed: the file may be another program's.
-        _bring_up_to_date(connection, path)
+        bring_up_to_date(connection, path, newest=SCHEMA_VERSION + serving)
         _configure(connection)
     except ConfigurationError:
         connection.close()
         raise
     except apsw.Error as error:
         connection.close()
-        raise _unusable(path, _explain(error)) from None
+        raise unusable(path, explain(error)) from None
     return connection
 
 
@@ -216,23 +228,23 @@ def open_for_reading(path: Path) -> apsw.Connection:
 def require_readable(path: Path) -> None:
     """Raise `ConfigurationError` unless the file is a store of this version that can be read."""
     if not path.exists():
-        raise _unusable(
+        raise unusable(
             path, "is not there: name the configuration with --config, or its folder with --data"
         )
     try:
         connection = open_for_reading(path)
         try:
-            version = _version(connection, path)
+            version = schema_version(connection, path)
         finally:
             connection.close()
     except apsw.CantOpenError:
-        raise _unusable(
+        raise unusable(
             path, "cannot be opened: reading needs the rights of the broker's own user"
         ) from None
     except apsw.Error as error:
-        raise _unusable(path, _explain(error)) from None
+        raise unusable(path, explain(error)) from None
     if version < SCHEMA_VERSION:
-        raise _unusable(
+        raise unusable(
             path,
             f"has schema {version}, this version reads {SCHEMA_VERSION}: start its broker once",
         )
@@ -276,7 +288,8 @@ def require_same_file(path: Path, identity: tuple[int, int] | None) -> None:
         raise apsw.CantOpenError("the database file was moved, deleted or replaced")
 
 
-def _create_file(path: Path) -> None:
+def create_file(path: Path) -> None:
+    """Make a file (0600) and its folders (0700), unless it is there. Raises `OSError`."""
     missing = [folder for folder in path.absolute().parents if not folder.exists()]
     for folder in reversed(missing):
         folder.mkdir(mode=0o700, exist_ok=True)
@@ -316,35 +329,44 @@ def _switch_to_wal(connection: apsw.Connection) -> None:
             return
 
 
-def _bring_up_to_date(connection: apsw.Connection, path: Path) -> None:
+def bring_up_to_date(
+    connection: apsw.Connection, path: Path, *, newest: int = SCHEMA_VERSION
+) -> None:
+    """Add what newer versions of the schema have; one that is newer, up to `newest`, stays.
+
+    Raises `ConfigurationError` and `apsw.Error`.
+    """
     # Also the look is taken in the transaction: another process may be doing the same.
     with transaction(connection):
-        version = _version(connection, path)
+        version = schema_version(connection, path, newest=newest)
         for step in _STEPS[version:]:
             connection.execute(step)
         if version < SCHEMA_VERSION:
             connection.pragma("user_version", SCHEMA_VERSION)
 
 
-def _version(connection: apsw.Connection, path: Path) -> int:
+def schema_version(connection: apsw.Connection, path: Path, *, newest: int = SCHEMA_VERSION) -> int:
     """Give the version of the schema, 0 for an empty database; raise for any other database."""
     version: int = connection.pragma("user_version")
     if connection.pragma("application_id") == APPLICATION_ID:
-        if 0 < version <= SCHEMA_VERSION:
+        if 0 < version <= newest:
             return version
         if version <= 0:
-            raise _unusable(path, "is damaged: restore a backup")
-        raise _unusable(
+            raise unusable(path, "is damaged: restore a backup")
+        raise unusable(
             path,
             f"was written by a newer broker (schema {version}, this one knows {SCHEMA_VERSION}):"
             " run that version, or restore a backup made before the upgrade",
         )
+    if connection.pragma("application_id") == DRAFT_ID:
+        raise unusable(path, "is half of one, left by a copy that was cut off: delete the file")
     if version or connection.execute("SELECT 1 FROM sqlite_schema").fetchone():
-        raise _unusable(path, "is a database of another program: name another file under `store`")
+        raise unusable(path, "is a database of another program: name another file under `store`")
     return 0
 
 
-def _explain(error: apsw.Error) -> str:
+def explain(error: apsw.Error) -> str:
+    """Say what an error means for the file, and what mends it."""
     if isinstance(error, apsw.NotADBError):
         return "is not a SQLite database: name another file under `store`"
     if isinstance(error, apsw.CorruptError):
@@ -358,5 +380,6 @@ def _explain(error: apsw.Error) -> str:
     return f"cannot be used: {error}"
 
 
-def _unusable(path: Path, what: str) -> ConfigurationError:
+def unusable(path: Path, what: str) -> ConfigurationError:
+    """Say that a store cannot be used."""
     return ConfigurationError([Problem(str(path), 0, 0, f"the store {what}")])

@@ -19,7 +19,7 @@ _PRUNED_EVERY: Final = 64
 _PRUNED_BESIDES: Final = 16
 
 _HEAD: Final = """
-SELECT state.epoch, state.forgotten_until, events.seq, events.hash
+SELECT state.epoch, state.forgotten_until, state.refused_until, events.seq, events.hash
 FROM state LEFT JOIN (SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1) AS events
 """
 _PRUNE: Final = """
@@ -85,8 +85,8 @@ def append(
         # Without its row, nothing could tell the processes of a change.
         if head is None:
             raise apsw.CorruptError("the state has no epoch")
-        epoch, forgotten_until = head[:2]
-        first, prev = head[2] or 0, head[3] or GENESIS
+        epoch, forgotten_until, refused_until = head[:3]
+        first, prev = head[3] or 0, head[4] or GENESIS
         sequence = first
         appended: list[Appended | None] = []
         fresh: list[Spend] = []
@@ -98,7 +98,12 @@ def append(
             event, spend, already_spent = entry.event, entry.spend, False
             if spend is not None:
                 # Of what has been forgotten nobody knows: the clock was ahead, and is back now.
-                already_spent = spend.key in spent or spend.expires_at <= forgotten_until
+                # Nor of what was used after the backup that the store was made of.
+                already_spent = (
+                    spend.key in spent
+                    or spend.expires_at <= forgotten_until
+                    or 0 < refused_until >= spend.issued_at
+                )
                 if already_spent:
                     # Written out only here: hardly any entry needs it.
                     event = SerializedEvent.of(entry.event_if_spent())

@@ -1,11 +1,21 @@
 """The state epoch and the sealed rows, which all processes of one store share."""
 
 import json
+import logging
 from collections.abc import Sequence
 
 import apsw
 
+from broker.ports.contents import EPOCH_LEAP
 from broker.stores.sqlite_file import transaction
+
+logger = logging.getLogger(__name__)
+
+_IS_BACKUP = "SELECT is_backup FROM state"
+_TAKE_INTO_USE = """
+UPDATE state SET is_backup = 0, epoch = epoch + ?, refused_until = max(refused_until, ?)
+WHERE is_backup = 1
+"""
 
 
 def read_epoch(connection: apsw.Connection) -> int:
@@ -54,3 +64,22 @@ def put_sealed(connection: apsw.Connection, name: str, content: bytes) -> None:
     """Insert or replace a sealed row, in a transaction that the caller began."""
     connection.execute("INSERT OR REPLACE INTO sealed VALUES (?, ?)", (name, content))
     raise_epoch(connection)
+
+
+def take_into_use(connection: apsw.Connection, now: float) -> None:
+    """Let a backup that is opened as it is know nothing of what was used since, and say so.
+
+    Tokens for one use that were issued before `now`, in seconds since the epoch, are refused.
+    """
+    try:
+        row = connection.execute(_IS_BACKUP).fetchone()
+    except apsw.CorruptError:
+        # Every commit reads the same row, and refuses then.
+        return
+    if row is None or not row[0]:
+        return
+    with transaction(connection):
+        connection.execute(_TAKE_INTO_USE, (EPOCH_LEAP, int(now)))
+    logger.warning(
+        "the store is a backup: tokens for one use that were issued before this moment are refused"
+    )

@@ -6,6 +6,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from broker.cli.app import app
 from broker.cli.serve import MAX_WORKERS
 from broker.settings import keys
 from broker.settings import load as load_settings
+from broker.stores.redis_limits import ALIVE_SECONDS
 from broker.workers.restarts import MAX_EARLY_DEATHS
 from broker.workers.supervisor import STOP_SECONDS
 from tests.deploy import dockerfiles, test_kubernetes
@@ -129,7 +131,48 @@ def test_the_places_of_the_unit_are_those_that_commands_are_told(tmp_path: Path)
     assert f"BROKER_STORE=sqlite:{told.store.shown}".replace("/var/lib", "%S") in unit.text
     assert f"LoadCredential=master.key:{told.master_key_file}\n" in unit.text
     assert f" {told.master_key_file}\n" in PAGE.text
-    assert f"cp {told.store.shown} " in PAGE.section("Back it up")
+
+
+def store_commands(home: Path) -> list[list[str]]:
+    """Give the commands of the page that work on the store, for the folder of a test."""
+    lines = [line for block in PAGE.blocks("sh") for line in block.text.splitlines()]
+    found = [line for line in lines if line.startswith("broker store ")]
+    places = (("/backup", str(home / "backup")), ("/srv/broker", str(home)))
+    for shown, place in places:
+        found = [line.replace(shown, place) for line in found]
+    return [line.split()[1:] for line in found]
+
+
+def test_the_store_is_backed_up_while_the_broker_serves_restored_and_moved(home: Path) -> None:
+    make_master_key(home)
+    backup, restore, copy = store_commands(home)
+    assert (backup[1], restore[1], copy[1]) == ("backup", "restore", "copy")
+
+    def run(words: list[str]) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            [sys.executable, "-m", "broker", *words],
+            cwd=home,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+    with serving_process(home, *arguments(home)) as broker:
+        done = run(backup)
+        assert (done.returncode, done.stderr) == (0, "")
+        assert json.loads(done.stdout.splitlines()[-1])["type"] == "audit.head"
+        assert run(restore).returncode == 2
+        broker.stop()
+    assert run(restore).returncode == 0
+    assert run(copy).returncode == 0
+    assert sorted(each.name for each in (home / "backup").iterdir()) == ["broker.db", "moved.db"]
+    with serving_process(home, *arguments(home)) as broker:
+        assert health_of(broker, "/readyz") == (200, {"status": "ready"})
+
+
+def test_the_times_that_the_page_gives_for_stores_are_those_of_the_code() -> None:
+    assert (ALIVE_SECONDS, "in the last five seconds" in PAGE.text) == (5, True)
 
 
 def test_the_container_of_the_page_is_that_of_the_dockerfile() -> None:

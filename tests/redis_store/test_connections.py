@@ -1,6 +1,7 @@
 """How a broker comes to its server: by TLS, as a user with as few rights as the page names."""
 
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import pytest
 
@@ -16,9 +17,12 @@ from broker.ports import (
     CountReport,
     EventFilter,
 )
+from broker.settings import SqliteStoreLocation
 from broker.stores import redis_keys
 from broker.stores.redis_limits import RedisLimits
 from broker.system import UuidV7Identifiers
+from tests.copying.filled import fill
+from tests.copying.moving import moved, restoring
 from tests.issuer_keys.certificates import Authority
 from tests.redis_server import RedisServer
 from tests.redis_store.conftest import Open
@@ -91,6 +95,21 @@ async def test_a_right_that_is_missing_is_named(own_redis: RedisServer, opened: 
 
     with pytest.raises(ConfigurationError, match=r"the user lacks a right: .*'info'"):
         await opened(own_redis.url.replace("//", "//poor:pw@"))
+
+
+async def test_the_rights_that_the_page_names_are_enough_to_move_a_store(
+    own_redis: RedisServer, as_user: str, opened: Open, tmp_path: Path
+) -> None:
+    url = own_redis.url.replace("//", f"//{as_user}")
+    store = await opened(url)
+    await fill(store)
+    await store.close()
+    here, file = read_redis_address(url), SqliteStoreLocation(tmp_path / "backup.db")
+    await moved(here, file, as_backup=True)
+    await moved(file, here, succession=restoring(), replace=True)
+
+    again = await opened(url)
+    assert (await again.events(limit=1000))[-1]["type"] == "store.restored"
 
 
 @pytest.fixture

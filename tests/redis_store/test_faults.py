@@ -287,6 +287,40 @@ async def test_a_broker_that_runs_goes_on_while_a_newer_one_is_started(
     redis.command("HSET", redis_keys.STATE, "schema", redis_keys.SCHEMA_VERSION + 1)
 
     assert await store.commit(an_entry()) == Committed(1)
+    # Also over another connection.
+    redis.command("CLIENT", "KILL", "TYPE", "normal", "SKIPME", "yes")
+    assert await store.commit(an_entry()) == Committed(2)
+    assert await store.ready()
+
+
+@pytest.mark.parametrize(("ahead", "borne"), [(1, True), (2, False)])
+async def test_a_worker_that_starts_anew_bears_the_next_version_and_no_other(
+    redis: RedisServer, opened: Open, clock: FrozenClock, ahead: int, *, borne: bool
+) -> None:
+    await (await opened(redis.url)).close()
+    redis.command("HSET", redis_keys.STATE, "schema", redis_keys.SCHEMA_VERSION + ahead)
+    address = read_redis_address(redis.url)
+    if not borne:
+        with pytest.raises(ConfigurationError, match="was written by a newer broker"):
+            await RedisStore.open(address, clock, may_make=False, has_begun=True)
+        return
+    store = await RedisStore.open(address, clock, may_make=False, has_begun=True)
+    assert await store.commit(an_entry()) == Committed(1)
+    await store.close()
+
+
+async def test_a_store_of_the_version_before_is_brought_up_to_date_with_its_content(
+    redis: RedisServer, opened: Open
+) -> None:
+    before = await opened(redis.url)
+    await before.commit(a_spend("token"))
+    redis.command("HSET", redis_keys.STATE, "schema", redis_keys.SCHEMA_VERSION - 1)
+
+    store = await opened(redis.url)
+    assert redis.command("HGET", redis_keys.STATE, "schema") == str(redis_keys.SCHEMA_VERSION)
+    assert await store.commit(a_spend("token")) == AlreadySpent(2)
+    # The broker of before goes on beside it.
+    assert await before.commit(a_spend("another")) == Committed(3)
 
 
 async def test_a_damaged_store_is_refused(redis: RedisServer, opened: Open) -> None:

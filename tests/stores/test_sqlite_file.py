@@ -115,6 +115,35 @@ async def test_a_file_of_a_newer_version_is_refused(
     assert said in await refusal(database, clock)
 
 
+async def test_a_broker_that_runs_goes_on_while_a_newer_one_is_started(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    store = await open_sqlite()
+    await store.commit(an_entry())
+    statement(
+        database,
+        "ALTER TABLE state ADD COLUMN something INTEGER NOT NULL DEFAULT 0;"
+        "CREATE TABLE something (x TEXT) STRICT;"
+        f"PRAGMA user_version = {SCHEMA_VERSION + 1}",
+    )
+
+    assert await store.commit(a_spend("token")) == Committed(2)
+    # And so does one of its workers that is started anew.
+    worker = await SqliteStore.open(database, clock, begun=True)
+    assert await worker.commit(a_spend("token")) == AlreadySpent(3)
+    await worker.close()
+
+
+async def test_a_worker_that_starts_anew_bears_no_version_but_the_next(
+    open_sqlite: OpenSqlite, database: Path, clock: FrozenClock
+) -> None:
+    await (await open_sqlite()).close()
+    statement(database, f"PRAGMA user_version = {SCHEMA_VERSION + 2}")
+
+    with pytest.raises(ConfigurationError, match="written by a newer broker"):
+        await SqliteStore.open(database, clock, begun=True)
+
+
 async def test_a_file_of_an_older_version_is_brought_up_to_date_with_its_content(
     database: Path, clock: FrozenClock
 ) -> None:

@@ -14,7 +14,7 @@ import typer
 from broker.cli.audit.opening import head_key_of, settings_of, store_of
 from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
-from broker.cli.terminal import show, signed
+from broker.cli.terminal import progress, show, signed
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import ChainReport, Link
@@ -112,7 +112,7 @@ def _verify_store(
         end = await store.chain_end()
         first = (await store.chain_page(0, 1)).events
         length = end.sequence - first[0].sequence + 1 if end and first else 0
-        with _progress(length) as advance:
+        with progress(length, "verifying") as advance:
             return await verify_log(store, verifier, heads, advance)
 
     try:
@@ -126,7 +126,7 @@ def _verify_file(file: Path, kept: "Checkpoint | None") -> "ChainReport":
 
     with _opened(file) as source:
         length = 0 if source is sys.stdin.buffer else os.fstat(source.fileno()).st_size
-        with _progress(length) as advance:
+        with progress(length, "verifying") as advance:
             links = _links(source, file, advance)
             report = verify_chain(links, kept.heads if kept else (), begins_after=None)
     if not report.events:
@@ -196,13 +196,3 @@ def _opened(file: Path) -> Iterator[BinaryIO]:
         fail(f"{file} cannot be read: {error.strerror}")
     with source:
         yield source
-
-
-@contextmanager
-def _progress(length: int) -> Iterator[Advance]:
-    """Show how far it is, where somebody looks."""
-    if not length or not sys.stderr.isatty():
-        yield lambda _steps: None
-        return
-    with typer.progressbar(length=length, label="verifying", file=sys.stderr) as bar:
-        yield bar.update

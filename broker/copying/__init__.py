@@ -1,0 +1,1 @@
+"""The contents of a store, moved to another one and verified there."""
