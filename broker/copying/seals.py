@@ -16,6 +16,7 @@ from broker.signing.check_row import CHECK_ROW
 from broker.signing.key_wrap import KeyWrap, WrappedKeyRefused
 from broker.signing.master_key import MasterKey
 from broker.signing.sealed_accounts import account_row_opens, secret_row_opens
+from broker.signing.sealed_issuer_keys import PREFIX as ISSUER_KEYS
 from broker.signing.sealed_rows import SealedBox
 from broker.stores.content_rows import account_of, key_of, secret_of
 
@@ -57,8 +58,10 @@ class Seals:
                 return f"the row of client secret {secret.secret_id}"
         elif part is SEALED:
             name, content = cast("Any", row)
-            # The proof of the key itself: other rows have proved it, or the command has ended.
-            if name != CHECK_ROW and self._box.unseal(name, content) is None:
+            # The proof of the key itself: other rows have proved it, or the command has ended. Kept
+            # keys of issuers are fetched anew where they do not open.
+            spared = name == CHECK_ROW or name.startswith(ISSUER_KEYS)
+            if not spared and self._box.unseal(name, content) is None:
                 return f"the sealed row '{name}'"
         elif part is POLICY_SETS:
             version, _, _, content = cast("Any", row)
