@@ -182,6 +182,7 @@ async def _started(
         store,
         [
             swap.follow,
+            reload.note_followed,
             keyring.reload,
             accounts.refresh,
             blocked.refresh,

@@ -112,6 +112,17 @@ class PolicyReload:
             self._fault = fault
             self._recorded = Refused(fault.problems, fault.count) if fault else None
 
+    async def note_followed(self) -> None:
+        """Notice that another broker of the store has put in force what the files here say.
+
+        Its operator meant what was refused here for want of that.
+        """
+        read = self._latest.outcome if self._latest else None
+        if self._fault is None or not isinstance(read, LoadedSet):
+            return
+        if read.policy_set.version == self._swap.in_force().version:
+            await self._mended()
+
     async def start(self, reading: Reading) -> None:
         """Put the first set in force: the one read, or the last that ran when that is no good.
 
