@@ -86,7 +86,15 @@ def serve(service: Service, count: int, output: Output) -> int:
             return 0
 
     facts = {**service.facts(), "workers": count}
-    return Supervisor(count, work, lambda: logger.info("serving", extra=facts)).run()
+
+    def close_listeners() -> None:
+        # The last copies but those of the workers: who comes now is to be refused, not to wait.
+        for listener in service.listeners:
+            listener.close()
+
+    return Supervisor(
+        count, work, lambda: logger.info("serving", extra=facts), close_listeners
+    ).run()
 
 
 async def _serve(

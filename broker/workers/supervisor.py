@@ -59,12 +59,22 @@ class _Worker:
 
 
 class Supervisor:
-    """The parent of the workers; `serving` is called once, when all of them serve."""
+    """The parent of the workers; `serving` is called once, when all of them serve.
 
-    def __init__(self, count: int, work: Work, serving: Callable[[], None]) -> None:
+    `stopping` is called when they are told to end.
+    """
+
+    def __init__(
+        self,
+        count: int,
+        work: Work,
+        serving: Callable[[], None],
+        stopping: Callable[[], None] = lambda: None,
+    ) -> None:
         self._workers = [_Worker(number) for number in range(count)]
         self._work = work
         self._serving = serving
+        self._stopping = stopping
         self._switchboard = Switchboard()
         self._selector = selectors.DefaultSelector()
         self._terminal = Terminal()
@@ -131,6 +141,7 @@ class Supervisor:
         """Let every worker finish what is under way; a deadline ends that."""
         self._status = status
         self._kill_at = time.monotonic() + STOP_SECONDS
+        self._stopping()
         for worker in self._workers:
             worker.due_at = None
             self._switchboard.tell(worker.number, STOP)

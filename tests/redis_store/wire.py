@@ -21,6 +21,7 @@ class Wire:
 
         self._server_port = server_port
         self._replaced = False
+        self._whole = True
         self._open: set[asyncio.StreamWriter] = set()
 
     @property
@@ -37,7 +38,16 @@ class Wire:
         for each in self._open:
             each.close()
 
+    async def lay(self, *, whole: bool) -> None:
+        """Cut it, with all that goes over it, or mend it."""
+        self._whole = whole
+        for each in () if whole else tuple(self._open):
+            each.close()
+
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._whole:
+            writer.close()
+            return
         there, back = await asyncio.open_connection("127.0.0.1", self._server_port)
         cut = asyncio.Event()
         self._open |= {writer, back}

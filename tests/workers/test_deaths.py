@@ -4,7 +4,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Self
 from urllib.parse import urlsplit
@@ -151,9 +151,9 @@ def test_a_worker_that_is_ended_from_outside_is_started_again(broker: SeveralWor
 class HalfARequest:
     """A request of which the last byte is missing."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, fields: Mapping[str, str] | None = None) -> None:
         parts = urlsplit(url)
-        body = httpx.Request("POST", url, data=form()).read()
+        body = httpx.Request("POST", url, data=fields or form()).read()
         self.connection = socket.create_connection((str(parts.hostname), int(parts.port or 0)))
         self.connection.sendall(
             b"POST /oauth/token HTTP/1.1\r\nHost: broker\r\nContent-Length: %d\r\n"
@@ -163,9 +163,13 @@ class HalfARequest:
 
     def complete(self) -> bytes:
         """Send the rest and give the status line."""
+        return self.completed().partition(b"\n")[0] + b"\n"
+
+    def completed(self) -> bytes:
+        """Send the rest and give all that comes until the connection ends."""
         self.connection.sendall(self._rest)
         with self.connection, self.connection.makefile("rb") as answer:
-            return answer.readline()
+            return answer.read()
 
 
 def test_requests_under_way_are_answered_before_the_end(broker: SeveralWorkers) -> None:
