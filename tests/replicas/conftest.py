@@ -3,10 +3,10 @@ from collections.abc import Iterator
 import pytest
 
 from tests.redis_server import redis_server
-from tests.replicas.several_brokers import Replica, two_replicas
+from tests.replicas.several_brokers import Replica, an_operator, two_replicas
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Replica]]:
     """Two brokers on one Redis, the second with two workers; tests leave them as they find them."""
     folder = tmp_path_factory.mktemp("replicas")
@@ -17,18 +17,13 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[list[Replica]]:
         yield running
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def admin(both: list[Replica]) -> str:
     """The API key of an operator, whom nothing in these tests stops."""
-    token = both[0].token("admin", "broker")
-    body = {"name": "x", "client_id": "operator", "grants": {"broker": ["broker:*"]}}
-    made = both[0].api(token, "POST", "service-accounts", json=body)
-    assert made.status_code == 201, made.text
-    key: str = made.json()["client_secret"]
-    return key
+    return an_operator(both[0])
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def gateway(both: list[Replica], admin: str) -> dict[str, str]:
     """The credentials of the account that may introspect."""
     made = both[0].api(admin, "POST", "service-accounts/gateway/secrets")

@@ -119,6 +119,16 @@ class Replica:
         return answer.status_code, answer.json()["status"]
 
 
+def an_operator(replica: Replica) -> str:
+    """Make an account that may do everything, and give its API key."""
+    body = {"name": "x", "client_id": "operator", "grants": {"broker": ["broker:*"]}}
+    token = replica.token("admin", "broker")
+    made = replica.api(token, "POST", "service-accounts", json=body)
+    assert made.status_code == 201, made.text
+    key: str = made.json()["client_secret"]
+    return key
+
+
 def a_replica_home(folder: Path, store: str, *, limits: str = "off", more: str = "") -> Path:
     """Make the folder of one of them."""
     (folder / "policies").mkdir(parents=True)

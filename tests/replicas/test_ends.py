@@ -15,14 +15,14 @@ import httpx
 import pytest
 
 from broker.workers.supervisor import STOP_SECONDS
-from tests.redis_server import RedisServer
+from tests.redis_server import RedisServer, redis_server
 from tests.redis_store.wire import Wire, wire_to
 from tests.replicas.several_brokers import (
     Replica,
     a_replica_home,
     a_token,
+    an_operator,
     replicas,
-    two_replicas,
 )
 from tests.workers.several_workers import form, until
 from tests.workers.test_deaths import HalfARequest
@@ -37,17 +37,24 @@ def refuses_connections(replica: Replica) -> bool:
     return False
 
 
-def an_admin(replica: Replica) -> str:
-    """Give the API key of an operator."""
-    token = replica.token("admin", "broker")
-    made = replica.api(
-        token,
-        "POST",
-        "service-accounts",
-        json={"name": "x", "client_id": "operator", "grants": {"broker": ["broker:*"]}},
-    )
-    key: str = made.json()["client_secret"]
-    return key
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    with redis_server(tmp_path_factory.mktemp("redis")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def other(server: RedisServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Replica]:
+    """The replica that goes on."""
+    home = a_replica_home(tmp_path_factory.mktemp("other") / "home", server.url)
+    with replicas([home], [1]) as [running]:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def key(other: Replica) -> str:
+    """The API key of an operator."""
+    return an_operator(other)
 
 
 def token_ids(replica: Replica, key: str) -> set[str]:
@@ -109,10 +116,9 @@ class Load:
 
 
 def test_what_a_killed_replica_has_acknowledged_holds_at_the_other(
-    tmp_path: Path, redis: RedisServer
+    tmp_path: Path, server: RedisServer, other: Replica, key: str
 ) -> None:
-    with two_replicas(tmp_path, redis) as (one, other):
-        key = an_admin(one)
+    with replicas([a_replica_home(tmp_path / "one", server.url)], [1]) as [one]:
         revoked = one.token("reader", "broker")
         with Load(one).running() as at_one, Load(other).running() as at_other:
             at_one.goes_on()
@@ -132,10 +138,9 @@ def test_what_a_killed_replica_has_acknowledged_holds_at_the_other(
 
 
 def test_a_replica_that_is_ended_answers_what_is_under_way_and_takes_nothing_more(
-    tmp_path: Path, redis: RedisServer
+    tmp_path: Path, server: RedisServer, other: Replica, key: str
 ) -> None:
-    with two_replicas(tmp_path, redis, workers=(2, 1)) as (one, other):
-        key = an_admin(one)
+    with replicas([a_replica_home(tmp_path / "one", server.url)], [2]) as [one]:
         under_way = [HalfARequest(one.url, form(a_token())) for _ in range(4)]
         idle = httpx.Client(base_url=one.url, trust_env=False)
         assert idle.get("/healthz").status_code == 200
@@ -166,23 +171,21 @@ def test_a_replica_that_is_ended_answers_what_is_under_way_and_takes_nothing_mor
 
 
 async def test_a_replica_that_is_cut_off_refuses_while_the_other_serves_and_catches_up(
-    tmp_path: Path, redis: RedisServer
+    tmp_path: Path, server: RedisServer, other: Replica, key: str
 ) -> None:
-    async with wire_to(redis.port) as wire:
-        homes = [
-            a_replica_home(tmp_path / "a", f"{wire.url}/0"),
-            a_replica_home(tmp_path / "b", redis.url),
-        ]
+    async with wire_to(server.port) as wire:
+        home = a_replica_home(tmp_path / "one", f"{wire.url}/0")
         loop = asyncio.get_running_loop()
-        await asyncio.to_thread(cut_off, homes, wire, loop)
+        await asyncio.to_thread(cut_off, home, wire, loop, other, key)
 
 
-def cut_off(homes: list[Path], wire: Wire, loop: asyncio.AbstractEventLoop) -> None:
+def cut_off(
+    home: Path, wire: Wire, loop: asyncio.AbstractEventLoop, other: Replica, key: str
+) -> None:
     def wired(*, whole: bool) -> None:
         asyncio.run_coroutine_threadsafe(wire.lay(whole=whole), loop).result(timeout=30)
 
-    with replicas(homes, [1, 1]) as (one, other):
-        key = an_admin(other)
+    with replicas([home], [1]) as [one]:
         token = a_token()
         assert [each.ready()[0] for each in (one, other)] == [200, 200]
 
@@ -203,26 +206,13 @@ def cut_off(homes: list[Path], wire: Wire, loop: asyncio.AbstractEventLoop) -> N
         assert one.key_ids() == other.key_ids()
         assert other.ready() == (200, "ready")
         assert other.exchange(token).status_code == 200
-        body = {"where": {"run_id": "777"}, "reason": "INC-7"}
+        body = {"where": {"run_id": "778"}, "reason": "INC-7"}
         assert other.api(key, "POST", "blocks", json=body).status_code == 201
 
         wired(whole=True)
 
         until(lambda: one.ready() == (200, "ready"))
         assert one.exchange(token).json()["reason"] == "token_already_used"
-        assert one.exchange(a_token(run_id="777")).json()["reason"] == "blocked"
+        assert one.exchange(a_token(run_id="778")).json()["reason"] == "blocked"
         assert one.exchange().status_code == 200
         assert other.api(key, "POST", "audit-logs/verify").json()["ok"]
-
-
-def test_an_account_is_served_as_often_by_two_replicas_as_by_one(
-    tmp_path: Path, redis: RedisServer
-) -> None:
-    limits = "{client: 60/h, address: off, failed: off}"
-    with two_replicas(tmp_path, redis, limits=limits) as both, Load(both[0]).running() as at_one:
-        with Load(both[1]).running() as at_other:
-            until(lambda: len(at_one.refused) > 30 and len(at_other.refused) > 30)
-
-        assert {each.status_code for each in at_one.refused + at_other.refused} == {429}
-        assert all(int(each.headers["retry-after"]) > 0 for each in at_one.refused)
-    assert 57 <= len(at_one.spent) + len(at_other.spent) <= 63

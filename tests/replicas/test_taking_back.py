@@ -4,15 +4,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
-import jwt
 import pytest
 
-from tests.docs.markdown import Page
-from tests.replicas.several_brokers import ISSUER, Replica, a_token
+from tests.replicas.several_brokers import Replica, a_token
 from tests.workers.several_workers import until
 
 Both = list[Replica]
-EMERGENCY = Page("docs/guides/emergency.md")
 INACTIVE = {"active": False}
 RUN = "777"
 """No other job of these tests is of this run."""
@@ -136,37 +133,3 @@ def test_a_secret_that_one_revoked_opens_nothing_at_the_other(both: Both, admin:
     assert one.api(admin, "DELETE", path).status_code == 204
 
     until(lambda: other.api(made["client_secret"], "GET", "service-accounts").status_code == 401)
-
-
-def test_who_verifies_by_the_keys_alone_is_told_nothing_and_has_to_wait_for_the_end(
-    both: Both, issued: Issued
-) -> None:
-    one, other = both
-    one.http.post("/oauth/revoke", data={"token": issued.deploying})
-
-    keys = other.http.get("/.well-known/jwks.json").json()
-    key = jwt.PyJWKSet.from_dict(keys)[jwt.get_unverified_header(issued.deploying)["kid"]]
-    claims = jwt.decode(
-        issued.deploying,
-        key,
-        algorithms=["ES256"],
-        issuer=ISSUER,
-        audience="https://deploy.example.com",
-    )
-
-    assert issued.counts_at(other)[0] is False
-    # So it lives for minutes, and the page that tells of revoking says so.
-    assert claims["exp"] - claims["iat"] == 600
-    assert "Services that verify tokens by themselves do not hear of it" in EMERGENCY.text
-
-
-def test_a_fellow_client_is_told_nothing_of_a_token_that_counts(
-    both: Both, admin: str, issued: Issued
-) -> None:
-    one, other = both
-    body = {"name": "x", "client_id": "fellow", "grants": {"deploy-api": ["deploy:write"]}}
-    made = one.api(admin, "POST", "service-accounts", json=body).json()
-    fellow = {"client_id": "fellow", "client_secret": made["client_secret"]}
-
-    assert other.introspects(issued.deploying, fellow) == INACTIVE
-    assert other.introspects(issued.deploying, issued.credentials)["active"]
