@@ -212,7 +212,7 @@ async def test_a_slow_server_is_waited_for_and_batches_grow(
         await store.close()
 
 
-# --- Full, and evicting ---------------------------------------------------------------------------
+# --- Full, and evicting (attacks row 181) ---------------------------------------------------------
 
 
 async def test_a_full_server_refuses_and_goes_on_when_there_is_room(

@@ -1,4 +1,4 @@
-"""A primary with replicas: a write waits for one, and another primary is not trusted blindly."""
+"""A primary with replicas: a write waits for one, and another primary is not trusted (row 182)."""
 
 import asyncio
 import time
