@@ -63,14 +63,14 @@ policies:
 @cache
 def platform(name: str) -> FakeIssuer:
     """Give an issuer that all these brokers trust."""
-    times = {} if name == "github" else {"lifetime": 3600, "backdate": 5}
+    times: dict[str, Any] = {} if name == "github" else {"lifetime": 3600, "backdate": 5}
     return FakeIssuer(PLATFORMS[name], key=generate_key("RS256"), **times)
 
 
-def a_token(environment: str = "production", **claims: str) -> str:
+def a_token(environment: str = "production", *, audience: str = ISSUER, **claims: Any) -> str:
     """Mint a token of GitHub."""
     return platform("github").token(
-        github_claims(environment=environment, **claims), audience=ISSUER
+        github_claims(environment=environment, **claims), audience=audience
     )
 
 
@@ -145,12 +145,14 @@ def a_replica_home(folder: Path, store: str, *, limits: str = "off", more: str =
 
 
 @contextmanager
-def replicas(homes: list[Path], workers: list[int]) -> Iterator[list[Replica]]:
+def replicas(
+    homes: list[Path], workers: list[int], variables: Mapping[str, str] | None = None
+) -> Iterator[list[Replica]]:
     """Run a broker for each folder until the block ends; all begin, and end, side by side."""
     stacks = [ExitStack() for _ in homes]
 
     def started(stack: ExitStack, home: Path, count: int) -> Replica:
-        running = stack.enter_context(several_workers(home, count))
+        running = stack.enter_context(several_workers(home, count, variables=variables))
         http = httpx.Client(base_url=running.url, trust_env=False, timeout=60)
         return Replica(running, stack.enter_context(http))
 

@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
@@ -180,14 +180,16 @@ def environment() -> dict[str, str]:
 
 
 @contextmanager
-def several_workers(home: Path, count: int = 2, *arguments: str) -> Iterator[SeveralWorkers]:
+def several_workers(
+    home: Path, count: int = 2, *arguments: str, variables: Mapping[str, str] | None = None
+) -> Iterator[SeveralWorkers]:
     """Serve by several workers until the block ends; all of them serve when it begins."""
     with (
         (home / "events").open("wb") as events,
         subprocess.Popen(
             command("--workers", str(count), *arguments),
             cwd=home,
-            env=environment(),
+            env=environment() | dict(variables or {}),
             stdout=events,
             stderr=subprocess.PIPE,
             text=True,
