@@ -43,7 +43,7 @@ def a_home(folder: Path, settings: str, policies: Mapping[str, str]) -> Path:
 def assert_two_are_one(
     homes: list[Path], variables: Mapping[str, str], server: RedisServer
 ) -> None:
-    """Start two brokers; a token spent at one is spent at the other, also after all were killed."""
+    """Start two brokers; what is spent at one is spent at the other, also when Redis was killed."""
     claims = {"repository": "acme/web", "repository_owner_id": "1234567"}
     token = a_token(audience=ISSUER, **claims)
     with replicas(homes, [1, 1], variables) as (one, other):
