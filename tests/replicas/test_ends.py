@@ -5,7 +5,7 @@ import json
 import socket
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -216,3 +216,60 @@ def cut_off(
         assert one.exchange(a_token(run_id="778")).json()["reason"] == "blocked"
         assert one.exchange().status_code == 200
         assert other.api(key, "POST", "audit-logs/verify").json()["ok"]
+
+
+def test_a_rolling_update_leaves_no_job_without_its_token(
+    tmp_path: Path, server: RedisServer
+) -> None:
+    """Each job asks with one CI token, and asks the next replica when one does not answer."""
+    serving: list[str] = []
+    answers: list[httpx.Response] = []
+    stop = threading.Event()
+
+    def a_job(http: httpx.Client) -> httpx.Response:
+        fields = form(a_token())
+        for turn in range(1000):
+            url = serving[turn % len(serving)]
+            try:
+                return http.post(f"{url}/oauth/token", data=fields)
+            except httpx.TransportError:
+                stop.wait(0.01)
+        raise AssertionError("nobody answers")
+
+    def jobs() -> None:
+        # A connection that is kept could end while a request is on its way.
+        each_its_own = httpx.Limits(max_keepalive_connections=0)
+        with httpx.Client(limits=each_its_own, trust_env=False, timeout=60) as http:
+            while not stop.is_set():
+                answers.append(a_job(http))
+
+    def goes_on() -> None:
+        enough = len(answers) + 10
+        until(lambda: len(answers) >= enough)
+
+    with ExitStack() as stack:
+
+        def started(name: str) -> Replica:
+            home = a_replica_home(tmp_path / name, server.url)
+            [running] = stack.enter_context(replicas([home], [1]))
+            serving.append(running.url)
+            return running
+
+        old = started("old")
+        threads = [threading.Thread(target=jobs) for _ in range(2)]
+        for each in threads:
+            each.start()
+        try:
+            started("new")
+            goes_on()
+            old.running.process.terminate()
+            assert old.running.process.wait(timeout=STOP_SECONDS) == 0
+            serving.remove(old.url)
+            goes_on()
+        finally:
+            stop.set()
+            for each in threads:
+                each.join()
+
+    # Whoever had no answer was not served either: the token would be spent.
+    assert {each.status_code for each in answers} == {200}
