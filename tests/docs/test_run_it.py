@@ -1,6 +1,7 @@
 """docs/guides/run-it.md, followed to the letter as far as it needs no other machine."""
 
 import json
+import re
 import shlex
 import shutil
 import signal
@@ -11,21 +12,24 @@ from pathlib import Path
 
 import httpx
 import pytest
+from starlette.types import Receive, Scope, Send
 from typer.main import get_command
 
 from broker.cli.app import app
 from broker.cli.serve import MAX_WORKERS
+from broker.serving.server import uvicorn_config
 from broker.settings import keys
 from broker.settings import load as load_settings
 from broker.stores.redis_limits import ALIVE_SECONDS
 from broker.workers.restarts import MAX_EARLY_DEATHS
 from broker.workers.supervisor import STOP_SECONDS
-from tests.deploy import dockerfiles, test_kubernetes
+from tests.deploy import dockerfiles, test_kubernetes, test_kubernetes_redis
 from tests.docs.markdown import ROOT, Page, code, rows
 from tests.serving_process import ServingProcess, serving_process
 
 PAGE = Page("docs/guides/run-it.md")
 KUBERNETES = ROOT / "deploy/kubernetes"
+SEVERAL = ROOT / "deploy/kubernetes-redis"
 
 
 @pytest.fixture
@@ -196,6 +200,30 @@ def test_every_manifest_has_a_row_and_every_row_a_manifest() -> None:
     listed = [code(row[0]) for row in rows(PAGE.section("On Kubernetes"))]
 
     assert sorted(listed) == sorted(each.name for each in KUBERNETES.glob("*"))
+
+
+def test_every_manifest_for_several_brokers_has_a_row_and_the_others_are_applied_too() -> None:
+    section = PAGE.section("With Kubernetes")
+    listed = [code(row[0]) for row in rows(section)]
+    applied = re.findall(r"--filename deploy/kubernetes/(\S+)", section)
+
+    assert sorted(listed) == sorted(each.name for each in SEVERAL.glob("*"))
+    assert applied == test_kubernetes_redis.TAKEN_OVER
+    assert "apply --filename deploy/kubernetes-redis/ " in section
+
+
+def test_the_end_of_a_pod_is_told_as_it_is() -> None:
+    section = PAGE.section("With Kubernetes")
+    end = test_kubernetes_redis.container()["lifecycle"]["preStop"]["sleep"]["seconds"]
+
+    assert (end, "for ten seconds it goes on serving" in section) == (10, True)
+    assert f"in {STOP_SECONDS:g} seconds at most" in section
+    assert uvicorn_config(nothing).timeout_graceful_shutdown == 10
+    assert "It takes ten seconds at most" in PAGE.section("Start it")
+
+
+async def nothing(_scope: Scope, _receive: Receive, _send: Send) -> None:
+    """Serve nobody."""
 
 
 def test_what_the_page_runs_in_the_pod_is_there() -> None:
