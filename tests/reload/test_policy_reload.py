@@ -290,6 +290,43 @@ async def test_a_fault_lasts_since_it_began(running: Reloading, folder: Path) ->
 # --- what needs to be forced (attacks row 168) ---
 
 
+async def follow(running: Reloading) -> None:
+    """Look at the store as a broker does when another has changed it."""
+    await running.reload._swap.follow()
+    await running.reload.note_followed()
+
+
+async def test_what_another_broker_of_the_store_has_put_in_force_needs_not_be_meant_here(
+    running: Reloading, folder: Path
+) -> None:
+    (folder / "deny.yaml").unlink()
+    await unasked(running)
+    assert running.reload.fault() is not None
+
+    async with reloading(folder.parent) as other:
+        await other.start()
+    await follow(running)
+
+    assert list(running.policies) == ["main"]
+    assert running.reload.fault() is None
+
+
+async def test_what_another_broker_has_put_in_force_mends_no_other_files(
+    running: Reloading, folder: Path
+) -> None:
+    write(folder, main_yaml=BROKEN)
+    await unasked(running)
+    write(folder, main_yaml=MAIN, more_yaml=policy("more"))
+
+    async with reloading(folder.parent) as other:
+        await other.start()
+    await follow(running)
+
+    assert "more" in running.policies
+    # What was read here is still no good; the watch will read what lies there now.
+    assert running.reload.fault() is not None
+
+
 async def test_a_dropped_deny_policy_has_to_be_meant(running: Reloading, folder: Path) -> None:
     before = running.held.current()
     (folder / "deny.yaml").unlink()

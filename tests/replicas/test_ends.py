@@ -2,14 +2,12 @@
 
 import asyncio
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -25,16 +23,7 @@ from tests.replicas.several_brokers import (
     replicas,
 )
 from tests.workers.several_workers import form, until
-from tests.workers.test_deaths import HalfARequest
-
-
-def refuses_connections(replica: Replica) -> bool:
-    parts = urlsplit(replica.url)
-    try:
-        socket.create_connection((str(parts.hostname), int(parts.port or 0))).close()
-    except ConnectionRefusedError:
-        return True
-    return False
+from tests.workers.test_deaths import HalfARequest, is_refused
 
 
 @pytest.fixture(scope="module")
@@ -149,7 +138,7 @@ def test_a_replica_that_is_ended_answers_what_is_under_way_and_takes_nothing_mor
             for worker in (0, 1):
                 one.running.said("Shutting down", worker=worker)
             # What was open without a request is closed, and nothing new is taken.
-            until(lambda: refuses_connections(one))
+            until(lambda: is_refused(one.url))
             with pytest.raises(httpx.TransportError):
                 idle.post("/oauth/token", data=form(a_token()))
             answers = [each.completed() for each in under_way]

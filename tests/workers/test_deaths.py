@@ -148,6 +148,16 @@ def test_a_worker_that_is_ended_from_outside_is_started_again(broker: SeveralWor
     assert broker.stop() == 0
 
 
+def is_refused(url: str) -> bool:
+    """Tell whether nobody listens there."""
+    parts = urlsplit(url)
+    try:
+        socket.create_connection((str(parts.hostname), int(parts.port or 0))).close()
+    except ConnectionRefusedError:
+        return True
+    return False
+
+
 class HalfARequest:
     """A request of which the last byte is missing."""
 
@@ -181,6 +191,8 @@ def test_requests_under_way_are_answered_before_the_end(broker: SeveralWorkers) 
     broker.said("Shutting down", worker=0)
     broker.said("Shutting down", worker=1)
 
+    # Who comes now is refused, so that it can ask another broker; nobody waits for the end.
+    until(lambda: is_refused(broker.url))
     assert {each.complete() for each in requests} == {b"HTTP/1.1 200 OK\r\n"}
     assert broker.process.wait(timeout=60) == 0
     assert broker.find("Finished server process")[-1]["worker"] in (0, 1)
