@@ -14,7 +14,7 @@ from broker.audit.head_key import open_head_key
 from broker.audit.heads import AuditHeads
 from broker.audit.retention import Retention
 from broker.audit.verification import LogVerification
-from broker.bootstrap.ending import cancel
+from broker.bootstrap.ending import begin, cancel
 from broker.bootstrap.endpoints import endpoints_of
 from broker.bootstrap.for_accounts import for_accounts
 from broker.bootstrap.limits import begin_limits
@@ -176,7 +176,7 @@ async def _started(
     )
     stack.push_async_callback(reload.close)
     accounts = HeldAccounts(SealedAccounts(store, box))
-    blocked = PoliciesWithBlocks(policies, store)
+    blocked = PoliciesWithBlocks(policies, store, clock)
     deciding = PoliciesWithAccounts(blocked, SealedAccounts(store, box), clock)
     state = HeldState(
         store,
@@ -244,18 +244,18 @@ async def _started(
     stack.push_async_callback(served.credentials.last_uses.write)
     # Each process looks after the keys, of which it must not know from long ago (decision 0010).
     loops = [
-        issuer_keys.run(),
-        served.client_keys.run(),
-        counted.run(),
-        served.credentials.last_uses.run(),
-        state.run(),
-        upkeep.run(),
+        issuer_keys.run,
+        served.client_keys.run,
+        counted.run,
+        served.credentials.last_uses.run,
+        state.run,
+        upkeep.run,
     ]
     if worker.has_duties:
         watch = PolicyWatch(reader, reload, settle=settle)
-        loops += [watch.run(), heads.run()]
+        loops += [watch.run, heads.run]
     for loop in loops:
-        stack.push_async_callback(cancel, asyncio.create_task(loop))
+        stack.push_async_callback(cancel, begin(loop))
     return Broker(
         build_app(
             settings.issuer,

@@ -6,9 +6,10 @@ as found.
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
 from types import MappingProxyType
 from typing import Any, Final
 
@@ -123,7 +124,7 @@ class Blocks:
         for names, by_values in self._by_names.items():
             if decided == DECIDED.isdisjoint(names):
                 continue
-            for values in product(*map(facts, names)):
+            for values in _common(by_values, [dict.fromkeys(facts(name)) for name in names]):
                 for block in by_values.get(values, ()):
                     if block.holds(now):
                         return block
@@ -131,6 +132,23 @@ class Blocks:
 
 
 NO_BLOCKS: Final = Blocks()
+
+
+def _common(
+    by_values: Mapping[tuple[str, ...], object], facts: Sequence[Collection[str]]
+) -> Iterable[tuple[str, ...]]:
+    """Give the values that may be both in a block and in a token.
+
+    NOTE: Lists in a token could be combined in more ways than there is time for; of blocks there
+    are a few.
+    """
+    if prod(map(len, facts)) <= len(by_values):
+        return product(*facts)
+    return (
+        values
+        for values in by_values
+        if all(value in known for value, known in zip(values, facts, strict=True))
+    )
 
 
 def _token(

@@ -49,6 +49,9 @@ class Platform:
     immutable_ids: frozenset[str]
     """Claims that `instances` may use without being pinned."""
 
+    decimal_ids: frozenset[str]
+    """Claims that are ids in decimal digits, never a name."""
+
     folded: frozenset[str]
     """Claims whose ASCII case the platform itself ignores."""
 
@@ -105,6 +108,7 @@ GITHUB: Final = Platform(
     # Names of owners and repositories have no `@`: both carry their id, or neither (row 72).
     malformed_sub=re.compile(r"repo:(?![^/:@]+@[0-9]+/[^/:@]+@[0-9]+(:|\Z))[^:@]*@"),
     immutable_ids=frozenset({"repository_id", "repository_owner_id", "environment_node_id"}),
+    decimal_ids=frozenset({"repository_id", "repository_owner_id", "run_id", "actor_id"}),
     folded=frozenset({"repository", "repository_owner", "environment"}),
     event_claim="event_name",
     trusted_events=frozenset({
@@ -143,6 +147,7 @@ GITLAB: Final = Platform(
     sub_tenant=re.compile(r"(project_path|project_id):[^:*]+(:|\Z)"),
     malformed_sub=None,
     immutable_ids=frozenset({"project_id", "namespace_id"}),
+    decimal_ids=frozenset({"project_id", "namespace_id", "pipeline_id", "job_id", "user_id"}),
     folded=frozenset({
         "project_path", "namespace_path", "job_project_path", "job_namespace_path",
     }),

@@ -10,15 +10,21 @@ from hypothesis import strategies as st
 
 from broker.core.blocks import NO_BLOCKS, Block, Blocks
 from broker.core.claims import text_of
+from broker.core.conditions import Condition, Equals
 from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit, decide
 from broker.core.errors import Reason
 from broker.core.explain import explain, for_caller
+from broker.core.platforms import GITHUB
+from broker.core.policy import Mode
 from broker.core.registry.block_members import block_members, read_block
 from broker.core.registry.refused import ChangeRefused
 from tests.core.builders import (
+    BROKER,
     NOW,
+    a_deny_policy,
     a_policy,
     a_policy_set,
+    a_service,
     an_account,
     an_issuer,
     github_claims,
@@ -275,6 +281,13 @@ def test_a_block_is_read_and_shown() -> None:
         ({"reason": "a" * 201}, "reason"),
         ({"ttl": "1w"}, "ttl"),
         ({"ttl": 0}, "ttl"),
+        ({"ttl": -1}, "ttl"),
+        ({"ttl": 1.5}, "ttl"),
+        ({"ttl": True}, "ttl"),
+        ({"ttl": "366d"}, "ttl"),
+        ({"ttl": 10**30}, "ttl"),
+        ({"ttl": "\u0661m"}, "ttl"),
+        ({"ttl": float("inf")}, "ttl"),
         ({"until": "1h"}, "until"),
     ],
 )
@@ -283,3 +296,93 @@ def test_what_holds_nothing_or_is_unclear_is_refused(members: dict[str, Any], fi
     with pytest.raises(ChangeRefused) as refused:
         read(**good | members)
     assert refused.value.field == field
+
+
+NESTED = Condition("/job/name", Equals("web"))
+SEVERAL = IndexedPolicies.of(
+    a_policy_set(
+        a_policy("web"),
+        a_policy("old", expires_at=NOW - 1),
+        a_deny_policy("no"),
+        a_policy("tried", mode=Mode.OBSERVE),
+        a_policy("lab", issuer="gitlab", match={"project_path": "acme/web", "groups": "ops"}),
+        a_policy("other", issuer="other", match={"organization_id": "acme", "run_id": "x"}),
+        replace(a_policy("inner"), conditions=(NESTED,)),
+        issuers=[an_issuer("github"), an_issuer("gitlab"), an_issuer("other")],
+    )
+)
+
+
+@pytest.mark.parametrize(
+    ("where", "field"),
+    [
+        ({"policy": "no"}, "where.policy"),
+        ({"policy": "tried"}, "where.policy"),
+        ({"policy": "web", "issuer": "gitlab"}, "where.policy"),
+        ({"policy": "web", "service_account": "other"}, "where.policy"),
+        ({"policy": "web", "project_id": "1"}, "where.project_id"),
+        ({"issuer": "github", "project_id": "1"}, "where.project_id"),
+        ({"issuer": "gitlab", "repository_id": "1"}, "where.repository_id"),
+        ({"issuer": "github", "groups": "ops"}, "where.groups"),
+        ({"issuer": "other", "ref": "refs/heads/main"}, "where.ref"),
+        ({"repository_id": "1", "project_id": "1"}, "where"),
+        ({"job": "web"}, "where.job"),
+        ({"iss": "github"}, "where.iss"),
+        ({"issuer": "gitlab", "iss": GITHUB.issuer}, "where.iss"),
+        ({"aud": "https://elsewhere.example"}, "where.aud"),
+        ({"repository_id": "acme/web"}, "where.repository_id"),
+        ({"repository_id": "0456789"}, "where.repository_id"),
+        ({"repository_id": "\u0664"}, "where.repository_id"),
+        ({"issuer": "github", "run_id": "x"}, "where.run_id"),
+        ({"repository": "\u0430cme/web"}, "where.repository"),
+        ({"ref": " refs/heads/main"}, "where.ref"),
+        ({"ref": "refs/heads/main\u00a0"}, "where.ref"),
+        ({"ref": "refs/heads/main "}, "where.ref"),
+    ],
+)
+def test_what_no_token_could_have_is_refused(where: dict[str, str], field: str) -> None:
+    with pytest.raises(ChangeRefused) as refused:
+        read_block({"where": where, "reason": "x"}, SEVERAL, block_id="b-1", actor="admin", now=NOW)
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    "where",
+    [
+        {"policy": "web", "issuer": "github", "repository_id": 456789},
+        {"policy": "web", "service_account": "deploy-web"},
+        {"policy": "web", "service_account": "deploy-web:repository_id:1"},
+        # What it gave while it held lives for a while yet.
+        {"policy": "old"},
+        {"issuer": "gitlab", "groups": "ops"},
+        {"sub": "x", "iss": GITHUB.issuer},
+        {"aud": BROKER},
+        {"run_id": "x"},
+        {"issuer": "other", "run_id": "x"},
+        {"issuer": "github", "run_id": 0},
+        {"environment": "prüfung"},
+    ],
+)
+def test_what_some_token_could_have_is_taken(where: dict[str, str]) -> None:
+    block = read_block(
+        {"where": where, "reason": "x"}, SEVERAL, block_id="b-1", actor="admin", now=NOW
+    )
+    assert block.where.keys() == where.keys()
+
+
+def test_what_conditions_look_into_may_be_a_text_elsewhere() -> None:
+    policies = IndexedPolicies.of(
+        a_policy_set(
+            replace(a_policy("inner"), conditions=(NESTED,)),
+            issuers=[an_issuer("github", require=(Condition("job", Equals("web")),))],
+            services=[a_service(require=(Condition("team", Equals("web")),))],
+        )
+    )
+    for name in ("job", "team"):
+        read_block(
+            {"where": {name: "web"}, "reason": "x"},
+            policies,
+            block_id="b-1",
+            actor="admin",
+            now=NOW,
+        )

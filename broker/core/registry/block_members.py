@@ -4,10 +4,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from broker.core.audit import rfc3339
-from broker.core.blocks import ISSUER, NO_CLAIMS, POLICY, Block
+from broker.core.blocks import Block
 from broker.core.claims import text_of
 from broker.core.decision import IndexedPolicies
-from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
+from broker.core.registry.block_reach import require_reach
 from broker.core.registry.members import duration
 from broker.core.registry.refused import invalid
 
@@ -68,36 +68,14 @@ def _reason(value: object) -> str:
 def _where(value: object, policies: IndexedPolicies) -> dict[str, str]:
     if not isinstance(value, dict) or not 1 <= len(value) <= MAX_NAMES:
         raise invalid("where", f"must be an object with 1 to {MAX_NAMES} members")
-    known = _names(policies)
     where: dict[str, str] = {}
     for name, wanted in value.items():
-        field = f"where.{name[:64]}"
-        if name not in known:
-            raise invalid(
-                field,
-                "is no claim that the broker keeps of any token: it keeps those of each preset"
-                f" and those that policies name, beside {', '.join(sorted(NO_CLAIMS))}",
-            )
         text = text_of(wanted)
-        if text is None or len(text) > MAX_VALUE or not text.isprintable():
-            raise invalid(field, f"must be one value of 1 to {MAX_VALUE} printable characters")
+        if text is None or len(text) > MAX_VALUE or not text.isprintable() or text != text.strip():
+            raise invalid(
+                f"where.{name[:64]}",
+                f"must be one value of 1 to {MAX_VALUE} printable characters, with no space around",
+            )
         where[name] = text
-    _require_existing(where, policies)
+    require_reach(where, policies)
     return dict(sorted(where.items()))
-
-
-def _names(policies: IndexedPolicies) -> set[str]:
-    names = set(NO_CLAIMS)
-    for issuer in policies.policy_set.issuers.values():
-        platform = issuer.platform
-        names |= platform.audit_claims if platform else AUDIT_CLAIMS_WITHOUT_PRESET
-        names |= policies.named_claims[issuer.name]
-    return names
-
-
-def _require_existing(where: Mapping[str, str], policies: IndexedPolicies) -> None:
-    """Refuse what does not exist; whether an account does, the store says as well."""
-    policy_set = policies.policy_set
-    for name, those in ((ISSUER, policy_set.issuers), (POLICY, policy_set.policies)):
-        if name in where and where[name] not in those:
-            raise invalid(f"where.{name}", f"there is no {name} of this name")
