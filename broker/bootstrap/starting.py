@@ -20,6 +20,7 @@ from broker.bootstrap.for_accounts import for_accounts
 from broker.bootstrap.limits import begin_limits
 from broker.bootstrap.measured import Measured
 from broker.bootstrap.store_parts import load_store_key, open_signing_keys, policy_parameters
+from broker.bootstrap.traced import begin_traces
 from broker.core.errors import ConfigurationError, Problem, Unavailable
 from broker.core.refusal_counts import RefusalCounts
 from broker.event_lines import EventLines
@@ -263,6 +264,7 @@ async def _started(
             lambda: identifiers.new(clock.now()),
             settings.admin_listen[1] if settings.admin_listen else None,
             worker.measured.measurements,
+            begin_traces(stack, settings, worker.link.number if worker.link else None),
         ),
         policies,
         reload,

@@ -13,6 +13,7 @@ BrokerError
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from broker.core.printable import printable
 
@@ -48,6 +49,20 @@ class Reason(StrEnum):
     GRANT_NOT_ALLOWED = "grant_not_allowed"
     RATE_LIMITED = "rate_limited"
     STORE_UNAVAILABLE = "store_unavailable"
+
+
+SUCCESS: Final = "success"
+REFUSED: Final = "refused"
+ERROR: Final = "error"
+
+_UNAVAILABLE: Final = frozenset({Reason.ISSUER_UNAVAILABLE, Reason.STORE_UNAVAILABLE})
+
+
+def outcome_of(reason: Reason | None) -> str:
+    """Give the word of the audit for how a request ended."""
+    if reason is None:
+        return SUCCESS
+    return ERROR if reason in _UNAVAILABLE else REFUSED
 
 
 class BrokerError(Exception):

@@ -126,7 +126,7 @@ class ClientCredentials:
         await self._commit(request, issued, epoch)
         self.last_uses.note(permit.service_account.client_id, known.secret_id, now)
         # 5 sign and 6 answer
-        return await self._sign(permit, token_id, key, now)
+        return await self._sign(permit, token_id, key, issued)
 
     async def _decide(
         self, request: ClientRequest, decision_id: str, now: float, epoch: int
@@ -199,9 +199,11 @@ class ClientCredentials:
         )
 
     async def _sign(
-        self, permit: Permit, token_id: str, key: SigningKey, now: float
+        self, permit: Permit, token_id: str, key: SigningKey, event: AuditEvent
     ) -> IssuedToken:
-        members = access_token.claims_for(permit, issuer=self.issuer, now=now, token_id=token_id)
+        members = access_token.claims_for(
+            permit, issuer=self.issuer, now=event.time, token_id=token_id
+        )
         text = access_token.unsigned(members, key, permit.service.token_typ)
         signature = await self.signing.do(partial(key.sign, text))
         return IssuedToken(
@@ -210,6 +212,7 @@ class ClientCredentials:
             scope=" ".join(permit.scopes) or None,
             service_account=permit.service_account.client_id,
             token_id=token_id,
+            decision_id=event.id,
         )
 
 

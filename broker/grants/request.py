@@ -94,6 +94,7 @@ class IssuedToken:
     scope: str | None
     service_account: str
     token_id: str
+    decision_id: str
 
 
 def single(parameters: Parameters, name: str) -> str | None:

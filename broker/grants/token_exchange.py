@@ -114,7 +114,7 @@ class TokenExchange:
         signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
         token_id = self.identifiers.new(now)
         await self._commit(claims, issuer, decision, token_id, record, epoch)
-        issued = await self._sign(claims, issuer, decision, token_id, signing_key, now)
+        issued = await self._sign(claims, issuer, decision, token_id, signing_key, record)
         self.measurements.exchange_ended(issuer.name, decision.service.name, None)
         return issued
 
@@ -228,13 +228,13 @@ class TokenExchange:
         permit: Permit,
         token_id: str,
         key: SigningKey,
-        now: float,
+        record: BegunRecord,
     ) -> IssuedToken:
         """8 sign and 9 answer."""
         members = access_token.claims_for(
             permit,
             issuer=self.issuer,
-            now=now,
+            now=record.time,
             token_id=token_id,
             subject=claims,
             workload=recognise(claims, issuer.platform),
@@ -247,6 +247,7 @@ class TokenExchange:
             scope=" ".join(permit.scopes) or None,
             service_account=permit.service_account.client_id,
             token_id=token_id,
+            decision_id=record.id,
         )
 
     def _count_refused(self, refusal: Refusal, request: ExchangeRequest) -> None:

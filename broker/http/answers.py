@@ -63,6 +63,9 @@ json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=True).en
 class Answer:
     """A whole response, ready to be sent."""
 
+    decision_id: str | None = None
+    """Of the decision behind it, where the answer itself does not tell."""
+
     def __init__(
         self, status: int, body: bytes, headers: Sequence[tuple[bytes, bytes]] = ()
     ) -> None:

@@ -22,7 +22,7 @@ from broker.http.middleware import RequestEdge
 from broker.http.oauth_endpoint import OAuthEndpoint
 from broker.http.openapi.document import OpenApi
 from broker.http.protected_resource import WELL_KNOWN, ProtectedResource
-from broker.ports import NOT_MEASURED, Measurements
+from broker.ports import NOT_MEASURED, Measurements, Traces
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +64,7 @@ def build_app(
     draw_id: Callable[[], str],
     admin_port: int | None = None,
     measurements: Measurements = NOT_MEASURED,
+    traces: Traces | None = None,
 ) -> ASGIApp:
     """Put the endpoints where the issuer's URL says, and at the root as well.
 
@@ -84,7 +85,7 @@ def build_app(
     }
 
     def edge(app: Starlette, direct: Mapping[str, ASGIApp]) -> RequestEdge:
-        return RequestEdge(app, draw_id, direct, measurements, paths)
+        return RequestEdge(app, draw_id, direct, measurements, paths, traces)
 
     if admin_port is None:
         return edge(_app_of(whole, path, inserted), direct)

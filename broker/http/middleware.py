@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from broker.http.answers import header_lines, overloaded_answer, server_error_answer
 from broker.http.caller import acceptable_request_id
 from broker.http.parameters import header_values
-from broker.ports import NOT_MEASURED, OTHER, Measurements
+from broker.ports import NOT_MEASURED, OTHER, Measurements, Traces
 from broker.request_id import REQUEST_ID
 
 logger = logging.getLogger(__name__)
@@ -33,6 +33,7 @@ class RequestEdge:
         direct: Mapping[str, ASGIApp],
         measurements: Measurements = NOT_MEASURED,
         paths: Mapping[int, str] | None = None,
+        traces: Traces | None = None,
     ) -> None:
         """`draw_id` gives a fresh request id; `direct` are endpoints by path, without a router.
 
@@ -43,6 +44,7 @@ class RequestEdge:
         self._direct = direct
         self._measurements = measurements
         self._paths = paths or {}
+        self._traces = traces
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request."""
@@ -86,4 +88,15 @@ class RequestEdge:
         finally:
             # Those of a router are found by it.
             place = self._paths.get(id(scope.get("endpoint", endpoint)), OTHER)
-            self._measurements.request_answered(place, state.get("status"), perf_counter() - began)
+            status, seconds = state.get("status"), perf_counter() - began
+            self._measurements.request_answered(place, status, seconds)
+            if self._traces is not None:
+                self._traces.request_ended(
+                    scope["method"],
+                    None if place == OTHER else place,
+                    status,
+                    seconds,
+                    parents=header_values(scope, b"traceparent"),
+                    request_id=request_id,
+                    told=state.get("told"),
+                )

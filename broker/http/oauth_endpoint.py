@@ -11,7 +11,7 @@ from typing import Final
 
 from starlette.types import Receive, Scope, Send
 
-from broker.core.errors import RateLimited, Reason, Refusal
+from broker.core.errors import RateLimited, Refusal
 from broker.core.refusal_counts import RefusalCounts
 from broker.core.vocabulary import (
     GRANT_CLIENT_CREDENTIALS,
@@ -25,7 +25,7 @@ from broker.http.answers import Answer, refusal_answer
 from broker.http.caller import Networks, caller_of
 from broker.http.client_credentials import read_credentials
 from broker.http.parameters import ClientDisconnected, read_parameters
-from broker.ports import NONE, NOT_MEASURED, OTHER, Clock, Measurements
+from broker.ports import NONE, NOT_MEASURED, OTHER, Clock, Measurements, Told
 
 _GRANTS: Final[Mapping[str | None, str]] = {
     None: NONE,
@@ -61,7 +61,6 @@ class OAuthEndpoint:
         """Answer one request."""
         caller = caller_of(scope, self.trusted_proxies)
         parameters: Parameters = {}
-        reason: Reason | None = None
         try:
             if (waiting := self.limits.ask_address(caller, self.clock.now())) is not None:
                 await waiting
@@ -75,14 +74,17 @@ class OAuthEndpoint:
                     caller.request_id, caller.client_address, credentials, caller.counted
                 )
             answer = await self.serve(parameters, caller)
+            told, reason = Told(None, answer.decision_id), None
         except Refusal as refusal:
             answered = await self._recorded(refusal, caller)
             reason = answered.reason
+            told = Told(answered.decided or reason, answered.decision_id)
             answer = refusal_answer(answered, single(parameters, "grant_type"))
         except ClientDisconnected:
             return
         grant = _GRANTS.get(single(parameters, "grant_type"), OTHER)
         self.measurements.oauth_answered(self.place, grant, reason)
+        scope["state"]["told"] = told
         await answer(scope, receive, send)
 
     async def _recorded(self, refusal: Refusal, caller: Caller) -> Refusal:

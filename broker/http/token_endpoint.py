@@ -64,11 +64,13 @@ def _granted(issued: IssuedToken, grant_type: str) -> Answer:
     """Answer with a token (RFC 6749 §5.1, RFC 8693 §2.2.1); what is absent is left out."""
     beside = _beside(grant_type, issued.expires_in, issued.scope, issued.service_account)
     # Neither a token nor an id has anything that JSON would escape.
-    return json_text_answer(
+    answer = json_text_answer(
         200,
         f'{{"access_token":"{issued.access_token}",{beside},"token_id":"{issued.token_id}"}}',
         NO_STORE,
     )
+    answer.decision_id = issued.decision_id
+    return answer
 
 
 @lru_cache(maxsize=1024)

@@ -2,9 +2,8 @@
 
 import os
 from bisect import bisect_left
-from typing import Final
 
-from broker.core.errors import Reason
+from broker.core.errors import ERROR, SUCCESS, Reason, outcome_of
 from broker.metrics.board import Block, Series
 from broker.metrics.definitions import (
     BATCH_DURATIONS,
@@ -25,12 +24,6 @@ from broker.metrics.definitions import (
     Metric,
 )
 from broker.ports import NONE, OTHER, IssuerKeyStatus
-
-SUCCESS: Final = "success"
-REFUSED: Final = "refused"
-ERROR: Final = "error"
-
-_UNAVAILABLE: Final = frozenset({Reason.ISSUER_UNAVAILABLE, Reason.STORE_UNAVAILABLE})
 
 
 class Recorded:
@@ -125,10 +118,3 @@ class Recorded:
 def others(metric: Metric) -> Series:
     """Give the series of a metric that counts what has none of its own."""
     return (metric.name, *(OTHER for _ in metric.labels))
-
-
-def outcome_of(reason: Reason | None) -> str:
-    """Give the word of the audit for how a request ended."""
-    if reason is None:
-        return SUCCESS
-    return ERROR if reason in _UNAVAILABLE else REFUSED

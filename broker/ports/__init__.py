@@ -111,6 +111,7 @@ from broker.ports.store import (
     Store,
     StoreReading,
 )
+from broker.ports.traces import Told, Traces
 
 __all__ = [
     "NONE",
@@ -197,5 +198,7 @@ __all__ = [
     "StoreReading",
     "Succession",
     "TokenRecord",
+    "Told",
+    "Traces",
     "Unchanged",
 ]

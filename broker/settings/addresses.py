@@ -53,6 +53,23 @@ def issuer_url(text: str) -> str:
     return text
 
 
+def collector_url(text: str) -> str:
+    """Check the URL of a collector; nothing of it is shown. Raises `Unusable`."""
+    scheme, separator, rest = text.partition("://")
+    authority, slash, path = rest.partition("/")
+    fault = None
+    if not separator or scheme not in {"http", "https"}:
+        fault = "not a URL such as http://127.0.0.1:4318"
+    elif "@" in authority:
+        fault = "a URL of a collector holds no password; put that into OTEL_EXPORTER_OTLP_HEADERS"
+    elif _PATH.fullmatch((slash + path).removesuffix("/")) is None:
+        fault = "a path is made of A-Z a-z 0-9 . _ ~ - between slashes, without query or fragment"
+    if fault is not None:
+        raise Unusable(fault)
+    _check_authority(authority)
+    return text
+
+
 def listen_address(text: str) -> tuple[str, int]:
     """Read `HOST:PORT`; an IPv6 address stands in brackets. Raises `Unusable`."""
     found = _HOST_AND_PORT.fullmatch(text)

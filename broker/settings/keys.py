@@ -8,7 +8,13 @@ from broker.core.limits import Rate, RateRefused, read_rate
 from broker.core.redis_address import AddressRefused, RedisAddress, is_redis, read_redis_address
 from broker.core.secret_text import Secret
 from broker.core.vocabulary import MAX_LEEWAY
-from broker.settings.addresses import host_name, issuer_url, listen_address, network
+from broker.settings.addresses import (
+    collector_url,
+    host_name,
+    issuer_url,
+    listen_address,
+    network,
+)
 from broker.settings.delegations import delegations, delegations_from_text
 from broker.settings.kinds import Key, Unusable, duration, flag, number, shown, text, texts
 from broker.settings.model import Network
@@ -127,6 +133,7 @@ JWKS_HOSTS: Final = texts("jwks_hosts", host_name, ())
 RETENTION: Final = duration("audit.retention", "90d")
 STDOUT: Final = flag("audit.stdout", default=True)
 PUBLIC_METRICS: Final = flag("metrics.public", default=False)
+OTEL_ENDPOINT: Final = text("otel.endpoint", collector_url, None)
 RATE_LIMITS: Final = text("rate_limits", _off, None)
 CLIENT_LIMIT: Final = text("rate_limits.client", _rate, _rate("600/m"))
 ADDRESS_LIMIT: Final = text("rate_limits.address", _rate, _rate("6000/m"))
@@ -160,5 +167,6 @@ KEYS: Final[tuple[Key[Any], ...]] = (
     RETENTION,
     STDOUT,
     PUBLIC_METRICS,
+    OTEL_ENDPOINT,
     FOLDERS,
 )

@@ -31,6 +31,7 @@ from broker.settings.sources import (
     read_document,
 )
 from broker.settings.store_text import located
+from broker.settings.tracing import traces_endpoint
 
 DEFAULT_FILE: Final = "broker.yaml"
 
@@ -75,7 +76,10 @@ def load(
     reading = Reading(
         given | overriding, problems, file=str(file), working_directory=working_directory
     )
-    settings = _read(reading, dev=dev, data_dir=working_directory / data_dir)
+    settings = replace(
+        _read(reading, dev=dev, data_dir=working_directory / data_dir),
+        traces_endpoint=traces_endpoint(reading, environment, serving=serving),
+    )
     policies_fault: Problem | None = None
     # Without its file a broker would lack settings that stand in it.
     if readable:

@@ -113,6 +113,9 @@ class Settings:
     admin_listen: tuple[str, int] | None = None
     """Where `/api/v1` answers, and nowhere else; None for the same place as all else."""
 
+    traces_endpoint: str | None = None
+    """The URL that spans are posted to; None for no tracing."""
+
     def bound_to(self, port: int, admin_port: int | None = None) -> "Settings":
         """Give the settings of a broker whose ports the system chose (those that are 0).
 
