@@ -21,10 +21,10 @@ RUN python -m venv /opt/broker
 WORKDIR /src
 
 # The locked packages first: this layer changes only with the lock.
-COPY requirements/build.txt requirements/server.txt requirements/
+COPY requirements/build.txt requirements/image.txt requirements/
 RUN python -m venv /opt/build \
     && /opt/build/bin/pip install --require-hashes -r requirements/build.txt \
-    && /opt/broker/bin/pip install --require-hashes -r requirements/server.txt
+    && /opt/broker/bin/pip install --require-hashes -r requirements/image.txt
 
 COPY pyproject.toml README.md LICENSE ./
 COPY broker/ broker/

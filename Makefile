@@ -65,7 +65,7 @@ chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, n
 	@$(BIN)/python -m chaos.run
 
 .PHONY: bench-metrics
-bench-metrics: dev ## What counting costs: an exchange that is counted, beside one that is not
+bench-metrics: dev ## What it costs to count, print and trace an exchange
 	@$(BIN)/python -m bench.bench_metrics
 
 .PHONY: bench-verify

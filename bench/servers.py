@@ -10,7 +10,7 @@ import tempfile
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -77,10 +77,11 @@ def broker(
     policies: int = 1,
     counts: bool = True,
     store: str = "sqlite:data/broker.db",
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Serve the broker, with an empty store and so many policies.
 
-    One that does not count has no metrics, and one worker.
+    One that does not count has no metrics, and one worker. `environment` is beside that of here.
     """
     port = free_port()
     with tempfile.TemporaryDirectory() as folder:
@@ -97,7 +98,7 @@ def broker(
         if not counts:
             script = Path(__file__).with_name("uncounted_server.py")
             command = [sys.executable, str(script), f"{folder}/broker.yaml", f"127.0.0.1:{port}"]
-        with running(command, port, "/readyz") as server:
+        with running(command, port, "/readyz", environment=environment) as server:
             yield replace(server, secret=_new_secret(f"{folder}/broker.yaml"))
 
 
@@ -110,14 +111,23 @@ def _new_secret(configuration: str) -> str:
 
 @contextmanager
 def running(
-    command: Sequence[str], port: int, path: str, folder: Path | None = None
+    command: Sequence[str],
+    port: int,
+    path: str,
+    folder: Path | None = None,
+    environment: Mapping[str, str] | None = None,
 ) -> Iterator[Server]:
     """Run a server until the block ends, ready to answer at a path."""
     started = time.perf_counter()
     quiet = subprocess.DEVNULL
     # In a session of its own, so that it ends with all that it has started.
     with subprocess.Popen(
-        command, cwd=folder, stdout=quiet, stderr=quiet, start_new_session=True
+        command,
+        cwd=folder,
+        env={**os.environ, **(environment or {})},
+        stdout=quiet,
+        stderr=quiet,
+        start_new_session=True,
     ) as process:
         try:
             wait_for(f"http://127.0.0.1:{port}{path}", process)

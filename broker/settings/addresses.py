@@ -62,8 +62,10 @@ def collector_url(text: str) -> str:
         fault = "not a URL such as http://127.0.0.1:4318"
     elif "@" in authority:
         fault = "a URL of a collector holds no password; put that into OTEL_EXPORTER_OTLP_HEADERS"
+    elif "?" in text or "#" in text:
+        fault = "a URL of a collector has no query or fragment"
     elif _PATH.fullmatch((slash + path).removesuffix("/")) is None:
-        fault = "a path is made of A-Z a-z 0-9 . _ ~ - between slashes, without query or fragment"
+        fault = "a path is made of A-Z a-z 0-9 . _ ~ - between slashes"
     if fault is not None:
         raise Unusable(fault)
     _check_authority(authority)

@@ -5,17 +5,21 @@ servers stand behind firewalls. That a name may be made to resolve elsewhere (DN
 an attacker nothing, because no name is contacted that an attacker chose.
 """
 
+from dataclasses import replace
+from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 
+from broker.settings import Settings
 from broker.testing import FakeIssuer, gitlab_claims
 from tests.attacks.compact_tokens import octo_claims
 from tests.attacks.hostile_issuers import key_of
 from tests.attacks.key_publisher import KeyPublisher, document, publishing
-from tests.attacks.outbound import watching_outside
+from tests.attacks.outbound import WatchedBroker, watching_outside
 from tests.attacks.presenting import WAYS
 from tests.running_broker import AUDIENCE, POLICIES, RunningBroker
+from tests.traces.collector import collecting
 
 
 def every_kind_of_token(broker: RunningBroker, attacker: KeyPublisher) -> list[str]:
@@ -48,6 +52,31 @@ def test_nothing_but_the_configured_hosts_is_contacted(
 
     configured = {urlsplit(server.url).netloc for server in own_broker.issuer_servers.values()}
     assert set(outside.contacted) == configured
+    assert attacker.connections == 0
+
+
+class TracedBroker(WatchedBroker):
+    """A broker that exports spans."""
+
+    endpoint = ""
+
+    def settings(self) -> Settings:
+        return replace(super().settings(), traces_endpoint=self.endpoint)
+
+
+def test_of_a_broker_that_traces_the_collector_is_contacted_beside_them(
+    tmp_path: Path, attacker: KeyPublisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "30")
+    with collecting() as collector:
+        broker = TracedBroker(tmp_path)
+        broker.endpoint = collector.endpoint
+        with broker.serving(), watching_outside(broker) as outside:
+            headers = {"traceparent": f"{attacker.url}", "tracestate": f"a={attacker.url}"}
+            broker.request("GET", "/healthz", headers=headers)
+            collector.wait_for(1)
+
+    assert set(outside.contacted) == {urlsplit(collector.url).netloc}
     assert attacker.connections == 0
 
 

@@ -109,7 +109,7 @@ def test_no_tool_that_installs_is_left(built: Path) -> None:
 
 def test_the_packages_are_those_of_the_lock(built: Path) -> None:
     locked = set(
-        re.findall(r"^([\w.-]+)==", (ROOT / "requirements/server.txt").read_text(), re.MULTILINE)
+        re.findall(r"^([\w.-]+)==", (ROOT / "requirements/image.txt").read_text(), re.MULTILINE)
     )
     [packages] = (built / "opt/broker/lib").glob("python*/site-packages")
     found = {
