@@ -1,5 +1,6 @@
 """Every line of the log that a request causes has its id."""
 
+import asyncio
 import io
 import json
 import logging
@@ -8,6 +9,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from broker import logs
+from broker.http.answers import Answer
 from broker.http.middleware import RequestEdge
 from broker.request_id import REQUEST_ID
 from tests.http.asgi import Sent, a_scope, receiving
@@ -67,3 +69,42 @@ def test_what_is_logged_outside_of_requests_has_none() -> None:
         logging.getLogger("broker.somewhere").warning("by itself")
 
     assert [each for each in lines if "request_id" in each] == []
+
+
+async def test_each_of_several_requests_at_once_has_its_own_also_from_threads() -> None:
+    ids = iter(f"drawn-{number}" for number in range(5))
+    barrier = asyncio.Barrier(5)
+
+    async def logging_endpoint(_scope: object, _receive: object, send: Any) -> None:
+        await barrier.wait()
+        await asyncio.to_thread(logging.getLogger("broker.somewhere").warning, "from a thread")
+        await asyncio.create_task(log_later())
+        await Answer(204, b"")({"method": "GET"}, None, send)
+
+    async def log_later() -> None:
+        logging.getLogger("broker.somewhere").warning("from a task")
+
+    edge = RequestEdge(logging_endpoint, lambda: next(ids), {})
+    with logged() as lines:
+        await asyncio.gather(*(edge(a_scope(), receiving(), Sent().send) for _ in range(5)))
+
+    for words in ("from a thread", "from a task"):
+        found = [each["request_id"] for each in lines if each["message"] == words]
+        assert sorted(found) == [f"drawn-{number}" for number in range(5)]
+    assert REQUEST_ID.get() is None
+
+
+async def test_an_id_that_does_not_fit_is_in_no_line() -> None:
+    async def failing(*_: object) -> None:
+        raise RuntimeError
+
+    hostile = b'x" injected'
+    scope = a_scope(headers=[(b"x-request-id", hostile)])
+    with logged() as lines:
+        await asyncio.create_task(
+            RequestEdge(failing, lambda: "drawn-id", {})(scope, receiving(), Sent().send)
+        )
+
+    [line] = lines
+    assert line["request_id"] == "drawn-id"
+    assert "injected" not in str(line)
