@@ -11,7 +11,7 @@ from bench.servers import GITHUB, bare, broker
 from broker.testing import FakeIssuer
 
 PLAIN = "exchange"
-TENTH = {"OTEL_TRACES_SAMPLER": "parentbased_traceidratio", "OTEL_TRACES_SAMPLER_ARG": "0.1"}
+EVERY = {"OTEL_TRACES_SAMPLER": "parentbased_always_on"}
 
 
 def main() -> None:
@@ -26,8 +26,8 @@ def main() -> None:
             "exchange, events printed": broker(
                 issuer, environment={"BROKER_AUDIT__STDOUT": "true"}
             ),
-            "exchange, every one traced": broker(issuer, environment=traced),
-            "exchange, one in ten traced": broker(issuer, environment=traced | TENTH),
+            "exchange, every one traced": broker(issuer, environment=traced | EVERY),
+            "exchange, one in ten traced": broker(issuer, environment=traced),
         }
         asked = partial(exchanges, issuer, "es256")
         rows = [Row(name, stack.enter_context(each), asked) for name, each in servers.items()]

@@ -68,6 +68,7 @@ def test_of_a_broker_that_traces_the_collector_is_contacted_beside_them(
     tmp_path: Path, attacker: KeyPublisher, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "30")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
     with collecting() as collector:
         broker = TracedBroker(tmp_path)
         broker.endpoint = collector.endpoint

@@ -41,6 +41,7 @@ def ask_for_everything(broker: RunningBroker) -> list[str]:
 
 
 def test_nothing_of_them_is_in_a_span(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
     with collecting() as collector:
         with special_broker(tmp_path, OPERATORS, traces_endpoint=collector.endpoint) as broker:
             hidden = ask_for_everything(broker)

@@ -34,5 +34,6 @@ def test_the_variables_and_figures_are_those_of_the_code() -> None:
     for name in (tracing.BASE, tracing.TRACES, tracing.DISABLED, tracing.EXPORTER):
         assert f"`{name}" in PAGE.text
     assert spans.SERVICE in PAGE.text
+    assert f"`parentbased_traceidratio` and `{spans.SAMPLED}` by default" in PAGE.text
     assert spans.FLUSH_SECONDS == 3
     assert "three seconds" in PAGE.text

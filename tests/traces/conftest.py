@@ -12,8 +12,9 @@ from tests.traces.collector import Collector, collecting
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let batches leave soon."""
+    """Let every span leave, and soon."""
     monkeypatch.setenv("OTEL_BSP_SCHEDULE_DELAY", "30")
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "parentbased_always_on")
 
 
 @pytest.fixture

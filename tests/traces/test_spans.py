@@ -149,3 +149,20 @@ def test_the_standard_variables_have_their_say(
     assert resource["deployment.environment.name"] == "lab"
     [(_, head)] = collector.heads
     assert head["authorization"] == "Bearer of-the-collector"
+
+
+def test_without_a_word_one_trace_in_ten_is_sampled_and_every_one_that_its_caller_samples(
+    collector: Collector, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OTEL_TRACES_SAMPLER")
+    with special_broker(tmp_path, traces_endpoint=collector.endpoint) as broker:
+        for number in range(300):
+            broker.request("GET", "/healthz")
+            if number % 30 == 0:
+                headers = {"traceparent": f"00-{TRACE}-{PARENT}-01"}
+                broker.request("GET", "/openapi.json", headers=headers)
+
+    names = [each.name for each in collector.spans()]
+    assert names.count("GET /openapi.json") == 10
+    # Beyond six deviations it is no chance.
+    assert 0 < names.count("GET /healthz") < 70

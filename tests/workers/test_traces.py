@@ -2,11 +2,16 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.traces.collector import collecting
 from tests.workers.several_workers import a_home, connections, form, several_workers
 
 
-def test_each_worker_exports_its_spans_until_the_end(tmp_path: Path) -> None:
+def test_each_worker_exports_its_spans_until_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("OTEL_TRACES_SAMPLER", "always_on")
     home = a_home(tmp_path)
     with collecting() as collector:
         with (home / "broker.yaml").open("a") as settings:
