@@ -23,6 +23,7 @@ MORE = {
     "accounts update": ["--expires", "90d"],
     "accounts secret create": ["--expires", "90d"],
     "accounts secret rotate": ["--expires", "90d"],
+    "store copy": ["sqlite:target.db"],
 }
 """Options that are read before the command opens anything."""
 
