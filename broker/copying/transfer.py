@@ -1,6 +1,8 @@
 """Moving the contents of a store to another place: written, read back, compared, then published."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -59,11 +61,21 @@ class Transfer:
             await self.target.complete(state)
             verified = await self._verified(written)
             refused_until = 0 if succession is None else await succession.refused_until()
-            await self.target.publish(refused_until)
+            await self._published(refused_until)
         finally:
             await self.source.close()
             await self.target.abandon()
         return verified
+
+    async def _published(self, refused_until: int) -> None:
+        """Publish, and wait for that whatever interrupts: whoever is told so finds no store."""
+        # What interrupted before this moment ends here.
+        await asyncio.sleep(0)
+        publishing = asyncio.create_task(self.target.publish(refused_until))
+        while not publishing.done():
+            with suppress(asyncio.CancelledError):
+                await asyncio.wait((publishing,))
+        publishing.result()
 
     async def _written(self, succession: Succession | None) -> tuple[Tallies, StoreState]:
         for _ in range(TRIES):
@@ -86,6 +98,8 @@ class Transfer:
                     tallies.add(part, rows)
                 if part is EVENTS:
                     self.on_events(len(rows))
+                # SQLite keeps the event loop to itself: an interrupt is noticed here.
+                await asyncio.sleep(0)
         state = await self.source.state()
         if succession is not None:
             state = await self._succeed(state, succession, tallies)

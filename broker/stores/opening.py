@@ -151,7 +151,7 @@ def open_draft(
 def marks_in_nobody_s_use(location: StoreLocation) -> object:
     """Give what every write to a store changes, if it is certain that no process has it open.
 
-    None otherwise, as always of one in Redis. Raises `ConfigurationError`.
+    None otherwise, as always of one in Redis and of a backup. Raises `ConfigurationError`.
     """
     if isinstance(location, RedisAddress):
         return None

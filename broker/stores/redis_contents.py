@@ -226,9 +226,11 @@ async def _state(link: Link) -> StoreState:
     )
 
 
-async def _fields(link: Link, key: str, at_once: int) -> AsyncIterator[list[tuple[bytes, bytes]]]:
-    """Read the fields of a hash that are there now, some at a time."""
-    names = sorted(await link.call("HKEYS", key))
+async def _fields(
+    link: Link, key: str, at_once: int, names: Sequence[bytes] | None = None
+) -> AsyncIterator[list[tuple[bytes, bytes]]]:
+    """Read the fields of a hash that are there now, or some of them, some at a time."""
+    names = sorted(await link.call("HKEYS", key) if names is None else names)
     for begin in range(0, len(names), at_once):
         some = names[begin : begin + at_once]
         texts = await link.call("HMGET", key, *some)
@@ -288,12 +290,14 @@ async def _sealed(link: Link, part: Part) -> AsyncIterator[list[Row]]:
 
 
 async def _policy_sets(link: Link, part: Part) -> AsyncIterator[list[Row]]:
+    # The names first: whatever is kept meanwhile is not among them.
+    names = await link.call("HKEYS", redis_keys.POLICY_SETS)
     ran = redis_accounts.scored(
         await link.call("ZRANGE", redis_keys.POLICY_SETS_RAN, 0, -1, "WITHSCORES")
     )
     kept_at = pairs(await link.call("HGETALL", redis_keys.POLICY_SETS_KEPT_AT))
     places = {version: int(float(place)) for version, place in ran}
-    async for fields in _fields(link, redis_keys.POLICY_SETS, part.rows_at_once):
+    async for fields in _fields(link, redis_keys.POLICY_SETS, part.rows_at_once, names):
         yield [
             (version.decode(), places[version], float(kept_at[version]), content)
             for version, content in fields
@@ -317,23 +321,23 @@ def _by_end(
     """Read a sorted set in the order of its scores, which are whole seconds."""
 
     async def rows(link: Link, part: Part) -> AsyncIterator[list[Row]]:
-        least: Word = "-inf"
-        seen: set[bytes] = set()
-        passed = 0
-        while True:
-            # Those of the last second come again, and more may have come to it.
+        async def found(least: Word, most: Word, passed: int) -> list[tuple[bytes, int]]:
             words = ("BYSCORE", "LIMIT", passed, part.rows_at_once, "WITHSCORES")
-            answer: Any = await link.call("ZRANGE", key, least, "+inf", *words)
-            found = [(member, int(float(end))) for member, end in redis_accounts.scored(answer)]
-            if not found:
-                return
-            yield [(member_of(member), end) for member, end in found if member not in seen]
-            last = found[-1][1]
-            of_last = {member for member, end in found if end == last}
-            if last == least:
-                seen |= of_last
-                passed += len(found)
-            else:
-                least, seen, passed = last, of_last, len(of_last)
+            answer: Any = await link.call("ZRANGE", key, least, most, *words)
+            return [(member, int(float(end))) for member, end in redis_accounts.scored(answer)]
+
+        least: Word = "-inf"
+        while page := await found(least, "+inf", 0):
+            yield [(member_of(member), end) for member, end in page]
+            last = page[-1][1]
+            # The rest of the last second. Only within it is anything passed over: what is forgotten
+            # meanwhile goes by whole seconds, and would take the place of what was not read yet.
+            seen = {member for member, end in page if end == last}
+            passed = len(seen)
+            while more := await found(last, last, passed):
+                yield [(member_of(member), end) for member, end in more if member not in seen]
+                seen.update(member for member, _ in more)
+                passed += len(more)
+            least = f"({last}"
 
     return rows

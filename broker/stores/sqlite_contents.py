@@ -41,8 +41,14 @@ SELECT epoch, forgotten_until, revocations_forgotten_until, refused_until,
 FROM state
 """
 
+# No broker makes anything of these kinds, or a column whose values are not the row's own.
+_FOREIGN: Final = "SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') LIMIT 1"
+
+_MAX_VALUE_BYTES: Final = 64 * 1024 * 1024
+"""One value of a row; the largest are policy sets, of some megabytes."""
+
 _MARKS: Final = """
-SELECT epoch, (SELECT hash FROM events ORDER BY seq DESC LIMIT 1) FROM state
+SELECT epoch, (SELECT hash FROM events ORDER BY seq DESC LIMIT 1), is_backup FROM state
 """
 
 
@@ -61,6 +67,9 @@ class SqliteContents:
         await self.close()
         if not self._path.exists():
             raise unusable(self._path, "is not there")
+        if not self._path.is_file():
+            # A pipe would be waited for without end.
+            raise unusable(self._path, "cannot be read: there is something that is no file")
         with plainly(self._path):
             self._connection = self._opened()
             self._connection.execute("BEGIN")
@@ -116,7 +125,12 @@ class SqliteContents:
         try:
             if self._draft and connection.pragma("application_id") == DRAFT_ID:
                 return connection
-            if self._version(connection) == SCHEMA_VERSION:
+            version = self._version(connection)
+            # A backup may have been in other hands: what it holds is read, and nothing in it runs.
+            connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+            if connection.execute(_FOREIGN).fetchone():
+                raise unusable(self._path, "was altered: it has what no broker makes")
+            if version == SCHEMA_VERSION:
                 return connection
             file = self._copy_up_to_date(connection)
         except BaseException:
@@ -177,8 +191,11 @@ def is_alone(path: Path) -> bool:
     return True
 
 
-def marks_of(path: Path) -> tuple[int, str]:
-    """Give the epoch and the hash of the last event. Raises `ConfigurationError`."""
+def marks_of(path: Path) -> tuple[int, str] | None:
+    """Give the epoch and the hash of the last event; None of a backup, which knows no use since.
+
+    Raises `ConfigurationError`, also for a store that an older version wrote.
+    """
     with plainly(path):
         connection = open_for_reading(path)
         try:
@@ -187,4 +204,5 @@ def marks_of(path: Path) -> tuple[int, str]:
             connection.close()
     if row is None:
         raise unusable(path, "is damaged: restore a backup")
-    return int(row[0]), str(row[1])
+    epoch, event_hash, is_backup = row
+    return None if is_backup else (int(epoch), str(event_hash))

@@ -241,7 +241,9 @@ def _is_empty(path: Path) -> bool:
 def _remove_if_left(draft: Path) -> None:
     """Remove the draft of a process that has ended without doing so."""
     with contextlib.suppress(OSError):
-        descriptor = os.open(draft, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        # Somebody else may have put a pipe there, which is not waited for.
+        flags = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+        descriptor = os.open(draft, flags)
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             draft.unlink()

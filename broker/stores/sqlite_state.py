@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 import apsw
 
+from broker.core.vocabulary import MAX_LEEWAY
 from broker.ports.contents import EPOCH_LEAP
 from broker.stores.sqlite_file import transaction
 
@@ -69,7 +70,8 @@ def put_sealed(connection: apsw.Connection, name: str, content: bytes) -> None:
 def take_into_use(connection: apsw.Connection, now: float) -> None:
     """Let a backup that is opened as it is know nothing of what was used since, and say so.
 
-    Tokens for one use that were issued before `now`, in seconds since the epoch, are refused.
+    Tokens for one use that were issued before `now`, in seconds since the epoch, are refused, by
+    the clock of whoever issued them: it may be ahead by as much as a broker may ever bear.
     """
     try:
         row = connection.execute(_IS_BACKUP).fetchone()
@@ -79,7 +81,9 @@ def take_into_use(connection: apsw.Connection, now: float) -> None:
     if row is None or not row[0]:
         return
     with transaction(connection):
-        connection.execute(_TAKE_INTO_USE, (EPOCH_LEAP, int(now)))
+        connection.execute(_TAKE_INTO_USE, (EPOCH_LEAP, int(now) + MAX_LEEWAY))
     logger.warning(
-        "the store is a backup: tokens for one use that were issued before this moment are refused"
+        "the store is a backup: tokens for one use that were issued up to %d seconds from now are"
+        " refused",
+        MAX_LEEWAY,
     )

@@ -21,13 +21,16 @@ from tests.service_tokens import verified
 from tests.special_brokers import SpecialBroker
 
 ROOT = Path(__file__).parents[2]
+LEEWAY = 60
 
 
 class Lasting(SpecialBroker):
     """A broker that keeps its issuer URL over restarts, at whichever port it listens then."""
 
-    def __init__(self, folder: Path, issuer: str | None = None, **settings: Any) -> None:
-        super().__init__(folder, now=time.time() + 2, **settings)
+    def __init__(
+        self, folder: Path, issuer: str | None = None, *, later: float = 0, **settings: Any
+    ) -> None:
+        super().__init__(folder, now=time.time() + 2 + later, **settings)
         self.issuer = issuer
 
     def settings(self) -> Settings:
@@ -43,9 +46,9 @@ def begin(request: pytest.FixtureRequest, tmp_path: Path) -> Callable[..., Lasti
     operators = OPERATORS.replace(f"  {admin}}}", f"  {admin}, secrets: allowed}}")
     (tmp_path / "policies" / "more.yaml").write_text(operators)
     if request.param == "sqlite":
-        return lambda issuer=None: Lasting(tmp_path, issuer)
-    url = request.getfixturevalue("redis").url
-    return lambda issuer=None: Lasting(tmp_path, issuer, store=read_redis_address(url))
+        return lambda issuer=None, **changes: Lasting(tmp_path, issuer, **changes)
+    store = read_redis_address(request.getfixturevalue("redis").url)
+    return lambda issuer=None, **changes: Lasting(tmp_path, issuer, store=store, **changes)
 
 
 def store(broker: RunningBroker, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -85,6 +88,9 @@ def test_what_was_used_or_issued_since_a_backup_counts_for_nothing(
         # What the backup does not know: a token that was used, and those that it brought.
         late = broker.github_token()
         verified(broker, broker.exchange(late))
+        # Of an issuer whose clock is ahead by what brokers bear.
+        ahead = broker.github_token(iat=int(broker.clock.now()) + LEEWAY)
+        verified(broker, broker.exchange(ahead))
         admin = calling(broker, "admin")
         bearer = admin.headers["Authorization"].removeprefix("Bearer ")
         assert broker.request("GET", "/api/v1/keys", headers=admin.headers).status_code == 200
@@ -109,11 +115,12 @@ def test_what_was_used_or_issued_since_a_backup_counts_for_nothing(
         assert [each["type"] for each in facts["undone"]] == ["token.revoked"]
 
     with begin(issuer).serving() as broker:
-        for used in (early, late):
+        for used in (early, late, ahead):
             assert_refused(broker, broker.exchange(used), "token_already_used")
         for caller in (admin, reader):
             answer = broker.request("GET", "/api/v1/service-accounts", headers=caller.headers)
             assert answer.status_code == 401, answer.text
+    with begin(issuer, later=LEEWAY).serving() as broker:
         fresh = broker.github_token()
         granted = broker.exchange(fresh)
         assert granted.status_code == 200

@@ -1,5 +1,6 @@
 """`broker store` on the store of a broker that runs, as operators use it."""
 
+import asyncio
 import json
 import os
 import resource
@@ -15,9 +16,14 @@ import pytest
 from typer.testing import CliRunner, Result
 
 from broker.cli.app import app
+from broker.ports import Entry
+from broker.settings import SqliteStoreLocation
+from broker.stores.opening import open_store
+from broker.system import SystemClock
 from tests.audited_broker import AuditedStore, audited_store
 from tests.client_secrets import an_account, give
 from tests.redis_server import RedisServer
+from tests.stores.entries import an_event
 from tests.unprivileged import run_unprivileged
 
 Store = Callable[..., Result]
@@ -152,7 +158,7 @@ def test_a_restored_store_is_served_by_its_commands(
 
     assert found["rows"]["events"] == served.start + 6
     assert found["refused_until"] > "2026"
-    assert "what was revoked, disabled, deleted, blocked or retired since" in done.stderr
+    assert "what was revoked, disabled, deleted, blocked, retired or erased since" in done.stderr
     run = CliRunner()
     environment = served.environment() | place
     listed = run.invoke(app, ["audit", "list", "--type", "store.restored"], env=environment)
@@ -195,6 +201,45 @@ def test_what_the_replaced_store_knew_better_is_listed(
     assert f"key.retired  {retired}" in done.stderr or f"key.removed  {retired}" in done.stderr
 
 
+def test_all_that_is_to_be_done_again_is_listed_however_much_it_is(
+    served: AuditedStore, store: Store, backup: Path, tmp_path: Path
+) -> None:
+    """The store that knew it is over then."""
+    place = {"BROKER_STORE": f"sqlite:{tmp_path / 'new.db'}"}
+    facts(store("restore", backup, "--json", **place))
+    location = SqliteStoreLocation(tmp_path / "new.db")
+
+    async def revoke() -> None:
+        opened = await open_store(location, SystemClock())
+        for number in range(150):
+            event = an_event(id=f"id-{number}", type="token.revoked", token_id=f"t-{number}")
+            await opened.revoke_token(f"t-{number}", 2**31, event)
+        erased = an_event(id="e", type="audit.claims_erased", target="claims")
+        await opened.commit(Entry(erased))
+        await opened.close()
+
+    asyncio.run(revoke())
+    done = store("restore", backup, "--replace", "--json", **place)
+    assert len(facts(done)["undone"]) == 151
+    assert [f"t-{number}" in done.stderr for number in range(150)] == [True] * 150
+    assert "audit.claims_erased  claims" in done.stderr
+
+
+def test_a_replaced_store_whose_chain_is_broken_is_not_believed_about_what_changed(
+    store: Store, backup: Path, tmp_path: Path
+) -> None:
+    place = {"BROKER_STORE": f"sqlite:{tmp_path / 'new.db'}"}
+    facts(store("restore", backup, "--json", **place))
+    edit(
+        tmp_path / "new.db",
+        "UPDATE events SET body = replace(body, 'store.restored', 'token.issued')",
+    )
+    done = store("restore", backup, "--replace", "--json", **place)
+
+    assert facts(done)["undone"] is None
+    assert "look for it in the events that you sent elsewhere" in done.stderr
+
+
 @pytest.mark.parametrize("how", ["argument", "--to-env", "--to-file"])
 def test_a_store_is_copied_to_redis_however_the_target_is_named(
     store: Store, redis: RedisServer, tmp_path: Path, how: str
@@ -218,11 +263,23 @@ def test_a_store_is_copied_to_redis_however_the_target_is_named(
 def test_a_store_that_nobody_has_open_takes_what_was_used_along(
     store: Store, backup: Path, tmp_path: Path
 ) -> None:
-    variables = {"BROKER_STORE": f"sqlite:{backup}"}
-    done = store("copy", f"sqlite:{tmp_path / 'new.db'}", "--json", **variables)
+    place = {"BROKER_STORE": f"sqlite:{tmp_path / 'first.db'}"}
+    facts(store("restore", backup, "--json", **place))
+    done = store("copy", f"sqlite:{tmp_path / 'new.db'}", "--json", **place)
 
     assert facts(done)["refused_until"] is None
     assert "every CI token that was used is known there" in done.stderr
+
+
+def test_a_copy_of_a_backup_knows_of_no_use_since(
+    store: Store, backup: Path, tmp_path: Path
+) -> None:
+    """Nobody has a backup open, and the broker that it was made of goes on."""
+    variables = {"BROKER_STORE": f"sqlite:{backup}"}
+    done = store("copy", f"sqlite:{tmp_path / 'new.db'}", "--json", **variables)
+
+    assert facts(done)["refused_until"] > "2026"
+    assert "CI tokens for one use that were issued before" in done.stderr
 
 
 def test_a_password_is_never_shown_and_never_taken_from_the_command_line(
@@ -258,6 +315,12 @@ def test_a_target_that_cannot_be_is_refused_with_what_to_write(
     store: Store, words: tuple[str, ...], said: str
 ) -> None:
     assert said in refusal(store("copy", *words))
+
+
+def test_a_store_is_not_backed_up_into_itself(served: AuditedStore, store: Store) -> None:
+    done = store("backup", served.broker.folder / "broker.db", "--force")
+
+    assert "is the configured store itself: name another file" in refusal(done)
 
 
 def test_a_store_is_not_copied_to_itself(served: AuditedStore, store: Store) -> None:

@@ -1,6 +1,7 @@
 """A process that moves a store is killed: no half of one is served, and the next one succeeds."""
 
 import asyncio
+import contextlib
 import json
 import os
 import signal
@@ -12,15 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from broker.copying.transfer import Succession
 from broker.core.errors import ConfigurationError
 from broker.settings import SqliteStoreLocation
 from broker.stores import redis_keys
 from broker.stores.opening import StoreLocation
 from tests.copying.conftest import Opened, Place
 from tests.copying.filled import fill
-from tests.copying.moving import moved, verified
+from tests.copying.moving import moved, restoring, verified
 from tests.redis_server import RedisServer
-from tests.stores.entries import a_spend
+from tests.stores.entries import NOW, a_spend
 
 ROOT = Path(__file__).parents[2]
 EVENTS = 3_000
@@ -163,3 +165,58 @@ async def test_what_is_left_in_redis_of_a_restore_or_copy_is_no_store(
 
     done(command(*begin))
     assert (await verified(target)).tallies.counts()["events"] > EVENTS
+
+
+@pytest.mark.parametrize("words", [("backup",), ("copy",), ("restore",)])
+async def test_what_is_interrupted_ends_soon_and_says_so_and_leaves_nothing(
+    words: tuple[str, ...], backup: SqliteStoreLocation, tmp_path: Path
+) -> None:
+    """It must not end with a store in its place and a status that says otherwise."""
+    folder = tmp_path / "there"
+    target = folder / "b.db"
+    begin = {
+        "backup": (f"sqlite:{backup.path}", "backup", str(target)),
+        "copy": (f"sqlite:{backup.path}", "copy", f"sqlite:{target}"),
+        "restore": (f"sqlite:{target}", "restore", str(backup.path)),
+    }[words[0]]
+    process = command(*begin)
+    until = time.monotonic() + 60
+    while not drafts(folder):
+        assert process.poll() is None, process.communicate()
+        assert time.monotonic() < until
+        time.sleep(0.0005)
+    process.send_signal(signal.SIGINT)
+    output, said = process.communicate(timeout=60)
+
+    assert (process.returncode, output) == (130, ""), said
+    assert "broker: interrupted before the end: a file is as it was before" in said
+    assert "Traceback" not in said
+    assert list(folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "redis"])
+@pytest.mark.parametrize("turns", range(8))
+async def test_a_store_is_in_its_place_only_if_that_was_not_interrupted(
+    turns: int, kind: str, backup: SqliteStoreLocation, place: Place
+) -> None:
+    """Whoever is told that it was interrupted takes what is there for the store of before."""
+    target, asked = place(kind), asyncio.Event()
+
+    async def refused_until() -> int:
+        asked.set()
+        return int(NOW)
+
+    succession = Succession(restoring().event, refused_until)
+    moving = asyncio.create_task(moved(backup, target, succession=succession))
+    await asked.wait()
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    moving.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await moving
+
+    if moving.cancelled():
+        with pytest.raises(ConfigurationError):
+            await verified(target)
+    else:
+        await verified(target)

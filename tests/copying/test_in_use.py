@@ -9,13 +9,23 @@ import pytest
 from broker.core.audit_chain import Position
 from broker.core.errors import ConfigurationError
 from broker.ports import AccountRow, AccountRows, Store
-from broker.ports.contents import EVENTS, POLICY_SETS, SPENDS, Part
+from broker.ports.contents import (
+    EVENTS,
+    POLICY_SETS,
+    REVOCATIONS,
+    SPENDS,
+    Part,
+    StoreChanged,
+)
+from broker.stores import redis_keys
 from broker.stores.opening import open_contents, open_reading
 from broker.stores.redis_contents import RedisContents
+from broker.stores.redis_link import Word
 from tests.copying.conftest import Opened, Place
 from tests.copying.filled import fill, presented_again
 from tests.copying.moving import moved, verified
-from tests.stores.entries import a_spend, an_event
+from tests.redis_server import RedisServer
+from tests.stores.entries import NOW, a_spend, an_event
 
 
 @contextlib.asynccontextmanager
@@ -174,3 +184,49 @@ async def test_what_comes_after_the_last_event_of_a_copy_is_not_in_it(
     assert found[-1][0] == state.end.sequence
     assert (await store.chain_end()) != state.end
     await moved(source, target)
+
+
+async def test_no_revocation_is_passed_over_when_others_are_forgotten_meanwhile(
+    opened: Opened, place: Place, redis: RedisServer
+) -> None:
+    """Those that are over go by whole seconds while a copy stands among them."""
+    source = place("first redis")
+    await opened(source)
+    over = [word for number in range(700) for word in (100, f"over-{number:03}")]
+    live = [word for number in range(600) for word in (200 + number // 300, f"live-{number:03}")]
+    redis.command("ZADD", redis_keys.REVOCATIONS, *over, *live)
+
+    reading = open_contents(source)
+    await reading.begin()
+    found = set()
+    async for page in reading.rows(REVOCATIONS):
+        found.update(row[0] for row in page)
+        redis.command("ZREMRANGEBYSCORE", redis_keys.REVOCATIONS, "-inf", "100")
+    await reading.close()
+    assert {f"live-{number:03}" for number in range(600)} <= found
+
+
+async def test_a_policy_set_that_is_kept_meanwhile_is_no_damage(
+    opened: Opened, place: Place
+) -> None:
+    source = place("redis")
+    store = await opened(source)
+    await fill(store)
+    reading = RedisContents(source)  # type: ignore[arg-type]
+    await reading.begin()
+    link = reading._reading()  # noqa: SLF001 - what happens between two of its questions
+    call = link.call
+
+    async def calling(*words: Word) -> object:
+        answer = await call(*words)
+        if words[0] == "HGETALL":
+            await store.keep_policy_set("d" * 64, b"new", NOW)
+        return answer
+
+    link.call = calling  # type: ignore[assignment,method-assign]
+    found: list[object] = []
+    with pytest.raises(StoreChanged):
+        async for page in reading.rows(POLICY_SETS):
+            found += page
+    assert len(found) == 3
+    await reading.close()

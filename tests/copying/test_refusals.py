@@ -1,6 +1,7 @@
 """What cannot be moved, and where nothing can be moved to: one line says why, nothing changes."""
 
 import hashlib
+import os
 from pathlib import Path
 
 import apsw
@@ -141,6 +142,45 @@ async def test_an_edited_store_is_refused_and_leaves_nothing(
         assert said in await refusal(backup, each)
     assert left_beside(target) == []
     assert redis.command("KEYS", "*") == "[]"
+
+
+@pytest.mark.parametrize(
+    "planted",
+    [
+        "CREATE TRIGGER t AFTER INSERT ON spends BEGIN DELETE FROM revocations; END",
+        "DROP TABLE spends; CREATE VIEW spends AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+        " SELECT i + 1 FROM n) SELECT randomblob(32) AS key, 1 AS expires_at FROM n",
+    ],
+)
+async def test_a_backup_that_would_run_something_is_refused(
+    planted: str, backup: SqliteStoreLocation, place: Place
+) -> None:
+    statement(backup, planted)
+    target = place("sqlite")
+
+    assert "was altered: it has what no broker makes" in await refusal(backup, target)
+    assert left_beside(target) == []
+
+
+async def test_a_value_beyond_all_measure_is_not_read(
+    backup: SqliteStoreLocation, place: Place
+) -> None:
+    statement(backup, "UPDATE last_uses SET used = hex(zeroblob(35000000)) WHERE used = 's-1'")
+
+    assert "too big" in await refusal(backup, place("sqlite"))
+
+
+async def test_a_pipe_in_place_of_a_file_is_not_waited_for(
+    backup: SqliteStoreLocation, tmp_path: Path
+) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    target = SqliteStoreLocation(tmp_path / "target.db")
+    assert "no file" in await refusal(SqliteStoreLocation(tmp_path / "pipe"), target)
+
+    # Nor one that looks like the draft of a copy that was cut off.
+    os.mkfifo(tmp_path / ".target.db.0.draft")
+    await moved(backup, target)
+    await verified(target)
 
 
 async def test_a_place_that_is_taken_is_refused_and_left_as_it_is(

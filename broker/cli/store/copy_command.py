@@ -10,8 +10,8 @@ import typer
 from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.store.proving import prove
-from broker.cli.store.succession import succession_event
-from broker.cli.store.telling import head_members, tell
+from broker.cli.store.succession import last_issue, succession_event
+from broker.cli.store.telling import head_members, tell, told_if_interrupted
 from broker.cli.terminal import progress
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ def copy(
     """
     if [target, to_env, to_file].count(None) != 2:  # noqa: PLR2004 - one of three
         fail("name the target once: TARGET, --to-env NAME or --to-file FILE")
-    with server_extra("store copy"), told_plainly():
+    with server_extra("store copy"), told_plainly(), told_if_interrupted():
         facts = asyncio.run(_copied(config, data, target, to_env, to_file))
     tell(as_json=as_json, **facts)
     refused = facts["refused_until"]
@@ -87,7 +87,8 @@ async def _copied(
     refused: list[int] = []
 
     async def refused_until() -> int:
-        refused.append(0 if await quiet.still() else int(clock.now()))
+        still = await quiet.still()
+        refused.append(0 if still else last_issue(clock.now(), settings.leeway))
         return refused[-1]
 
     with progress(2 * proving.events, "copying") as advance:

@@ -10,19 +10,22 @@ from broker.cli.audit.opening import settings_of
 from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.store.proving import prove
-from broker.cli.store.succession import succession_event
-from broker.cli.store.telling import head_members, tell
+from broker.cli.store.succession import last_issue, succession_event
+from broker.cli.store.telling import head_members, tell, told_if_interrupted
 from broker.cli.terminal import progress
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import Position, StoredEvent
     from broker.stores.opening import StoreLocation
 
-UNDONE: Final = ("account.", "secret.", "key.", "issuer.", "block.", "token.revoked")
+UNDONE: Final = (
+    "account.", "secret.", "key.", "issuer.", "block.", "token.revoked", "audit.claims_erased",
+)  # fmt: skip
 """How the types of events begin that say of something that a restored store does not know."""
 
 _READ_AT_ONCE: Final = 500
-_MOST_SHOWN: Final = 100
+_MOST_SHOWN: Final = 10_000
+"""A store that was replaced cannot be asked any more, so hardly anything is left out."""
 
 
 def restore(
@@ -43,10 +46,10 @@ def restore(
     """Put a backup in the place of the configured store, which must be absent or empty.
 
     CI tokens for one use that were issued before are refused from then on: which of them were used
-    since the backup, nobody knows. What was revoked, disabled, blocked or retired since has to be
-    once more.
+    since the backup, nobody knows. What was revoked, disabled, blocked, retired or erased since has
+    to be once more.
     """
-    with server_extra("store restore"), told_plainly():
+    with server_extra("store restore"), told_plainly(), told_if_interrupted():
         facts, undone = asyncio.run(_restored(config, data, file, replace=replace))
     tell(as_json=as_json, **facts)
     _tell_undone(undone, facts["ends"])
@@ -72,7 +75,7 @@ async def _restored(
     refused: list[int] = []
 
     async def refused_until() -> int:
-        refused.append(int(clock.now()))
+        refused.append(last_issue(clock.now(), settings.leeway))
         return refused[-1]
 
     with progress(3 * proving.events, "restoring") as advance:
@@ -104,8 +107,9 @@ async def _restored(
 async def _since(location: "StoreLocation", end: "Position") -> "list[StoredEvent] | None":
     """Find the changes in a store that a backup of it does not know; None if that cannot be told.
 
-    No more than some are given: the store may have gone on for long.
+    It cannot where the chain of the store does not go on, unbroken, from the end of the backup.
     """
+    from broker.core.audit_chain import ChainVerification
     from broker.core.errors import ConfigurationError, Unavailable
     from broker.ports import EventFilter
     from broker.stores.opening import open_reading
@@ -116,11 +120,13 @@ async def _since(location: "StoreLocation", end: "Position") -> "list[StoredEven
         same = (await store.chain_page(end.sequence - 1, 1)).events if end.sequence else ()
         if [each.hash for each in same] != [end.hash]:
             return None
-        after = end.sequence
+        after, chain = end.sequence, ChainVerification(begins_after=end)
         while len(found) <= _MOST_SHOWN:
             some = await store.find_events(EventFilter(), after=after, limit=_READ_AT_ONCE)
             if not some:
                 break
+            if not all(chain.take(each.link()) for each in some):
+                return None
             found += [each for each in some if str(each.members()["type"]).startswith(UNDONE)]
             after = some[-1].sequence
     except (ConfigurationError, Unavailable, ValueError):
@@ -132,8 +138,8 @@ def _tell_undone(undone: "list[StoredEvent] | None", ends: str | None) -> None:
     since = "" if ends is None else f" since {ends}"
     if undone is None:
         typer.echo(
-            f"broker: what was revoked, disabled, deleted, blocked or retired{since} is not any"
-            " more: look for it in the events that you sent elsewhere, and do it again",
+            f"broker: what was revoked, disabled, deleted, blocked, retired or erased{since} is not"
+            " any more: look for it in the events that you sent elsewhere, and do it again",
             err=True,
         )
         return

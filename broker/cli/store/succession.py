@@ -10,6 +10,17 @@ if TYPE_CHECKING:
 ACTOR: Final = "command line"
 
 
+def last_issue(now: float, leeway: int) -> int:
+    """Give the last second of issue that a token for one use may show that was used before `now`.
+
+    Whoever issued it may be ahead by as much as brokers bear: `leeway` seconds for the issuers of
+    CI tokens.
+    """
+    from broker.core.client_assertion import MAX_SKEW
+
+    return int(now) + max(leeway, MAX_SKEW)
+
+
 def succession_event(kind: str, target: str) -> "Callable[[StoreState], AuditEvent]":
     """Give what makes the event, whose number follows on the last one of the other store."""
     from broker.core.audit import AuditEvent

@@ -1,7 +1,9 @@
 """What the commands that move a store say in the end."""
 
 import json
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
 
 import typer
 
@@ -10,6 +12,22 @@ from broker.cli.terminal import show, signed
 if TYPE_CHECKING:
     from broker.copying.verification import Verified
     from broker.core.audit_head import HeadKey
+
+
+INTERRUPTED: Final = (
+    "broker: interrupted before the end: a file is as it was before, and a place in Redis holds no"
+    " store until this is run again"
+)
+
+
+@contextmanager
+def told_if_interrupted() -> Iterator[None]:
+    """Say how it stands when the command is ended by SIGINT."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        typer.echo(INTERRUPTED, err=True)
+        raise
 
 
 def head_members(
