@@ -41,7 +41,7 @@ SELECT epoch, forgotten_until, revocations_forgotten_until, refused_until,
 FROM state
 """
 
-# No broker makes anything of these kinds, or a column whose values are not the row's own.
+# No broker makes anything of other kinds: triggers would run, and views go on without end.
 _FOREIGN: Final = "SELECT 1 FROM sqlite_schema WHERE type NOT IN ('table', 'index') LIMIT 1"
 
 _MAX_VALUE_BYTES: Final = 64 * 1024 * 1024
@@ -125,12 +125,7 @@ class SqliteContents:
         try:
             if self._draft and connection.pragma("application_id") == DRAFT_ID:
                 return connection
-            version = self._version(connection)
-            # A backup may have been in other hands: what it holds is read, and nothing in it runs.
-            connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
-            if connection.execute(_FOREIGN).fetchone():
-                raise unusable(self._path, "was altered: it has what no broker makes")
-            if version == SCHEMA_VERSION:
+            if self._version(connection) == SCHEMA_VERSION:
                 return connection
             file = self._copy_up_to_date(connection)
         except BaseException:
@@ -143,6 +138,10 @@ class SqliteContents:
         version = schema_version(connection, self._path)
         if version == 0:
             raise unusable(self._path, "is empty: there is no store in it")
+        # A backup may have been in other hands: what it holds is read, and nothing in it runs.
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, _MAX_VALUE_BYTES)
+        if connection.execute(_FOREIGN).fetchone():
+            raise unusable(self._path, "was altered: it has what no broker makes")
         return version
 
     def _copy_up_to_date(self, connection: apsw.Connection) -> Path:

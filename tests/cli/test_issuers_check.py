@@ -135,3 +135,18 @@ def test_files_that_do_not_load_end_with_2(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "issuers.yaml:1:" in done.stderr
+
+
+def test_what_an_issuer_names_its_keys_gives_the_terminal_no_orders(
+    broker: Broker, tmp_path: Path
+) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies" / "issuers.yaml").write_text(
+        "issuers: {by-file: {issuer: https://files.example, jwks_file: keys.json,"
+        " algorithms: [ES256], single_tenant: true}}"
+    )
+    keys = [public_jwk(KEY, "ES256", "a\x1b]0;owned\x07\nb\u202e")]
+    (tmp_path / "policies" / "keys.json").write_text(json.dumps({"keys": keys}))
+
+    [line] = broker("issuers", "check").stdout.splitlines()
+    assert "a\\x1b]0;owned\\x07\\nb\\u202e (https://files.example" in line

@@ -53,15 +53,22 @@ def command(store: str, *arguments: str) -> subprocess.Popen[str]:
     )
 
 
-def killed_once(begun: Callable[[], bool], process: subprocess.Popen[str]) -> None:
-    """Kill a process as soon as it has begun to write."""
+def signalled_once(
+    begun: Callable[[], bool], process: subprocess.Popen[str], number: signal.Signals
+) -> tuple[str, str]:
+    """Send a signal to a process as soon as it has begun to write; give what it said."""
     until = time.monotonic() + 60
     while not begun():
         assert process.poll() is None, process.communicate()
         assert time.monotonic() < until
         time.sleep(0.0005)
-    process.send_signal(signal.SIGKILL)
-    process.communicate(timeout=30)
+    process.send_signal(number)
+    return process.communicate(timeout=60)
+
+
+def killed_once(begun: Callable[[], bool], process: subprocess.Popen[str]) -> None:
+    """Kill a process as soon as it has begun to write."""
+    signalled_once(begun, process, signal.SIGKILL)
     assert process.returncode == -signal.SIGKILL
 
 
@@ -180,13 +187,7 @@ async def test_what_is_interrupted_ends_soon_and_says_so_and_leaves_nothing(
         "restore": (f"sqlite:{target}", "restore", str(backup.path)),
     }[words[0]]
     process = command(*begin)
-    until = time.monotonic() + 60
-    while not drafts(folder):
-        assert process.poll() is None, process.communicate()
-        assert time.monotonic() < until
-        time.sleep(0.0005)
-    process.send_signal(signal.SIGINT)
-    output, said = process.communicate(timeout=60)
+    output, said = signalled_once(lambda: bool(drafts(folder)), process, signal.SIGINT)
 
     assert (process.returncode, output) == (130, ""), said
     assert "broker: interrupted before the end: a file is as it was before" in said

@@ -148,8 +148,10 @@ async def test_an_edited_store_is_refused_and_leaves_nothing(
     "planted",
     [
         "CREATE TRIGGER t AFTER INSERT ON spends BEGIN DELETE FROM revocations; END",
-        "DROP TABLE spends; CREATE VIEW spends AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
-        " SELECT i + 1 FROM n) SELECT randomblob(32) AS key, 1 AS expires_at FROM n",
+        (
+            "DROP TABLE spends; CREATE VIEW spends AS WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL"
+            " SELECT i + 1 FROM n) SELECT randomblob(32) AS key, 1 AS expires_at FROM n"
+        ),
     ],
 )
 async def test_a_backup_that_would_run_something_is_refused(

@@ -14,7 +14,7 @@ import typer
 from broker.cli.common_options import AsJson, Config
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.policies.loading import load_sets
-from broker.cli.terminal import show, signed
+from broker.cli.terminal import printable, show, signed
 
 if TYPE_CHECKING:
     from broker.core.policy import Issuer
@@ -104,7 +104,7 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     elif found["usable"]:
         count = len(found["kids"])
         keys = f"{count} key{'' if count == 1 else 's'} can be used"
-        yield f"[ok] {name}: {keys}: {', '.join(found['kids'])} ({place})"
+        yield f"[ok] {name}: {keys}: {printable(', '.join(found['kids']))} ({place})"
     else:
         yield f"[no] {name}: {found['failure']} ({place})"
     for sentence in found["skipped"]:

@@ -12,7 +12,7 @@ from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.store.proving import prove
 from broker.cli.store.succession import last_issue, succession_event
 from broker.cli.store.telling import head_members, tell, told_if_interrupted
-from broker.cli.terminal import progress
+from broker.cli.terminal import printable, progress
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import Position, StoredEvent
@@ -150,6 +150,7 @@ def _tell_undone(undone: "list[StoredEvent] | None", ends: str | None) -> None:
     for event in undone[:_MOST_SHOWN]:
         members = event.members()
         target = members["target"] or members["token_id"] or members["service_account"] or ""
-        typer.echo(f"  {members['time']}  {members['type']}  {target}", err=True)
+        line = f"{members['time']}  {members['type']}  {target}"
+        typer.echo(f"  {printable(line)}", err=True)
     if len(undone) > _MOST_SHOWN:
         typer.echo("  and more", err=True)
