@@ -158,6 +158,8 @@ def test_a_restored_store_is_served_by_its_commands(
 
     assert found["rows"]["events"] == served.start + 6
     assert found["refused_until"] > "2026"
+    refused = f"tokens for one use that were issued before {found['refused_until']} are refused"
+    assert refused in done.stderr
     assert "what was revoked, disabled, deleted, blocked, retired or erased since" in done.stderr
     run = CliRunner()
     environment = served.environment() | place
@@ -199,6 +201,28 @@ def test_what_the_replaced_store_knew_better_is_listed(
     done = store("restore", second, "--replace", **place)
     assert done.exit_code == 0
     assert f"key.retired  {retired}" in done.stderr or f"key.removed  {retired}" in done.stderr
+
+
+def test_a_head_of_after_the_backup_shows_that_a_restore_lost_what_it_signs(
+    served: AuditedStore, store: Store, backup: Path, tmp_path: Path
+) -> None:
+    place = {"BROKER_STORE": f"sqlite:{tmp_path / 'new.db'}"}
+    environment = served.environment() | place
+    run = CliRunner()
+    facts(store("restore", backup, "--json", **place))
+    kid = json.loads(run.invoke(app, ["keys", "list", "--json"], env=environment).stdout)
+    retired = kid["items"][0]["kid"]
+    assert run.invoke(app, ["keys", "retire", retired], env=environment).exit_code == 0
+    lost = run.invoke(app, ["audit", "head"], env=environment).stdout
+    done = facts(store("restore", backup, "--replace", "--json", **place))
+
+    for head, fits in ((lost, False), (json.dumps(done["head"]), True)):
+        words = ["audit", "verify", "--json", "--checkpoint", served.checkpoint(head)]
+        verified = json.loads(run.invoke(app, words, env=environment).stdout)
+        assert verified["ok"] is fits, verified
+    # The key is there again, which is why it is listed.
+    kid = json.loads(run.invoke(app, ["keys", "list", "--json"], env=environment).stdout)
+    assert retired in {each["kid"] for each in kid["items"]}
 
 
 def test_all_that_is_to_be_done_again_is_listed_however_much_it_is(

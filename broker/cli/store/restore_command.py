@@ -52,6 +52,8 @@ def restore(
     with server_extra("store restore"), told_plainly(), told_if_interrupted():
         facts, undone = asyncio.run(_restored(config, data, file, replace=replace))
     tell(as_json=as_json, **facts)
+    told = f"CI tokens for one use that were issued before {facts['refused_until']} are refused"
+    typer.echo(f"broker: {told}", err=True)
     _tell_undone(undone, facts["ends"])
 
 
