@@ -85,8 +85,9 @@ if answered then
     return {answered}
 end
 local found = redis.call('HMGET', KEYS[1],
-    'epoch', 'seq', 'hash', 'forgotten_until', 'refused_until')
-if not (found[1] and found[2] and found[3]) then return {'gone'} end
+    'epoch', 'seq', 'hash', 'forgotten_until', 'refused_until', 'schema')
+-- Without a schema it is a copy of a store that is being written, and may never be one.
+if not (found[1] and found[2] and found[3] and found[6]) then return {'gone'} end
 local moved = (ARGV[1] ~= '' and ARGV[1] ~= found[1])
     or (ARGV[2] ~= '' and (ARGV[2] ~= found[2] or ARGV[3] ~= found[3]))
 local forgotten, refused = tonumber(found[4]) or 0, tonumber(found[5]) or 0
@@ -132,6 +133,7 @@ return {'done'}
 FORGET: Final = Script("""
 -- Forgets what is over, and remembers up to when.
 -- KEYS: sorted set by end, state. ARGV: field of the state, end before which, how many at most.
+if redis.call('HEXISTS', KEYS[2], 'schema') == 0 then return 0 end
 local over = redis.call('ZRANGEBYSCORE', KEYS[1], '-inf', '(' .. ARGV[2], 'WITHSCORES',
     'LIMIT', 0, ARGV[3])
 if #over == 0 then return 0 end

@@ -3,6 +3,8 @@
 import apsw
 import pytest
 
+from broker.copying.transfer import Succession
+from broker.core.errors import Reason, Unavailable
 from broker.core.vocabulary import MAX_LEEWAY
 from broker.ports import AlreadySpent, Committed, Entry, Stale
 from broker.ports.contents import EPOCH_LEAP
@@ -115,6 +117,31 @@ async def test_a_running_broker_of_a_replaced_store_in_redis_reads_all_anew(
     assert isinstance(await running.commit(presented_again("two")), AlreadySpent)
     assert_chained(await running.events(limit=1000))
     await verified(target)
+
+
+async def test_a_running_broker_writes_nothing_to_a_store_before_it_is_one(
+    opened: Opened, place: Place
+) -> None:
+    """What it wrote there would be gone if the copy failed, and its token would be out."""
+    source, target = place("sqlite"), place("redis")
+    await fill(await opened(source))
+    running = await opened(target)
+    await running.commit(presented_again("one"))
+    answers: list[object] = []
+
+    async def meanwhile() -> int:
+        # All is there but that it is a store.
+        for name in ("two", "two"):
+            try:
+                answers.append(await running.commit(presented_again(name)))
+            except Unavailable as error:
+                answers.append(error.reason)
+        return int(NOW)
+
+    succession = Succession(restoring().event, meanwhile)
+    whole = await moved(source, target, succession=succession, replace=True)
+    assert answers == [Reason.STORE_UNAVAILABLE] * 2
+    assert (await verified(target)).state.end == whole.state.end
 
 
 async def test_a_backup_of_an_older_version_is_restored_and_stays_as_it_is(
