@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from broker.stores import redis_keys
 from broker.stores.redis_batch import Absent, Batch
-from broker.stores.redis_link import Link, Word
+from broker.stores.redis_link import LOST, Link, LinkRefused, Word
 from broker.stores.redis_scripts import FORGET, TOKEN
 from broker.stores.redis_stored_events import members_of, unpacked
 
@@ -14,6 +14,7 @@ from broker.stores.redis_stored_events import members_of, unpacked
 _INSTANT_LENGTH: Final = len("xxxxxxxx-xxxx")
 _REVOKED: Final = "token.revoked"
 _KEYS: Final = (redis_keys.EVENT_IDS, redis_keys.REVOCATIONS, redis_keys.STATE)
+_NO_STORE: Final = -1
 _FORGOTTEN_AT_ONCE: Final = 8
 """More than one change brings, so that what is over does not pile up."""
 
@@ -38,6 +39,8 @@ async def are_active(link: Link, tokens: Sequence[tuple[str, int]]) -> list[bool
     """
     words = [(*_words(token_id, expires_at), 1) for token_id, expires_at in tokens]
     answers = await link.run_each(TOKEN, _KEYS, words)
+    if any(revoked == _NO_STORE for revoked, *_ in answers):
+        raise LinkRefused(LOST)
     return [
         not revoked and any(_names(token_id, covered) for covered in found[1::2])
         for (token_id, _), (revoked, *found) in zip(tokens, answers, strict=True)
@@ -46,7 +49,9 @@ async def are_active(link: Link, tokens: Sequence[tuple[str, int]]) -> list[bool
 
 async def event_of(link: Link, token_id: str) -> dict[str, Any] | None:
     """Give the event of a token's issue as JSON members."""
-    _, *found = await link.run(TOKEN, _KEYS, [*_words(token_id, 0), 0])
+    revoked, *found = await link.run(TOKEN, _KEYS, [*_words(token_id, 0), 0])
+    if revoked == _NO_STORE:
+        raise LinkRefused(LOST)
     events = [
         members_of(unpacked(int(sequence), text))
         for sequence, text in zip(found[::2], found[1::2], strict=True)

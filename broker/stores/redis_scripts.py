@@ -183,13 +183,15 @@ return 1
 
 
 TOKEN: Final = Script("""
--- Gives the events of one instant that name a token, and whether it was revoked.
+-- Gives whether a token was revoked, and the events of one instant that name it; -1 of no store.
 -- KEYS: event ids, revocations, state.
 -- ARGV: instant, token id, end, prefix of events, 1 for what their hashes cover alone.
+local state = redis.call('HMGET', KEYS[3], 'schema', 'revocations_forgotten_until', 'pruned_to')
+-- Of a copy that is being written the events may be there, and what was revoked not yet.
+if not state[1] then return {-1} end
 local revoked = redis.call('ZSCORE', KEYS[2], ARGV[2])
-    or (tonumber(redis.call('HGET', KEYS[3], 'revocations_forgotten_until')) or 0)
-        >= tonumber(ARGV[3])
-local pruned = tonumber(redis.call('HGET', KEYS[3], 'pruned_to')) or 0
+    or (tonumber(state[2] or '') or 0) >= tonumber(ARGV[3])
+local pruned = tonumber(state[3] or '') or 0
 local answer = {revoked and 1 or 0}
 local wanted = '"token_id":"' .. ARGV[2] .. '"'
 local covered = ARGV[5] == '1' and '^[^\\n]*\\n[^\\n]*\\n(.*)$'

@@ -1,5 +1,7 @@
 """A store that goes on in place of another: what was used elsewhere meanwhile is used up there."""
 
+from collections.abc import Sequence
+
 import apsw
 import pytest
 
@@ -7,9 +9,10 @@ from broker.copying.transfer import Succession
 from broker.core.errors import Reason, Unavailable
 from broker.core.vocabulary import MAX_LEEWAY
 from broker.ports import AlreadySpent, Committed, Entry, Stale
-from broker.ports.contents import EPOCH_LEAP
+from broker.ports.contents import EPOCH_LEAP, REVOCATIONS, Part, Row
 from broker.settings import SqliteStoreLocation
 from broker.stores.opening import open_contents
+from broker.stores.redis_draft import RedisDraft
 from tests.copying.conftest import Opened, Place
 from tests.copying.filled import answers, fill, presented_again
 from tests.copying.moving import moved, restoring, verified
@@ -127,21 +130,50 @@ async def test_a_running_broker_writes_nothing_to_a_store_before_it_is_one(
     await fill(await opened(source))
     running = await opened(target)
     await running.commit(presented_again("one"))
-    answers: list[object] = []
+    said: list[object] = []
 
     async def meanwhile() -> int:
         # All is there but that it is a store.
         for name in ("two", "two"):
             try:
-                answers.append(await running.commit(presented_again(name)))
+                said.append(await running.commit(presented_again(name)))
             except Unavailable as error:
-                answers.append(error.reason)
+                said.append(error.reason)
         return int(NOW)
 
     succession = Succession(restoring().event, meanwhile)
     whole = await moved(source, target, succession=succession, replace=True)
-    assert answers == [Reason.STORE_UNAVAILABLE] * 2
+    assert said == [Reason.STORE_UNAVAILABLE] * 2
     assert (await verified(target)).state.end == whole.state.end
+
+
+async def test_a_revoked_token_is_not_active_while_its_revocation_is_still_to_be_written(
+    opened: Opened, place: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, target = place("sqlite"), place("redis")
+    store, end = await opened(source), int(NOW) + 50
+    token_id = "01a20038-0900-7165-b3c8-674ce14f21aa"
+    await store.commit(Entry(an_event(id=token_id.replace("aa", "bb"), token_id=token_id)))
+    assert await store.token_is_active(token_id, end) is True
+    await store.revoke_token(token_id, end, an_event(type="token.revoked", token_id=token_id))
+    await moved(source, target)
+    running = await opened(target)
+    assert await running.token_is_active(token_id, end) is False
+    said: list[object] = []
+
+    class Asked(RedisDraft):
+        async def put(self, part: Part, rows: Sequence[Row]) -> None:
+            if part is REVOCATIONS:
+                try:
+                    said.append(await running.token_is_active(token_id, end))
+                except Unavailable as error:
+                    said.append(error.reason)
+            await super().put(part, rows)
+
+    monkeypatch.setattr("broker.stores.redis_draft.RedisDraft", Asked)
+    await moved(source, target, succession=restoring(), replace=True)
+    assert said == [Reason.STORE_UNAVAILABLE]
+    assert await running.token_is_active(token_id, end) is False
 
 
 async def test_a_backup_of_an_older_version_is_restored_and_stays_as_it_is(
