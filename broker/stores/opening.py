@@ -46,6 +46,7 @@ async def open_store(
     on_committed: Callable[[ChainedEvent], None] | None = None,
     may_make: bool = True,
     begun: bool = False,
+    serving: bool = True,
     measurements: Measurements = NOT_MEASURED,
 ) -> Store:
     """Open a store for the running event loop, making it if need be and allowed.
@@ -53,7 +54,8 @@ async def open_store(
     `on_committed` is called with every event once it is durable, maybe in another thread, and must
     not wait; the `OSError` or `ValueError` it may raise is logged. That the broker has `begun`
     before, and this is one of its processes anew, makes no new store in Redis, bears one of the
-    next version, and waits a while for one that is out of reach. Raises `ConfigurationError`.
+    next version, and waits a while for one that is out of reach. A command that is not `serving`
+    leaves a backup one. Raises `ConfigurationError`.
     """
     if not isinstance(location, RedisAddress):
         from broker.stores.sqlite import SqliteStore
@@ -65,6 +67,7 @@ async def open_store(
             clock,
             on_committed=on_committed,
             begun=begun,
+            serving=serving,
             measurements=measurements,
         )
     from broker.stores.redis import RedisStore

@@ -70,15 +70,18 @@ class SqliteStore(SqliteReading):
         *,
         on_committed: Callable[[ChainedEvent], None] | None = None,
         begun: bool = False,
+        serving: bool = True,
         measurements: Measurements = NOT_MEASURED,
     ) -> "SqliteStore":
         """Open the store for the running event loop, making the file and its folders if need be.
 
         `on_committed` is called with every event, in another thread, once the event is durable;
         the `OSError` or `ValueError` it may raise is logged. One process of a broker that has
-        `begun` before bears a file of the next version. Raises `ConfigurationError`.
+        `begun` before bears a file of the next version. A backup is taken into use by who is
+        `serving` from it alone. Raises `ConfigurationError`.
         """
-        connection = await asyncio.to_thread(_open, path, clock.now(), begun=begun)
+        used_from = clock.now() if serving else None
+        connection = await asyncio.to_thread(_open, path, used_from, begun=begun)
         in_order = EventsInOrder(on_committed) if on_committed else None
         writer = SqliteWriter(path, connection, clock, in_order, measurements)
         return cls(path, writer, clock, in_order)
@@ -311,10 +314,12 @@ class SqliteStore(SqliteReading):
         return made
 
 
-def _open(path: Path, now: float, *, begun: bool) -> apsw.Connection:
+def _open(path: Path, used_from: float | None, *, begun: bool) -> apsw.Connection:
     connection = open_for_writing(path, serving=begun)
+    if used_from is None:
+        return connection
     try:
-        sqlite_state.take_into_use(connection, now)
+        sqlite_state.take_into_use(connection, used_from)
     except apsw.Error as error:
         connection.close()
         raise unusable(path, explain(error)) from None

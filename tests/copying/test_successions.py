@@ -11,8 +11,9 @@ from broker.core.vocabulary import MAX_LEEWAY
 from broker.ports import AlreadySpent, Committed, Entry, Stale
 from broker.ports.contents import EPOCH_LEAP, REVOCATIONS, Part, Row
 from broker.settings import SqliteStoreLocation
-from broker.stores.opening import open_contents
+from broker.stores.opening import open_contents, open_store
 from broker.stores.redis_draft import RedisDraft
+from broker.testing import FrozenClock
 from tests.copying.conftest import Opened, Place
 from tests.copying.filled import answers, fill, presented_again
 from tests.copying.moving import moved, restoring, verified
@@ -103,6 +104,22 @@ async def test_a_backup_that_is_served_as_it_is_refuses_what_was_issued_before(
     await store.close()
     # Once, not at every start.
     assert await (await opened(target)).state_epoch() == epoch + EPOCH_LEAP
+
+
+async def test_a_command_on_a_backup_does_not_take_it_into_use(
+    opened: Opened, place: Place, clock: FrozenClock
+) -> None:
+    """What is used between the command and the start of a broker is not known there either."""
+    source, target = place("sqlite"), place("sqlite")
+    await fill(await opened(source))
+    await moved(source, target, as_backup=True)
+    retiring = await open_store(target, clock, serving=False)
+    await retiring.revoke_token("t", int(NOW) + 50, an_event(type="token.revoked"))
+    await retiring.close()
+
+    clock.advance(3600)
+    used_meanwhile = presented_again("new", issued_at=int(NOW) + 3500)
+    assert isinstance(await (await opened(target)).commit(used_meanwhile), AlreadySpent)
 
 
 async def test_a_running_broker_of_a_replaced_store_in_redis_reads_all_anew(

@@ -123,7 +123,7 @@ async def _opened(
         raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
     clock = SystemClock()
     async with AsyncExitStack() as stack:
-        store = await open_store(settings.store, clock)
+        store = await open_store(settings.store, clock, serving=False)
         stack.push_async_callback(store.close)
         may_create = may_make_store and settings.loopback
         master_key = await bootstrap.load_store_key(settings, store, may_create=may_create)

@@ -89,7 +89,7 @@ async def _erase(
     from broker.system import SystemClock, UuidV7Identifiers
 
     clock = SystemClock()
-    store = await open_store(settings.store, clock, may_make=False)
+    store = await open_store(settings.store, clock, may_make=False, serving=False)
     try:
         if sequences:
             now = time.time()

@@ -70,7 +70,7 @@ async def _opened(config: Path | None, data: Path) -> AsyncIterator[OpenedKeys]:
         what = "there is no store yet; it is made when the broker is first started"
         raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
     clock = SystemClock()
-    store = await open_store(settings.store, clock)
+    store = await open_store(settings.store, clock, serving=False)
     try:
         master_key = await bootstrap.load_store_key(settings, store, may_create=False)
         keyring, keys = await bootstrap.open_signing_keys(
