@@ -25,7 +25,8 @@ class TimeLimit:
 
     def __call__(self, event: str, info: Mapping[str, Any]) -> None:
         """Hear of a new connection."""
-        if event != "connection.connect_tcp.complete":
+        # Also through a proxy, whatever it speaks.
+        if not event.endswith(".connect_tcp.complete"):
             return
         connected = info["return_value"].get_extra_info("socket")
         with self._lock:

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
 
-from broker.verify.bearer import Challenge, challenge, token_of
+from broker.verify.bearer import Challenge, challenge, excepted, token_of
 from broker.verify.errors import TokenError
 from broker.verify.verifier import Verifier
 
@@ -21,7 +21,8 @@ _POLICY_VIOLATION: Final = 1008
 class RequireToken:
     """An application behind a verifier; `scopes` are needed for all of it.
 
-    `except_paths` are served to everybody (a health check, say), by their exact paths.
+    `except_paths` are served to everybody (a health check, say), by their exact paths: those that
+    the client asks for, with that of the mount. Raises `ValueError` for what is no list of paths.
     """
 
     def __init__(
@@ -36,13 +37,18 @@ class RequireToken:
         self._app = app
         self._verifier = verifier
         self._scopes = scopes
-        self._except_paths = frozenset(except_paths)
+        self._except_paths = excepted(except_paths)
         self._basic_allowed = basic_allowed
         self._resource_metadata = resource_metadata
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
-        if scope["type"] not in ("http", "websocket") or scope["path"] in self._except_paths:
+        if scope["type"] == "lifespan":
+            await self._app(scope, receive, send)
+            return
+        if scope["type"] not in ("http", "websocket"):
+            raise ValueError(f"nobody knows how to ask a {scope['type']!r} for a token")
+        if scope["path"] in self._except_paths:
             await self._app(scope, receive, send)
             return
         try:
@@ -63,17 +69,21 @@ class RequireToken:
             await _refuse(refused, scope, send)
             return
         # Servers share what the lifespan left there between requests.
-        scope["state"] = {**scope.get("state", {}), STATE: verified}
-        await self._app(scope, receive, send)
+        state = {**scope.get("state", {}), STATE: verified}
+        await self._app({**scope, "state": state}, receive, send)
 
 
 async def _refuse(refused: Challenge, scope: Scope, send: Send) -> None:
-    if scope["type"] == "websocket":
-        # Before it is accepted, this is an answer of 403.
-        await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
-        return
+    kind = scope["type"]
+    if kind == "websocket":
+        if "websocket.http.response" not in scope.get("extensions", {}):
+            # Before it is accepted, this is an answer of 403.
+            await send({"type": "websocket.close", "code": _POLICY_VIOLATION})
+            return
+        kind = "websocket.http"
     headers = [(name.encode(), value.encode("latin-1")) for name, value in refused.headers]
     headers.append((b"content-length", str(len(refused.body)).encode()))
-    body = b"" if scope["method"] == "HEAD" else refused.body
-    await send({"type": "http.response.start", "status": refused.status, "headers": headers})
-    await send({"type": "http.response.body", "body": body})
+    body = b"" if scope.get("method") == "HEAD" else refused.body
+    status = int(refused.status)
+    await send({"type": f"{kind}.response.start", "status": status, "headers": headers})
+    await send({"type": f"{kind}.response.body", "body": body})

@@ -4,7 +4,7 @@ import base64
 import binascii
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -43,8 +43,8 @@ def token_of(authorization: Sequence[str], *, basic_allowed: bool = False) -> st
     if len(authorization) > 1 or "," in authorization[0]:
         # A proxy and the service could read different ones.
         raise MalformedCredentials("send one Authorization header")
-    scheme, _, credentials = authorization[0].strip().partition(" ")
-    credentials = credentials.strip()
+    scheme, _, credentials = authorization[0].strip(" \t").partition(" ")
+    credentials = credentials.strip(" ")
     if basic_allowed and scheme.lower() == "basic":
         return _password(credentials)
     if scheme.lower() != "bearer":
@@ -79,6 +79,14 @@ def challenge(
             headers.append(("www-authenticate", 'Basic realm="' + quoted[0].split('"')[1] + '"'))
     members = {"error": error.error or "invalid_token", "error_description": str(error)}
     return Challenge(error.status, tuple(headers), json.dumps(members).encode())
+
+
+def excepted(paths: Collection[str]) -> frozenset[str]:
+    """Read the paths that everybody is served. Raises `ValueError` for what is no list of paths."""
+    # A text is a collection as well: of its characters, "/" among them.
+    if isinstance(paths, str) or not all(path.startswith("/") for path in paths):
+        raise ValueError('except_paths is a list of paths, each with its slash: ["/healthz"]')
+    return frozenset(paths)
 
 
 def _password(encoded: str) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
-from flask import Response, g, request
+from flask import Response, current_app, g, request
 
 from broker.verify.bearer import challenge, token_of
 from broker.verify.errors import TokenError
@@ -17,7 +17,10 @@ Result = TypeVar("Result")
 def require_token(
     verifier: Verifier, *scopes: str, basic_allowed: bool = False, resource_metadata: str = ""
 ) -> Callable[[Callable[Parameters, Result]], Callable[Parameters, Result | Response]]:
-    """Serve a view to callers with all of these scopes alone; `flask.g.service_token` is who."""
+    """Serve a view to callers with all of these scopes alone; `flask.g.service_token` is who.
+
+    It stands below the route: above it, Flask serves the view without it.
+    """
 
     def decorate(view: Callable[Parameters, Result]) -> Callable[Parameters, Result | Response]:
         @wraps(view)
@@ -35,7 +38,9 @@ def require_token(
                     resource_metadata=resource_metadata,
                 )
                 return Response(refused.body, refused.status, list(refused.headers))
-            return view(*args, **kwargs)
+            # Views may be coroutine functions, too.
+            served: Result = current_app.ensure_sync(view)(*args, **kwargs)
+            return served
 
         return guarded
 

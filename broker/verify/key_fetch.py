@@ -1,8 +1,10 @@
 """Fetching the broker's keys: one document from one fixed place, all bounds set."""
 
+import re
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from broker import __version__
@@ -10,10 +12,15 @@ from broker.core.issuer_keys import MAX_DOCUMENT_BYTES
 from broker.core.loopback import is_loopback
 from broker.time_limit import TimeLimit
 
+if TYPE_CHECKING:
+    import ssl
+
 FETCH_SECONDS: Final = 10.0
 """For the whole of one fetch."""
 
 JWKS_PATH: Final = "/.well-known/jwks.json"
+
+_PRINTABLE: Final = re.compile(r"[\x21-\x7e]+")
 
 Fetch = Callable[[], bytes]
 """Gives a JWKS document. Raises `FetchFailed`."""
@@ -25,12 +32,23 @@ class FetchFailed(Exception):
 
 def require_https(url: str) -> str:
     """Give a URL that keys and tokens may be trusted to. Raises `ValueError`."""
+    if "@" in url:
+        raise ValueError("the URL of a broker names no user and no password: https://HOST[/PATH]")
     parts = urlsplit(url)
-    if not parts.hostname or parts.username or parts.query or parts.fragment:
+    clean = _PRINTABLE.fullmatch(url) and "?" not in url and "#" not in url
+    if not clean or not parts.hostname or parts.port == 0:
         raise ValueError(f"{url!r} is no URL of a broker: https://HOST[/PATH]")
     if parts.scheme != "https" and not (parts.scheme == "http" and is_loopback(parts.hostname)):
         raise ValueError(f"{url!r} is not https: anybody on the way could sign in its place")
     return url
+
+
+@lru_cache(maxsize=1)
+def authorities() -> "ssl.SSLContext":
+    """Give the certificate authorities of the environment: to read them takes 20 ms each time."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.create_ssl_context()
 
 
 def over_http(url: str) -> Fetch:
@@ -54,7 +72,9 @@ def over_http(url: str) -> Fetch:
         try:
             with (
                 limit,
-                httpx.Client(timeout=FETCH_SECONDS, follow_redirects=False) as client,
+                httpx.Client(
+                    verify=authorities(), timeout=FETCH_SECONDS, follow_redirects=False
+                ) as client,
                 client.stream("GET", url, headers=headers, extensions={"trace": limit}) as answer,
             ):
                 if answer.status_code != httpx.codes.OK:

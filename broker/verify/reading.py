@@ -43,14 +43,14 @@ def ascii_of(token: str) -> bytes:
         raise _malformed("it has characters outside base64url") from None
 
 
-def key_id_of(token: bytes) -> str:
-    """Give the `kid` that a token names. Raises `TokenRefused` for what has no clean header."""
+def key_id_of(token: bytes, expected: Expected) -> str:
+    """Give the `kid` that a token names. Raises `TokenRefused` for a header that cannot count."""
     try:
         head, _, _ = parts_of(token, MAX_TOKEN_BYTES)
         header = read_header(head)
     except JwsRefused as error:
         raise _malformed(error) from None
-    _require_clean(header)
+    _require_clean(header, expected)
     return header.key_id
 
 
@@ -68,11 +68,7 @@ def read(
         signature = decode(end)
     except JwsRefused as error:
         raise _malformed(error) from None
-    _require_clean(header)
-    if header.token_type != expected.token_type:
-        raise TokenRefused(
-            Refusal.WRONG_TYPE, f"the token's 'typ' is not {expected.token_type}: of another kind"
-        )
+    _require_clean(header, expected)
     # 2 the signature, by the one key and the one algorithm that the key is for
     key = key_of(header.key_id)
     if key.algorithm != header.algorithm or key.algorithm not in ALGORITHMS:
@@ -154,7 +150,7 @@ def _refusal(claims: Mapping[str, Any], expected: Expected, now: float) -> Token
     return None
 
 
-def _require_clean(header: Header) -> None:
+def _require_clean(header: Header, expected: Expected) -> None:
     if header.algorithm is None:
         raise TokenRefused(
             Refusal.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
@@ -163,6 +159,10 @@ def _require_clean(header: Header) -> None:
         raise _malformed(header.fault)
     if not header.key_id:
         raise _malformed("its header has no usable 'kid'")
+    if header.token_type != expected.token_type:
+        raise TokenRefused(
+            Refusal.WRONG_TYPE, f"the token's 'typ' is not {expected.token_type}: of another kind"
+        )
 
 
 def _invalid(name: str) -> TokenRefused:

@@ -1,12 +1,12 @@
 """The verifier of one service: a token in, who calls out."""
 
-import asyncio
 import time
 from collections.abc import Callable
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
+from broker.core.vocabulary import MAX_LEEWAY
 from broker.verify import key_fetch, reading
 from broker.verify.errors import InsufficientScope
 from broker.verify.introspection import Introspection
@@ -46,8 +46,13 @@ class Verifier:
         if token_type not in TOKEN_TYPES:
             raise ValueError(f"token_type is one of {', '.join(TOKEN_TYPES)}")
         key_fetch.require_https(issuer)
+        if issuer.endswith("/"):
+            raise ValueError(f"write the issuer {issuer!r} without the slash at its end")
+        # Without a bound, or with NaN, no token would ever end.
+        if not 0 <= leeway <= MAX_LEEWAY:
+            raise ValueError(f"leeway is from 0 to {MAX_LEEWAY} seconds")
         if jwks_file is None:
-            fetch = key_fetch.over_http(issuer.rstrip("/") + key_fetch.JWKS_PATH)
+            fetch = key_fetch.over_http(issuer + key_fetch.JWKS_PATH)
         else:
             fetch = key_fetch.from_file(Path(jwks_file))
         self._expected = reading.Expected(issuer, audience, token_type, leeway)
@@ -71,7 +76,10 @@ class Verifier:
         digest = sha256(text).digest()
         verified = self._remembered.find(digest, self._keys.generation, now)
         if verified is None:
-            verified = self._read(text, digest, now)
+            # Before the keys: what they verify is not remembered as done by those that come since.
+            generation = self._keys.generation
+            verified = reading.read(text, self._keys.find, self._expected, now)
+            self._remember(digest, verified, generation, now)
         if self._introspection is not None:
             self._introspection.require_active(self._expected.issuer, token)
         if scopes:
@@ -85,24 +93,22 @@ class Verifier:
         digest = sha256(text).digest()
         verified = self._remembered.find(digest, self._keys.generation, now)
         if verified is None:
-            key_id = reading.key_id_of(text)
-            if self._keys.held(key_id) is None:
-                await asyncio.to_thread(self._keys.find, key_id)
-            verified = self._read(text, digest, now)
+            generation = self._keys.generation
+            # NOTE: looked for once: it may be gone a moment later, and then another look waits.
+            key = await self._keys.find_async(reading.key_id_of(text, self._expected))
+            verified = reading.read(text, lambda _: key, self._expected, now)
+            self._remember(digest, verified, generation, now)
         if self._introspection is not None:
-            issuer = self._expected.issuer
-            await asyncio.to_thread(self._introspection.require_active, issuer, token)
+            await self._introspection.require_active_async(self._expected.issuer, token)
         if scopes:
             _require(verified, scopes)
         return verified
 
-    def _read(self, text: bytes, digest: bytes, now: float) -> VerifiedToken:
-        # Before the keys: what they verify is not remembered as done by those that come meanwhile.
-        generation = self._keys.generation
-        verified = reading.read(text, self._keys.find, self._expected, now)
+    def _remember(
+        self, digest: bytes, verified: VerifiedToken, generation: int, now: float
+    ) -> None:
         if generation == self._keys.generation:
-            self._remembered.keep(digest, verified, generation, now)
-        return verified
+            self._remembered.keep(digest, verified, generation, now, self._keys.due)
 
 
 def _require(verified: VerifiedToken, scopes: tuple[str, ...]) -> None:

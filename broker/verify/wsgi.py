@@ -4,7 +4,7 @@ from collections.abc import Callable, Collection, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
-from broker.verify.bearer import challenge, token_of
+from broker.verify.bearer import challenge, excepted, token_of
 from broker.verify.errors import TokenError
 from broker.verify.verifier import Verifier
 
@@ -18,7 +18,8 @@ App = Callable[[dict[str, Any], StartResponse], Iterable[bytes]]
 class RequireToken:
     """An application behind a verifier; `scopes` are needed for all of it.
 
-    `except_paths` are served to everybody (a health check, say), by their exact paths.
+    `except_paths` are served to everybody (a health check, say), by their exact paths: those that
+    the client asks for, with that of the mount. Raises `ValueError` for what is no list of paths.
     """
 
     def __init__(
@@ -33,7 +34,7 @@ class RequireToken:
         self._app = app
         self._verifier = verifier
         self._scopes = scopes
-        self._except_paths = frozenset(except_paths)
+        self._except_paths = excepted(except_paths)
         self._basic_allowed = basic_allowed
         self._resource_metadata = resource_metadata
 

@@ -110,6 +110,8 @@ def publishing(*keys: SigningKey) -> Iterator[Publisher]:
             self.end_headers()
             self.wfile.write(publisher.document)
 
+        do_POST = do_GET
+
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 

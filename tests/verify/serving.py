@@ -16,7 +16,8 @@ from starlette.routing import Route
 
 from broker.testing.issuer_server import serving
 from broker.testing.loopback import base_url, listen_on
-from broker.verify import VerifiedToken, Verifier, asgi, starlette, wsgi
+from broker.verify import VerifiedToken, Verifier, asgi, wsgi
+from broker.verify import fastapi as verify_fastapi
 from broker.verify.flask import require_token
 
 SCOPE: Final = "deploy:write"
@@ -37,7 +38,7 @@ def asgi_app(verifier: Verifier) -> Any:
 
 def fastapi_app(verifier: Verifier) -> Any:
     app = fastapi.FastAPI()
-    require = starlette.RequireToken(verifier, SCOPE, **OPTIONS)
+    require = verify_fastapi.RequireToken(verifier, SCOPE, **OPTIONS)
 
     @app.get("/")
     async def caller(token: Annotated[VerifiedToken, fastapi.Depends(require)]) -> dict[str, str]:

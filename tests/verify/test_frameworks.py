@@ -1,16 +1,25 @@
 """A service answers who may come in, and says to all others what is missing (RFC 6750)."""
 
 import base64
+import http.client
 from collections.abc import Iterator
+from typing import Annotated
 
+import fastapi
+import flask
 import httpx
 import pytest
+from websockets.exceptions import InvalidStatus
+from websockets.sync.client import connect
 
 from broker.testing import FrozenClock
-from broker.verify import NoToken, Verifier, asgi
-from broker.verify.bearer import token_of
+from broker.testing.issuer_server import serving
+from broker.testing.loopback import base_url, listen_on
+from broker.verify import InsufficientScope, NoToken, VerifiedToken, Verifier, asgi, starlette
+from broker.verify.bearer import challenge, token_of
+from broker.verify.flask import require_token
 from tests.verify.publishing import AUDIENCE, Publisher, signing_key, token
-from tests.verify.serving import FRAMEWORKS, METADATA, service
+from tests.verify.serving import FRAMEWORKS, METADATA, fastapi_app, service
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -155,3 +164,148 @@ async def test_a_websocket_without_a_good_token_is_closed_before_it_opens(
     assert state["service_token"].client_id == "deploy-web"
     await guarded({"type": "lifespan"}, receive, send)
     assert len(came) == 2
+
+
+def test_a_websocket_that_is_refused_is_told_why_where_the_server_can(
+    verifier: Verifier, publisher: Publisher, good: str
+) -> None:
+    """Of a real server: an outage is no fault of the caller's here either."""
+
+    async def greet(scope: asgi.Scope, receive: asgi.Receive, send: asgi.Send) -> None:
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        await send({"type": "websocket.send", "text": scope["state"]["service_token"].client_id})
+        await send({"type": "websocket.close", "code": 1000})
+
+    def come(url: str, text: str | None) -> str:
+        headers = {} if text is None else {"authorization": f"Bearer {text}"}
+        with connect("ws" + url.removeprefix("http"), additional_headers=headers) as socket:
+            return str(socket.recv())
+
+    app = asgi.RequireToken(greet, verifier, "deploy:write")
+    with listen_on("127.0.0.1", 0) as bound, serving(app, bound):
+        url = base_url(bound)
+        publisher.status = 500
+        with pytest.raises(InvalidStatus) as refused:
+            come(url, good)
+        assert refused.value.response.status_code == 503
+        with pytest.raises(InvalidStatus) as refused:
+            come(url, None)
+        assert refused.value.response.status_code == 401
+        assert "www-authenticate" in refused.value.response.headers
+
+
+def test_a_route_for_websockets_refuses_as_others_do(verifier: Verifier, good: str) -> None:
+    app = fastapi.FastAPI()
+    require = starlette.RequireToken(verifier, "deploy:write")
+
+    @app.websocket("/")
+    async def greet(
+        socket: fastapi.WebSocket, token: Annotated[VerifiedToken, fastapi.Depends(require)]
+    ) -> None:
+        await socket.accept()
+        await socket.send_text(token.client_id)
+        await socket.close()
+
+    with listen_on("127.0.0.1", 0) as bound, serving(app, bound):
+        url = "ws" + base_url(bound).removeprefix("http")
+        with pytest.raises(InvalidStatus) as refused, connect(url):
+            pass
+        assert refused.value.response.status_code in (401, 403)
+        with connect(url, additional_headers={"authorization": f"Bearer {good}"}) as socket:
+            assert socket.recv() == "deploy-web"
+
+
+def test_the_pages_of_an_api_show_that_a_token_is_needed(verifier: Verifier) -> None:
+    app = fastapi_app(verifier)
+    told = app.openapi()
+
+    [scheme] = told["components"]["securitySchemes"].values()
+    assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
+    assert told["paths"]["/"]["get"]["security"] != []
+    assert "security" not in told["paths"]["/healthz"]["get"]
+
+
+def test_views_of_flask_may_be_coroutines(verifier: Verifier, good: str) -> None:
+    app = flask.Flask("service")
+
+    @app.get("/")
+    @require_token(verifier)
+    async def caller() -> str:
+        return str(flask.g.service_token.client_id)
+
+    client = app.test_client()
+    assert client.get("/", headers={"authorization": f"Bearer {good}"}).text == "deploy-web"
+    assert client.get("/").status_code == 401
+
+
+@pytest.mark.parametrize(
+    "audience",
+    ['https://x", error="none', "https://x\r\nset-cookie: a=b", "https://é\u2603", "a\\", "\0"],
+    ids=ascii,
+)
+def test_no_audience_and_no_message_breaks_a_challenge(audience: str) -> None:
+    error = InsufficientScope(audience, audience)
+    answer = challenge(error, audience, basic_allowed=True, resource_metadata=audience)
+    for name, value in answer.headers:
+        assert (name + value).isascii()
+        assert (name + value).isprintable()
+        assert value.count('"') in (0, 2, 10)
+        assert "\\" not in value
+
+
+async def test_the_state_of_one_request_is_not_that_of_another(
+    verifier: Verifier, good: str
+) -> None:
+    seen: list[object] = []
+
+    async def app(scope: asgi.Scope, _receive: asgi.Receive, _send: asgi.Send) -> None:
+        seen.append(scope.get("state", {}).get(asgi.STATE))
+
+    async def nothing(*_: object) -> dict[str, object]:
+        return {}
+
+    guarded = asgi.RequireToken(app, verifier, except_paths=["/healthz"])
+    scope: dict[str, object] = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [(b"authorization", f"Bearer {good}".encode())],
+    }
+    before = dict(scope)
+    await guarded(scope, nothing, nothing)
+    assert scope == before
+    await guarded({**scope, "path": "/healthz"}, nothing, nothing)
+    assert seen[0] is not None
+    assert seen[1] is None
+
+
+SPELLINGS = (
+    "/healthz/../",
+    "//healthz",
+    "/./healthz",
+    "/healthz//",
+    "/healthz%2f",
+    "/healthz%3f",
+    "/healthz%00",
+    "/HEALTHZ",
+    "/healthz;/../",
+    "/healthz%252f",
+    "/%2e/healthz",
+    "/healthz%0a",
+    "/healthz%20",
+)
+
+
+@pytest.mark.parametrize("framework", ["asgi", "wsgi"])
+def test_no_spelling_of_another_path_is_the_excepted_one(
+    framework: str, verifier: Verifier
+) -> None:
+    with service(framework, verifier) as url:
+        host, _, port = url.removeprefix("http://").partition(":")
+        for path in SPELLINGS:
+            for method in ("GET", "HEAD", "OPTIONS", "PROPFIND"):
+                connection = http.client.HTTPConnection(host, int(port), timeout=10)
+                connection.request(method, path)
+                assert connection.getresponse().status == 401, path
+                connection.close()

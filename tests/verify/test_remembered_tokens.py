@@ -31,7 +31,7 @@ def test_it_ends_when_it_ends(verifier: Verifier, publisher: Publisher, clock: F
 
 def test_it_is_remembered_for_five_minutes_at_most() -> None:
     remembered = RememberedTokens()
-    remembered.keep(b"token", VERIFIED, 1, NOW)
+    remembered.keep(b"token", VERIFIED, 1, NOW, NOW)
 
     assert remembered.find(b"token", 1, NOW + REMEMBERED_SECONDS - 1) is VERIFIED
     assert remembered.find(b"token", 1, NOW + REMEMBERED_SECONDS) is None
@@ -41,10 +41,10 @@ def test_it_is_remembered_for_five_minutes_at_most() -> None:
 
 def test_other_keys_forget_all_of_it() -> None:
     remembered = RememberedTokens()
-    remembered.keep(b"token", VERIFIED, 1, NOW)
+    remembered.keep(b"token", VERIFIED, 1, NOW, NOW)
 
     assert remembered.find(b"token", 2, NOW) is None
-    remembered.keep(b"other", VERIFIED, 2, NOW)
+    remembered.keep(b"other", VERIFIED, 2, NOW, NOW)
     assert remembered.find(b"token", 2, NOW) is None
     assert remembered.find(b"other", 2, NOW) is VERIFIED
 
@@ -52,7 +52,7 @@ def test_other_keys_forget_all_of_it() -> None:
 def test_there_are_only_so_many() -> None:
     remembered = RememberedTokens(most=10)
     for number in range(100):
-        remembered.keep(b"%d" % number, VERIFIED, 1, NOW)
+        remembered.keep(b"%d" % number, VERIFIED, 1, NOW, NOW)
 
     found = [each for each in range(100) if remembered.find(b"%d" % each, 1, NOW)]
     assert found == list(range(90, 100))
