@@ -110,7 +110,7 @@ def publishing(*keys: SigningKey) -> Iterator[Publisher]:
             self.end_headers()
             self.wfile.write(publisher.document)
 
-        do_POST = do_GET
+        do_POST = do_GET  # noqa: N815 - as the standard library looks for it
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""

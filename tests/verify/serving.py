@@ -2,6 +2,7 @@
 
 import json
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any, Final
@@ -9,6 +10,7 @@ from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 import fastapi
 import flask
+import uvicorn
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse
@@ -97,6 +99,25 @@ def service(framework: str, verifier: Verifier) -> Iterator[str]:
             yield f"http://127.0.0.1:{server.server_port}"
         finally:
             server.shutdown()
+            thread.join(timeout=10)
+
+
+@contextmanager
+def serving_websockets(app: Any) -> Iterator[str]:
+    """Serve an ASGI application with a server that knows WebSockets; gives its URL."""
+    config = uvicorn.Config(
+        app, interface="asgi3", ws="websockets-sansio", lifespan="off", log_config=None
+    )
+    server = uvicorn.Server(config)
+    with listen_on("127.0.0.1", 0) as bound:
+        thread = threading.Thread(target=server.run, args=([bound],), daemon=True)
+        thread.start()
+        while not server.started and thread.is_alive():
+            time.sleep(0.01)
+        try:
+            yield base_url(bound)
+        finally:
+            server.should_exit = True
             thread.join(timeout=10)
 
 

@@ -1,9 +1,10 @@
 """A service answers who may come in, and says to all others what is missing (RFC 6750)."""
 
+import asyncio
 import base64
 import http.client
-from collections.abc import Iterator
-from typing import Annotated
+from collections.abc import Callable, Iterator
+from typing import Annotated, Any
 
 import fastapi
 import flask
@@ -13,13 +14,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from broker.testing import FrozenClock
-from broker.testing.issuer_server import serving
-from broker.testing.loopback import base_url, listen_on
 from broker.verify import InsufficientScope, NoToken, VerifiedToken, Verifier, asgi, starlette
 from broker.verify.bearer import challenge, token_of
 from broker.verify.flask import require_token
 from tests.verify.publishing import AUDIENCE, Publisher, signing_key, token
-from tests.verify.serving import FRAMEWORKS, METADATA, fastapi_app, service
+from tests.verify.serving import FRAMEWORKS, METADATA, fastapi_app, service, serving_websockets
 
 
 @pytest.fixture(params=FRAMEWORKS)
@@ -183,8 +182,7 @@ def test_a_websocket_that_is_refused_is_told_why_where_the_server_can(
             return str(socket.recv())
 
     app = asgi.RequireToken(greet, verifier, "deploy:write")
-    with listen_on("127.0.0.1", 0) as bound, serving(app, bound):
-        url = base_url(bound)
+    with serving_websockets(app) as url:
         publisher.status = 500
         with pytest.raises(InvalidStatus) as refused:
             come(url, good)
@@ -207,11 +205,11 @@ def test_a_route_for_websockets_refuses_as_others_do(verifier: Verifier, good: s
         await socket.send_text(token.client_id)
         await socket.close()
 
-    with listen_on("127.0.0.1", 0) as bound, serving(app, bound):
-        url = "ws" + base_url(bound).removeprefix("http")
+    with serving_websockets(app) as served:
+        url = "ws" + served.removeprefix("http")
         with pytest.raises(InvalidStatus) as refused, connect(url):
             pass
-        assert refused.value.response.status_code in (401, 403)
+        assert refused.value.response.status_code == 401
         with connect(url, additional_headers={"authorization": f"Bearer {good}"}) as socket:
             assert socket.recv() == "deploy-web"
 
@@ -227,9 +225,14 @@ def test_the_pages_of_an_api_show_that_a_token_is_needed(verifier: Verifier) -> 
 
 
 def test_views_of_flask_may_be_coroutines(verifier: Verifier, good: str) -> None:
-    app = flask.Flask("service")
+    class App(flask.Flask):
+        def async_to_sync(self, func: Callable[..., Any]) -> Callable[..., Any]:
+            """Run one, as Flask does by a package of its own."""
+            return lambda *args, **kwargs: asyncio.run(func(*args, **kwargs))
 
-    @app.get("/")
+    app = App("service")
+
+    @app.get("/")  # type: ignore[type-var] # Flask's types do not know of decorated ones
     @require_token(verifier)
     async def caller() -> str:
         return str(flask.g.service_token.client_id)
@@ -262,7 +265,7 @@ async def test_the_state_of_one_request_is_not_that_of_another(
     async def app(scope: asgi.Scope, _receive: asgi.Receive, _send: asgi.Send) -> None:
         seen.append(scope.get("state", {}).get(asgi.STATE))
 
-    async def nothing(*_: object) -> dict[str, object]:
+    async def nothing(*_: object) -> Any:
         return {}
 
     guarded = asgi.RequireToken(app, verifier, except_paths=["/healthz"])
@@ -281,8 +284,8 @@ async def test_the_state_of_one_request_is_not_that_of_another(
 
 
 SPELLINGS = (
-    "/healthz/../",
     "//healthz",
+    "/healthz/../",
     "/./healthz",
     "/healthz//",
     "/healthz%2f",
@@ -303,7 +306,8 @@ def test_no_spelling_of_another_path_is_the_excepted_one(
 ) -> None:
     with service(framework, verifier) as url:
         host, _, port = url.removeprefix("http://").partition(":")
-        for path in SPELLINGS:
+        # The server of the standard library makes one slash of two before anybody sees the path.
+        for path in SPELLINGS[framework == "wsgi" :]:
             for method in ("GET", "HEAD", "OPTIONS", "PROPFIND"):
                 connection = http.client.HTTPConnection(host, int(port), timeout=10)
                 connection.request(method, path)
