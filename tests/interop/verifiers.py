@@ -16,7 +16,6 @@ from joserfc import jwk
 from joserfc import jwt as joserfc_jwt
 from joserfc.errors import JoseError, SecurityWarning
 
-from broker import __version__
 from broker.verify import TokenError, Verifier
 from tests.interop.node import HERE, run_node
 
@@ -139,7 +138,7 @@ def versions() -> dict[str, str]:
     """Give the version of each."""
     package = HERE / "node_modules/jose/package.json"
     return {
-        "broker.verify": __version__,
+        "broker.verify": "of this project",
         "PyJWT": version("pyjwt"),
         "joserfc": version("joserfc"),
         "Authlib": version("authlib"),
