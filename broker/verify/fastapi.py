@@ -27,4 +27,4 @@ class RequireToken(starlette.RequireToken, SecurityBase):
         self.model = HTTPBearer(
             bearerFormat="JWT", description=f"A service token for {verifier.audience}."
         )
-        self.scheme_name = "service token"
+        self.scheme_name = "ServiceToken"

@@ -16,7 +16,7 @@ from broker import __version__
 from broker.core.json_text import loads_object
 from broker.time_limit import TimeLimit
 from broker.verify.errors import NotVerifiable, Refusal, TokenRefused
-from broker.verify.key_fetch import authorities, require_https
+from broker.verify.key_fetch import new_client, require_https
 
 PATH: Final = "/oauth/introspect"
 ASK_SECONDS: Final = 5.0
@@ -79,9 +79,7 @@ class Introspection:
         try:
             with (
                 limit,
-                httpx.Client(
-                    verify=authorities(), timeout=ASK_SECONDS, follow_redirects=False
-                ) as client,
+                new_client(url, ASK_SECONDS) as client,
                 client.stream(
                     "POST",
                     url,

@@ -15,6 +15,8 @@ from broker.time_limit import TimeLimit
 if TYPE_CHECKING:
     import ssl
 
+    import httpx
+
 FETCH_SECONDS: Final = 10.0
 """For the whole of one fetch."""
 
@@ -43,9 +45,22 @@ def require_https(url: str) -> str:
     return url
 
 
+def new_client(url: str, seconds: float) -> "httpx.Client":
+    """Make a client for one request; proxies and certificate authorities are the environment's."""
+    import httpx  # noqa: PLC0415
+
+    return httpx.Client(
+        verify=_authorities(),
+        timeout=seconds,
+        follow_redirects=False,
+        # NOTE: a proxy would read, and could answer, what without TLS is for this machine alone.
+        trust_env=url.startswith("https:"),
+    )
+
+
 @lru_cache(maxsize=1)
-def authorities() -> "ssl.SSLContext":
-    """Give the certificate authorities of the environment: to read them takes 20 ms each time."""
+def _authorities() -> "ssl.SSLContext":
+    # To read them takes 20 ms each time.
     import httpx  # noqa: PLC0415
 
     return httpx.create_ssl_context()
@@ -72,9 +87,7 @@ def over_http(url: str) -> Fetch:
         try:
             with (
                 limit,
-                httpx.Client(
-                    verify=authorities(), timeout=FETCH_SECONDS, follow_redirects=False
-                ) as client,
+                new_client(url, FETCH_SECONDS) as client,
                 client.stream("GET", url, headers=headers, extensions={"trace": limit}) as answer,
             ):
                 if answer.status_code != httpx.codes.OK:

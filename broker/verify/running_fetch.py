@@ -3,13 +3,12 @@
 import asyncio
 import threading
 import time
+from collections.abc import Callable
+from contextlib import suppress
 from typing import Final
 
 WAIT_SECONDS: Final = 12.0
 """After its start nobody waits for a fetch any longer: looking up a name knows no time limit."""
-
-_LOOK_SECONDS: Final = 0.01
-"""Between two looks of an event loop, which would otherwise need a thread for each that waits."""
 
 
 class RunningFetch:
@@ -19,19 +18,44 @@ class RunningFetch:
         """It starts now."""
         self._until = time.monotonic() + WAIT_SECONDS
         self._ended = threading.Event()
+        self._wakes: set[Callable[[], None]] = set()
+        self._lock = threading.Lock()
 
     def end(self) -> None:
         """Let all who wait go on."""
-        self._ended.set()
+        with self._lock:
+            self._ended.set()
+            wakes = list(self._wakes)
+        for wake in wakes:
+            wake()
 
     def wait(self) -> bool:
         """Tell whether it ended in time."""
-        return self._ended.wait(max(0.0, self._until - time.monotonic()))
+        return self._ended.wait(self._left())
 
     async def wait_async(self) -> bool:
-        """Tell the same, and let the event loop go on meanwhile."""
-        while not self._ended.is_set():
-            if time.monotonic() >= self._until:
-                return False
-            await asyncio.sleep(_LOOK_SECONDS)
+        """Tell the same; the event loop goes on meanwhile, and no thread waits in its stead."""
+        loop = asyncio.get_running_loop()
+        ended = asyncio.Event()
+
+        def wake() -> None:
+            # The loop may be closed by now.
+            with suppress(RuntimeError):
+                loop.call_soon_threadsafe(ended.set)
+
+        with self._lock:
+            if self._ended.is_set():
+                return True
+            self._wakes.add(wake)
+        try:
+            async with asyncio.timeout(self._left()):
+                await ended.wait()
+        except TimeoutError:
+            return False
+        finally:
+            with self._lock:
+                self._wakes.discard(wake)
         return True
+
+    def _left(self) -> float:
+        return max(0.0, self._until - time.monotonic())

@@ -3,6 +3,7 @@
 import asyncio
 import base64
 import http.client
+import re
 from collections.abc import Callable, Iterator
 from typing import Annotated, Any
 
@@ -218,7 +219,9 @@ def test_the_pages_of_an_api_show_that_a_token_is_needed(verifier: Verifier) -> 
     app = fastapi_app(verifier)
     told = app.openapi()
 
-    [scheme] = told["components"]["securitySchemes"].values()
+    [(name, scheme)] = told["components"]["securitySchemes"].items()
+    # As OpenAPI wants names of components.
+    assert re.fullmatch(r"[A-Za-z0-9._-]+", name)
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert told["paths"]["/"]["get"]["security"] != []
     assert "security" not in told["paths"]["/healthz"]["get"]

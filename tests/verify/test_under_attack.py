@@ -6,8 +6,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
@@ -324,3 +326,67 @@ def test_only_a_plain_yes_of_the_broker_counts(status: int, body: bytes) -> None
         publisher.status, publisher.document = status, body
         with pytest.raises((TokenRefused, NotVerifiable)):
             Introspection("gateway", "s").require_active(publisher.url, "token")
+
+
+@contextmanager
+def trickling() -> Iterator[str]:
+    """Serve answers that never end, a byte now and then."""
+    stop = threading.Event()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.end_headers()
+            try:
+                while not stop.wait(0.05):
+                    self.wfile.write(b" ")
+            except OSError:
+                return
+
+        do_POST = do_GET  # noqa: N815 - as the standard library looks for it
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        stop.set()
+        server.shutdown()
+        server.server_close()
+        thread.join(timeout=10)
+
+
+async def test_a_broker_that_answers_byte_by_byte_ties_nobody_up(
+    clock: FrozenClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.verify.key_fetch.FETCH_SECONDS", 0.3)
+    monkeypatch.setattr("broker.verify.introspection.ASK_SECONDS", 0.3)
+    with trickling() as url:
+        verifier = Verifier(url, audience=AUDIENCE, clock=clock.now)
+        with pytest.raises(NotVerifiable):
+            verifier.verify(token(signing_key("ES256"), url))
+        asks = Introspection("gateway", "secret")
+        with pytest.raises(NotVerifiable):
+            asks.require_active(url, "token")
+        with pytest.raises(NotVerifiable):
+            await asks.require_active_async(url, "token")
+
+
+def test_nothing_for_this_machine_goes_through_a_proxy(
+    clock: FrozenClock, publisher: Publisher, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Without TLS whoever stands between could sign in the broker's place, and read secrets."""
+    with publishing(signing_key("ES256", "of the proxy")) as proxy:
+        for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+            monkeypatch.setenv(name, proxy.url)
+        for name in ("NO_PROXY", "no_proxy"):
+            monkeypatch.delenv(name, raising=False)
+        verifier = Verifier(publisher.url, audience=AUDIENCE, clock=clock.now)
+        assert verifier.verify(fresh(clock, publisher)).client_id == "deploy-web"
+        with pytest.raises((TokenRefused, NotVerifiable)):
+            Introspection("gateway", "secret").require_active(publisher.url, "token")
+        assert proxy.requests == []
