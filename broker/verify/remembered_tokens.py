@@ -7,6 +7,7 @@ from broker.verify.verified_token import VerifiedToken
 
 REMEMBERED_SECONDS: Final = 300
 MAX_REMEMBERED: Final = 10_000
+"""Of a CI job each takes some 4 KB."""
 
 
 class RememberedTokens:

@@ -3,9 +3,11 @@
 import asyncio
 import threading
 import time
-from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 WAIT_SECONDS: Final = 12.0
 """After its start nobody waits for a fetch any longer: looking up a name knows no time limit."""

@@ -5,7 +5,6 @@ import json
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -160,21 +159,24 @@ def test_who_waits_for_the_keys_waits_no_longer_than_a_fetch_may_take(
 
 
 async def test_an_event_loop_spends_no_threads_on_a_crowd_that_waits_for_the_keys(
-    verifier: Verifier, publisher: Publisher
+    clock: FrozenClock,
 ) -> None:
-    publisher.delay = 1
-    crowd = asyncio.gather(
-        *(verifier.verify_async(numbered(publisher, each)) for each in range(64))
-    )
-    await asyncio.sleep(0.1)
-    started = time.monotonic()
-    # Others need them: name look-ups, files.
-    await asyncio.to_thread(lambda: None)
-    spent = time.monotonic() - started
-    assert not crowd.done()
-    assert len(await crowd) == 64
-    assert spent < 0.5
-    assert len(publisher.requests) == 1
+    key = signing_key("ES256")
+    gate, fetches = threading.Event(), []
+
+    def fetch() -> bytes:
+        fetches.append(1)
+        assert gate.wait(20)
+        return Publisher.jwks(key)
+
+    keys = IssuerKeys(fetch, clock=clock.now)
+    crowd = asyncio.gather(*(keys.find_async(key.key_id) for _ in range(64)))
+    await asyncio.sleep(0)
+    # Others need them: for looking up names, for files.
+    await asyncio.to_thread(gate.set)
+
+    assert {each.key_id for each in await crowd} == {key.key_id}
+    assert len(fetches) == 1
 
 
 async def test_an_event_loop_that_is_told_to_stop_waiting_stops(
@@ -207,7 +209,7 @@ async def test_a_token_of_another_kind_causes_no_fetch(
 
 
 FORKED = """
-import os, sys, threading
+import os, threading, time
 from broker.verify.issuer_keys import IssuerKeys
 from broker.verify import NotVerifiable
 
@@ -228,7 +230,6 @@ if child == 0:
     except NotVerifiable:
         os._exit(7 if keys._failures else 8)
     os._exit(9)
-import time
 for _ in range(50):
     pid, status = os.waitpid(child, os.WNOHANG)
     if pid:
