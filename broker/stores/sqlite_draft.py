@@ -24,6 +24,7 @@ from broker.stores.sqlite_file import (
     create_file,
     unusable,
 )
+from broker.stores.sqlite_limits import SUFFIX as LIMITS
 
 _CACHE_KIB: Final = 64 * 1024
 _BESIDE: Final = ("-wal", "-shm", "-journal")
@@ -139,6 +140,12 @@ class SqliteDraft:
 
     def _require_free(self) -> None:
         """Raise `ConfigurationError` when another file has the name, or is in use."""
+        if self._path.name.endswith((*_BESIDE, LIMITS)):
+            # A broker that runs would go on writing to a file that has no name any more.
+            raise unusable(
+                self._path,
+                "would have the name of what lies beside another one: name another file",
+            )
         try:
             size = self._path.stat().st_size
         except FileNotFoundError:

@@ -347,6 +347,22 @@ def test_a_store_is_not_backed_up_into_itself(served: AuditedStore, store: Store
     assert "is the configured store itself: name another file" in refusal(done)
 
 
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal", "-limits"])
+@pytest.mark.parametrize("command", ["backup", "copy"])
+def test_nothing_takes_the_name_of_what_lies_beside_a_store(
+    command: str, suffix: str, served: AuditedStore, store: Store
+) -> None:
+    beside = served.broker.folder / f"broker.db{suffix}"
+    before = beside.stat().st_ino if beside.exists() else None
+
+    words = (f"sqlite:{beside}",) if command == "copy" else (beside, "--force")
+    assert "the name of what lies beside another one" in refusal(store(command, *words))
+
+    assert (beside.stat().st_ino if beside.exists() else None) == before
+    verified = CliRunner().invoke(app, ["audit", "verify"], env=served.environment())
+    assert verified.exit_code == 0, verified.output
+
+
 def test_a_store_is_not_copied_to_itself(served: AuditedStore, store: Store) -> None:
     target = f"sqlite:{served.broker.folder}/../{served.broker.folder.name}/broker.db"
 
