@@ -9,7 +9,7 @@ from broker.verify.errors import (
     MalformedCredentials,
     NoToken,
     NotVerifiable,
-    Refusal,
+    Reason,
     TokenError,
     TokenRefused,
 )
@@ -24,7 +24,7 @@ __all__ = [
     "MalformedCredentials",
     "NoToken",
     "NotVerifiable",
-    "Refusal",
+    "Reason",
     "TokenError",
     "TokenRefused",
     "VerifiedToken",

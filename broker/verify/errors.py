@@ -13,7 +13,7 @@ from http import HTTPStatus
 from typing import ClassVar
 
 
-class Refusal(StrEnum):
+class Reason(StrEnum):
     """What is wrong with a token, in words that do not change."""
 
     MALFORMED_TOKEN = "malformed_token"
@@ -58,7 +58,7 @@ class MalformedCredentials(TokenError):
 class TokenRefused(TokenError):
     """The token does not count; another one may."""
 
-    def __init__(self, reason: Refusal, message: str) -> None:
+    def __init__(self, reason: Reason, message: str) -> None:
         super().__init__(message)
         self.reason = reason
 

@@ -15,7 +15,7 @@ from urllib.parse import quote_plus
 from broker import __version__
 from broker.core.json_text import loads_object
 from broker.time_limit import TimeLimit
-from broker.verify.errors import NotVerifiable, Refusal, TokenRefused
+from broker.verify.errors import NotVerifiable, Reason, TokenRefused
 from broker.verify.key_fetch import new_client, require_https
 
 PATH: Final = "/oauth/introspect"
@@ -59,7 +59,7 @@ class Introspection:
         """Ask the broker at `issuer`. Raises `TokenRefused` (`revoked`) and `NotVerifiable`."""
         if self._ask(require_https(issuer) + PATH, token).get("active") is not True:
             raise TokenRefused(
-                Refusal.REVOKED,
+                Reason.REVOKED,
                 "the broker says that the token counts no more, or that"
                 f" '{self.client_id}' may not know of it (`introspection` of the service)",
             )

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from broker.core.issuer_keys import KeysRefused, VerificationKey, read_jwks
-from broker.verify.errors import NotVerifiable, Refusal, TokenRefused
+from broker.verify.errors import NotVerifiable, Reason, TokenRefused
 from broker.verify.key_fetch import Fetch, FetchFailed
 from broker.verify.running_fetch import RunningFetch
 from broker.verify.signatures import ALGORITHMS
@@ -131,7 +131,7 @@ class IssuerKeys:
         now = self._clock()
         if in_time and not self._failures and self._counts(now):
             raise TokenRefused(
-                Refusal.KEY_NOT_FOUND, "the token names a key that the broker does not publish"
+                Reason.KEY_NOT_FOUND, "the token names a key that the broker does not publish"
             )
         raise _not_now(self._wait_left(now))
 

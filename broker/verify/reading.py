@@ -11,7 +11,7 @@ from broker.core.compact_jws import Header, JwsRefused, decode, parts_of, read_h
 from broker.core.issuer_keys import VerificationKey
 from broker.core.record import record
 from broker.core.vocabulary import MAX_NUMERIC_DATE
-from broker.verify.errors import Refusal, TokenRefused
+from broker.verify.errors import Reason, TokenRefused
 from broker.verify.signatures import ALGORITHMS, verifies
 from broker.verify.verified_token import VerifiedToken
 
@@ -73,10 +73,10 @@ def read(
     key = key_of(header.key_id)
     if key.algorithm != header.algorithm or key.algorithm not in ALGORITHMS:
         raise TokenRefused(
-            Refusal.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not the one that its key is for"
+            Reason.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not the one that its key is for"
         )
     if not verifies(key, token[: len(head) + 1 + len(payload)], signature):
-        raise TokenRefused(Refusal.SIGNATURE_INVALID, "the token's signature does not hold")
+        raise TokenRefused(Reason.SIGNATURE_INVALID, "the token's signature does not hold")
     # 3 what it says
     claims = _claims(payload)
     # 4 for whom, and when: why not is looked for only where it does not count
@@ -121,13 +121,13 @@ def _counts(claims: Mapping[str, Any], expected: Expected, now: float) -> bool:
 
 def _refusal(claims: Mapping[str, Any], expected: Expected, now: float) -> TokenRefused | None:
     if claims.get("iss") != expected.issuer:
-        return TokenRefused(Refusal.ISSUER_MISMATCH, f"the token is not of {expected.issuer}")
+        return TokenRefused(Reason.ISSUER_MISMATCH, f"the token is not of {expected.issuer}")
     if claims.get("aud") != expected.audience:
         return TokenRefused(
-            Refusal.AUDIENCE_MISMATCH, f"the token is for another service than {expected.audience}"
+            Reason.AUDIENCE_MISMATCH, f"the token is for another service than {expected.audience}"
         )
     if claims.get("token_type") != "service":
-        return TokenRefused(Refusal.WRONG_TYPE, "the token is no service token")
+        return TokenRefused(Reason.WRONG_TYPE, "the token is no service token")
     for name in _INSTANTS:
         value = claims.get(name)
         if type(value) is not int or not 0 < value < MAX_NUMERIC_DATE:
@@ -139,12 +139,12 @@ def _refusal(claims: Mapping[str, Any], expected: Expected, now: float) -> Token
         return _invalid("scope")
     if now >= claims["exp"] + expected.leeway:
         return TokenRefused(
-            Refusal.TOKEN_EXPIRED, f"the token expired {int(now - claims['exp'])} seconds ago"
+            Reason.TOKEN_EXPIRED, f"the token expired {int(now - claims['exp'])} seconds ago"
         )
     starts = max(claims["iat"], claims["nbf"])
     if now < starts - expected.leeway:
         return TokenRefused(
-            Refusal.TOKEN_NOT_YET_VALID,
+            Reason.TOKEN_NOT_YET_VALID,
             f"the token is valid in {int(starts - now)} seconds; is a clock wrong?",
         )
     return None
@@ -153,7 +153,7 @@ def _refusal(claims: Mapping[str, Any], expected: Expected, now: float) -> Token
 def _require_clean(header: Header, expected: Expected) -> None:
     if header.algorithm is None:
         raise TokenRefused(
-            Refusal.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
+            Reason.ALGORITHM_NOT_ALLOWED, "the token's 'alg' is not an asymmetric signature"
         )
     if header.fault is not None:
         raise _malformed(header.fault)
@@ -161,13 +161,13 @@ def _require_clean(header: Header, expected: Expected) -> None:
         raise _malformed("its header has no usable 'kid'")
     if header.token_type != expected.token_type:
         raise TokenRefused(
-            Refusal.WRONG_TYPE, f"the token's 'typ' is not {expected.token_type}: of another kind"
+            Reason.WRONG_TYPE, f"the token's 'typ' is not {expected.token_type}: of another kind"
         )
 
 
 def _invalid(name: str) -> TokenRefused:
-    return TokenRefused(Refusal.CLAIM_INVALID, f"the token's '{name}' is missing or of no use")
+    return TokenRefused(Reason.CLAIM_INVALID, f"the token's '{name}' is missing or of no use")
 
 
 def _malformed(cause: object) -> TokenRefused:
-    return TokenRefused(Refusal.MALFORMED_TOKEN, f"the token is malformed: {cause}")
+    return TokenRefused(Reason.MALFORMED_TOKEN, f"the token is malformed: {cause}")

@@ -13,7 +13,7 @@ import pytest
 
 from broker.testing.issuer_server import serving
 from broker.testing.loopback import base_url, listen_on
-from broker.verify import Introspection, Refusal, VerifiedToken, Verifier
+from broker.verify import Introspection, Reason, VerifiedToken, Verifier
 from tests.docs.markdown import Page
 from tests.verify.publishing import Publisher, publishing, signing_key, token
 
@@ -101,8 +101,8 @@ def test_every_program_is_tried() -> None:
 def test_every_reason_is_named_and_no_other() -> None:
     row = next(line for line in PAGE.text.splitlines() if line.startswith("| `TokenRefused`"))
 
-    assert all(f"`{reason}`" in row for reason in Refusal)
-    assert row.count("`") // 2 == len(Refusal) + 2
+    assert all(f"`{reason}`" in row for reason in Reason)
+    assert row.count("`") // 2 == len(Reason) + 2
 
 
 def test_every_member_of_a_caller_is_named() -> None:

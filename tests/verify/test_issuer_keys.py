@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from broker.testing import FrozenClock
-from broker.verify import NotVerifiable, Refusal, TokenRefused, Verifier
+from broker.verify import NotVerifiable, Reason, TokenRefused, Verifier
 from broker.verify.key_fetch import JWKS_PATH
 from tests.verify.publishing import AUDIENCE, NOW, Publisher, publishing, signing_key, token
 
@@ -86,7 +86,7 @@ def test_a_flood_of_unknown_keys_costs_one_fetch(
             verifier.verify(
                 token(signing_key("ES256"), publisher.url, header={"kid": f"made-up-{number}"})
             )
-        assert refused.value.reason is Refusal.KEY_NOT_FOUND
+        assert refused.value.reason is Reason.KEY_NOT_FOUND
     assert len(publisher.requests) == 2
 
     clock.advance(30)
@@ -122,7 +122,7 @@ def test_a_key_that_is_published_no_more_verifies_nothing_from_the_next_fetch_on
     clock.advance(-200)
     with pytest.raises(TokenRefused) as refused:
         verifier.verify(old)
-    assert refused.value.reason is Refusal.KEY_NOT_FOUND
+    assert refused.value.reason is Reason.KEY_NOT_FOUND
 
 
 def test_an_outage_of_a_day_is_survived_and_no_longer_one(

@@ -13,7 +13,7 @@ from broker.core.issuer_keys import VerificationKey
 from broker.testing import FrozenClock
 from broker.verify import (
     InsufficientScope,
-    Refusal,
+    Reason,
     TokenRefused,
     VerifiedToken,
     Verifier,
@@ -39,14 +39,14 @@ def key_of(key_id: str) -> VerificationKey:
     for algorithm in ALGORITHMS:
         if signing_key(algorithm).key_id == key_id:
             return signing_key(algorithm).verification
-    raise TokenRefused(Refusal.KEY_NOT_FOUND, "no such key")
+    raise TokenRefused(Reason.KEY_NOT_FOUND, "no such key")
 
 
 def read(text: str, now: float = NOW) -> VerifiedToken:
     return reading.read(reading.ascii_of(text), key_of, EXPECTED, now)
 
 
-def refusal(text: str, now: float = NOW) -> Refusal:
+def refusal(text: str, now: float = NOW) -> Reason:
     with pytest.raises(TokenRefused) as refused:
         read(text, now)
     assert text[:20] not in str(refused.value)
@@ -95,53 +95,53 @@ def test_what_a_token_does_not_say_is_absent() -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"header": {"typ": "JWT"}}, Refusal.WRONG_TYPE),
-        ({"header": {"typ": "AT+JWT"}}, Refusal.WRONG_TYPE),
-        ({"header": {"typ": None}}, Refusal.WRONG_TYPE),
-        ({"header": {"typ": "dpop+jwt"}}, Refusal.WRONG_TYPE),
-        ({"header": {"alg": "none"}}, Refusal.ALGORITHM_NOT_ALLOWED),
-        ({"header": {"alg": "HS256"}}, Refusal.ALGORITHM_NOT_ALLOWED),
-        ({"header": {"alg": "RS256"}}, Refusal.ALGORITHM_NOT_ALLOWED),
-        ({"header": {"alg": "ES384"}}, Refusal.ALGORITHM_NOT_ALLOWED),
-        ({"header": {"kid": "other"}}, Refusal.KEY_NOT_FOUND),
-        ({"header": {"kid": ""}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"kid": None}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"kid": "../../etc/passwd"}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"jku": "https://evil.example"}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"jwk": {}}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"crit": ["exp"]}}, Refusal.MALFORMED_TOKEN),
-        ({"header": {"b64": False}}, Refusal.MALFORMED_TOKEN),
-        ({"iss": "https://broker.example.com/"}, Refusal.ISSUER_MISMATCH),
-        ({"iss": "https://BROKER.example.com"}, Refusal.ISSUER_MISMATCH),
-        ({"iss": [ISSUER]}, Refusal.ISSUER_MISMATCH),
-        ({"without": "iss"}, Refusal.ISSUER_MISMATCH),
-        ({"aud": "https://billing.example.com"}, Refusal.AUDIENCE_MISMATCH),
-        ({"aud": AUDIENCE + "/"}, Refusal.AUDIENCE_MISMATCH),
-        ({"aud": [AUDIENCE]}, Refusal.AUDIENCE_MISMATCH),
-        ({"aud": [AUDIENCE, "https://billing.example.com"]}, Refusal.AUDIENCE_MISMATCH),
-        ({"without": "aud"}, Refusal.AUDIENCE_MISMATCH),
-        ({"token_type": "Bearer"}, Refusal.WRONG_TYPE),
-        ({"without": "token_type"}, Refusal.WRONG_TYPE),
-        ({"exp": int(NOW) - 30}, Refusal.TOKEN_EXPIRED),
-        ({"iat": int(NOW) + 31}, Refusal.TOKEN_NOT_YET_VALID),
-        ({"nbf": int(NOW) + 31}, Refusal.TOKEN_NOT_YET_VALID),
-        ({"exp": str(int(NOW) + 600)}, Refusal.CLAIM_INVALID),
-        ({"exp": NOW + 600.5}, Refusal.CLAIM_INVALID),
-        ({"exp": True}, Refusal.CLAIM_INVALID),
-        ({"exp": 2**60}, Refusal.CLAIM_INVALID),
-        ({"without": "exp"}, Refusal.CLAIM_INVALID),
-        ({"without": "iat"}, Refusal.CLAIM_INVALID),
-        ({"without": "nbf"}, Refusal.CLAIM_INVALID),
-        ({"client_id": ""}, Refusal.CLAIM_INVALID),
-        ({"client_id": 7}, Refusal.CLAIM_INVALID),
-        ({"without": "sub"}, Refusal.CLAIM_INVALID),
-        ({"without": "jti"}, Refusal.CLAIM_INVALID),
-        ({"scope": ["deploy:write"]}, Refusal.CLAIM_INVALID),
-        ({"scope": None}, Refusal.CLAIM_INVALID),
+        ({"header": {"typ": "JWT"}}, Reason.WRONG_TYPE),
+        ({"header": {"typ": "AT+JWT"}}, Reason.WRONG_TYPE),
+        ({"header": {"typ": None}}, Reason.WRONG_TYPE),
+        ({"header": {"typ": "dpop+jwt"}}, Reason.WRONG_TYPE),
+        ({"header": {"alg": "none"}}, Reason.ALGORITHM_NOT_ALLOWED),
+        ({"header": {"alg": "HS256"}}, Reason.ALGORITHM_NOT_ALLOWED),
+        ({"header": {"alg": "RS256"}}, Reason.ALGORITHM_NOT_ALLOWED),
+        ({"header": {"alg": "ES384"}}, Reason.ALGORITHM_NOT_ALLOWED),
+        ({"header": {"kid": "other"}}, Reason.KEY_NOT_FOUND),
+        ({"header": {"kid": ""}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"kid": None}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"kid": "../../etc/passwd"}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"jku": "https://evil.example"}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"jwk": {}}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"crit": ["exp"]}}, Reason.MALFORMED_TOKEN),
+        ({"header": {"b64": False}}, Reason.MALFORMED_TOKEN),
+        ({"iss": "https://broker.example.com/"}, Reason.ISSUER_MISMATCH),
+        ({"iss": "https://BROKER.example.com"}, Reason.ISSUER_MISMATCH),
+        ({"iss": [ISSUER]}, Reason.ISSUER_MISMATCH),
+        ({"without": "iss"}, Reason.ISSUER_MISMATCH),
+        ({"aud": "https://billing.example.com"}, Reason.AUDIENCE_MISMATCH),
+        ({"aud": AUDIENCE + "/"}, Reason.AUDIENCE_MISMATCH),
+        ({"aud": [AUDIENCE]}, Reason.AUDIENCE_MISMATCH),
+        ({"aud": [AUDIENCE, "https://billing.example.com"]}, Reason.AUDIENCE_MISMATCH),
+        ({"without": "aud"}, Reason.AUDIENCE_MISMATCH),
+        ({"token_type": "Bearer"}, Reason.WRONG_TYPE),
+        ({"without": "token_type"}, Reason.WRONG_TYPE),
+        ({"exp": int(NOW) - 30}, Reason.TOKEN_EXPIRED),
+        ({"iat": int(NOW) + 31}, Reason.TOKEN_NOT_YET_VALID),
+        ({"nbf": int(NOW) + 31}, Reason.TOKEN_NOT_YET_VALID),
+        ({"exp": str(int(NOW) + 600)}, Reason.CLAIM_INVALID),
+        ({"exp": NOW + 600.5}, Reason.CLAIM_INVALID),
+        ({"exp": True}, Reason.CLAIM_INVALID),
+        ({"exp": 2**60}, Reason.CLAIM_INVALID),
+        ({"without": "exp"}, Reason.CLAIM_INVALID),
+        ({"without": "iat"}, Reason.CLAIM_INVALID),
+        ({"without": "nbf"}, Reason.CLAIM_INVALID),
+        ({"client_id": ""}, Reason.CLAIM_INVALID),
+        ({"client_id": 7}, Reason.CLAIM_INVALID),
+        ({"without": "sub"}, Reason.CLAIM_INVALID),
+        ({"without": "jti"}, Reason.CLAIM_INVALID),
+        ({"scope": ["deploy:write"]}, Reason.CLAIM_INVALID),
+        ({"scope": None}, Reason.CLAIM_INVALID),
     ],
     ids=str,
 )
-def test_a_near_miss_is_refused_and_says_why(change: dict[str, Any], reason: Refusal) -> None:
+def test_a_near_miss_is_refused_and_says_why(change: dict[str, Any], reason: Reason) -> None:
     assert refusal(token(signing_key("ES256"), ISSUER, **change)) is reason
 
 
@@ -154,7 +154,7 @@ def test_what_is_signed_and_no_object_is_malformed(payload: bytes) -> None:
     if len(payload) > 3000:
         payload = payload[:2900]
 
-    assert refusal(signed(key, header, payload)) is Refusal.MALFORMED_TOKEN
+    assert refusal(signed(key, header, payload)) is Reason.MALFORMED_TOKEN
 
 
 @pytest.mark.parametrize(
@@ -165,14 +165,14 @@ def test_what_is_signed_and_no_object_is_malformed(payload: bytes) -> None:
 def test_what_is_no_token_is_malformed_or_names_no_key(text: str) -> None:
     with pytest.raises(TokenRefused) as refused:
         read(text)
-    assert refused.value.reason in (Refusal.MALFORMED_TOKEN, Refusal.ALGORITHM_NOT_ALLOWED)
+    assert refused.value.reason in (Reason.MALFORMED_TOKEN, Reason.ALGORITHM_NOT_ALLOWED)
 
 
 def test_a_signature_of_another_key_does_not_hold() -> None:
     key, other = signing_key("ES256"), signing_key("ES256", "second")
     forged = token(other, ISSUER, header={"kid": key.key_id})
 
-    assert refusal(forged) is Refusal.SIGNATURE_INVALID
+    assert refusal(forged) is Reason.SIGNATURE_INVALID
 
 
 @pytest.mark.parametrize("algorithm", ALGORITHMS)
@@ -265,8 +265,8 @@ def test_clocks_may_differ_by_the_leeway_and_no_more() -> None:
 
     for now in (NOW - 30, NOW + 629):
         assert read(good, now).client_id == "deploy-web"
-    assert refusal(good, NOW - 31) is Refusal.TOKEN_NOT_YET_VALID
-    assert refusal(good, NOW + 630) is Refusal.TOKEN_EXPIRED
+    assert refusal(good, NOW - 31) is Reason.TOKEN_NOT_YET_VALID
+    assert refusal(good, NOW + 630) is Reason.TOKEN_EXPIRED
 
 
 def test_a_service_of_type_jwt_takes_these_alone(publisher: Publisher, clock: FrozenClock) -> None:
@@ -345,4 +345,4 @@ def test_keys_of_another_broker_do_not_count(clock: FrozenClock) -> None:
         verifier = Verifier(here.url, audience=AUDIENCE, clock=clock.now)
         with pytest.raises(TokenRefused) as refused:
             verifier.verify(token(theirs, here.url))
-    assert refused.value.reason is Refusal.KEY_NOT_FOUND
+    assert refused.value.reason is Reason.KEY_NOT_FOUND

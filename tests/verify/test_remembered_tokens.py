@@ -3,7 +3,7 @@
 import pytest
 
 from broker.testing import FrozenClock
-from broker.verify import Refusal, TokenRefused, Verifier
+from broker.verify import Reason, TokenRefused, Verifier
 from broker.verify.remembered_tokens import REMEMBERED_SECONDS, RememberedTokens
 from broker.verify.verified_token import VerifiedToken
 from tests.verify.publishing import NOW, Publisher, signing_key, token
@@ -26,7 +26,7 @@ def test_it_ends_when_it_ends(verifier: Verifier, publisher: Publisher, clock: F
 
     with pytest.raises(TokenRefused) as refused:
         verifier.verify(good)
-    assert refused.value.reason is Refusal.TOKEN_EXPIRED
+    assert refused.value.reason is Reason.TOKEN_EXPIRED
 
 
 def test_it_is_remembered_for_five_minutes_at_most() -> None:

@@ -17,7 +17,7 @@ from broker.testing import FrozenClock
 from broker.verify import (
     Introspection,
     NotVerifiable,
-    Refusal,
+    Reason,
     TokenRefused,
     VerifiedToken,
     Verifier,
@@ -115,7 +115,7 @@ def test_a_clock_that_is_set_back_does_not_prolong_the_life_of_a_remembered_toke
 
     with pytest.raises(TokenRefused) as refused:
         verifier.verify(short)
-    assert refused.value.reason is Refusal.TOKEN_NOT_YET_VALID
+    assert refused.value.reason is Reason.TOKEN_NOT_YET_VALID
 
 
 def test_what_one_request_does_to_its_caller_the_next_one_does_not_see(
@@ -204,7 +204,7 @@ async def test_a_token_of_another_kind_causes_no_fetch(
 
     with pytest.raises(TokenRefused) as refused:
         await present()
-    assert refused.value.reason is Refusal.WRONG_TYPE
+    assert refused.value.reason is Reason.WRONG_TYPE
     assert publisher.requests == []
 
 

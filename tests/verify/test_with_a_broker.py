@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from broker.verify import Introspection, NotVerifiable, Refusal, TokenRefused, Verifier
+from broker.verify import Introspection, NotVerifiable, Reason, TokenRefused, Verifier
 from tests.registry_api import OPERATORS, calling
 from tests.running_broker import GITHUB, RunningBroker
 from tests.special_brokers import special_broker
@@ -70,7 +70,7 @@ def test_a_token_for_another_service_is_refused(broker: RunningBroker) -> None:
 
     with pytest.raises(TokenRefused) as refused:
         verifier.verify(of_a_job(broker))
-    assert refused.value.reason is Refusal.AUDIENCE_MISMATCH
+    assert refused.value.reason is Reason.AUDIENCE_MISMATCH
 
 
 def test_a_ci_token_is_no_service_token(broker: RunningBroker) -> None:
@@ -92,7 +92,7 @@ async def test_a_service_that_asks_learns_of_a_revocation_at_once(broker: Runnin
     for _ in range(2):
         with pytest.raises(TokenRefused) as refused:
             verifier.verify(token)
-        assert refused.value.reason is Refusal.REVOKED
+        assert refused.value.reason is Reason.REVOKED
         with pytest.raises(TokenRefused):
             await verifier.verify_async(token)
     assert verifier.verify(other).client_id == "repo-ci"
