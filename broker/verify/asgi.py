@@ -3,8 +3,9 @@
 from collections.abc import Awaitable, Callable, Collection, MutableMapping
 from typing import Any, Final
 
-from broker.verify.bearer import Challenge, challenge, excepted, token_of
+from broker.verify.bearer import Challenge, excepted
 from broker.verify.errors import TokenError
+from broker.verify.guard import Guard
 from broker.verify.verifier import Verifier
 
 Scope = MutableMapping[str, Any]
@@ -35,11 +36,8 @@ class RequireToken:
         resource_metadata: str = "",
     ) -> None:
         self._app = app
-        self._verifier = verifier
-        self._scopes = scopes
+        self._guard = Guard(verifier, scopes, basic_allowed, resource_metadata)
         self._except_paths = excepted(except_paths)
-        self._basic_allowed = basic_allowed
-        self._resource_metadata = resource_metadata
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve one request, or refuse it."""
@@ -57,16 +55,9 @@ class RequireToken:
                 for name, value in scope["headers"]
                 if name == b"authorization"
             ]
-            token = token_of(values, basic_allowed=self._basic_allowed)
-            verified = await self._verifier.verify_async(token, *self._scopes)
+            verified = await self._guard.admit_async(values)
         except TokenError as error:
-            refused = challenge(
-                error,
-                self._verifier.audience,
-                basic_allowed=self._basic_allowed,
-                resource_metadata=self._resource_metadata,
-            )
-            await _refuse(refused, scope, send)
+            await _refuse(self._guard.challenge(error), scope, send)
             return
         # Servers share what the lifespan left there between requests.
         state = {**scope.get("state", {}), STATE: verified}

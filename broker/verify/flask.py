@@ -6,8 +6,8 @@ from typing import Any, ParamSpec, TypeVar
 
 from flask import Response, current_app, g, request
 
-from broker.verify.bearer import challenge, token_of
 from broker.verify.errors import TokenError
+from broker.verify.guard import Guard
 from broker.verify.verifier import Verifier
 
 Parameters = ParamSpec("Parameters")
@@ -21,22 +21,15 @@ def require_token(
 
     It stands below the route: above it, Flask serves the view without it.
     """
+    guard = Guard(verifier, scopes, basic_allowed, resource_metadata)
 
     def decorate(view: Callable[Parameters, Result]) -> Callable[Parameters, Result | Response]:
         @wraps(view)
         def guarded(*args: Any, **kwargs: Any) -> Result | Response:  # noqa: ANN401 - the view's own
             try:
-                token = token_of(
-                    request.headers.getlist("Authorization"), basic_allowed=basic_allowed
-                )
-                g.service_token = verifier.verify(token, *scopes)
+                g.service_token = guard.admit(request.headers.getlist("Authorization"))
             except TokenError as error:
-                refused = challenge(
-                    error,
-                    verifier.audience,
-                    basic_allowed=basic_allowed,
-                    resource_metadata=resource_metadata,
-                )
+                refused = guard.challenge(error)
                 return Response(refused.body, refused.status, list(refused.headers))
             # Views may be coroutine functions, too.
             served: Result = current_app.ensure_sync(view)(*args, **kwargs)

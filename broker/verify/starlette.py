@@ -3,8 +3,8 @@
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
 
-from broker.verify.bearer import challenge, token_of
 from broker.verify.errors import TokenError
+from broker.verify.guard import Guard
 from broker.verify.verified_token import VerifiedToken
 from broker.verify.verifier import Verifier
 
@@ -22,25 +22,14 @@ class RequireToken:
         basic_allowed: bool = False,
         resource_metadata: str = "",
     ) -> None:
-        self._verifier = verifier
-        self._scopes = scopes
-        self._basic_allowed = basic_allowed
-        self._resource_metadata = resource_metadata
+        self._guard = Guard(verifier, scopes, basic_allowed, resource_metadata)
 
     async def __call__(self, request: HTTPConnection) -> VerifiedToken:
         """Give who calls. Raises `HTTPException`."""
         try:
-            token = token_of(
-                request.headers.getlist("authorization"), basic_allowed=self._basic_allowed
-            )
-            return await self._verifier.verify_async(token, *self._scopes)
+            return await self._guard.admit_async(request.headers.getlist("authorization"))
         except TokenError as error:
-            refused = challenge(
-                error,
-                self._verifier.audience,
-                basic_allowed=self._basic_allowed,
-                resource_metadata=self._resource_metadata,
-            )
+            refused = self._guard.challenge(error)
             # One line for each name is all that this exception can hold.
             headers = {
                 name: ", ".join(value for each, value in refused.headers if each == name)

@@ -4,8 +4,9 @@ from collections.abc import Callable, Collection, Iterable
 from http import HTTPStatus
 from typing import Any, Final
 
-from broker.verify.bearer import challenge, excepted, token_of
+from broker.verify.bearer import excepted
 from broker.verify.errors import TokenError
+from broker.verify.guard import Guard
 from broker.verify.verifier import Verifier
 
 ENVIRON: Final = "broker.service_token"
@@ -32,11 +33,8 @@ class RequireToken:
         resource_metadata: str = "",
     ) -> None:
         self._app = app
-        self._verifier = verifier
-        self._scopes = scopes
+        self._guard = Guard(verifier, scopes, basic_allowed, resource_metadata)
         self._except_paths = excepted(except_paths)
-        self._basic_allowed = basic_allowed
-        self._resource_metadata = resource_metadata
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Serve one request, or refuse it."""
@@ -47,16 +45,9 @@ class RequireToken:
         try:
             # Servers join repeated headers by commas, which are refused as two.
             value = environ.get("HTTP_AUTHORIZATION")
-            values = [] if value is None else [value]
-            token = token_of(values, basic_allowed=self._basic_allowed)
-            environ[ENVIRON] = self._verifier.verify(token, *self._scopes)
+            environ[ENVIRON] = self._guard.admit([] if value is None else [value])
         except TokenError as error:
-            refused = challenge(
-                error,
-                self._verifier.audience,
-                basic_allowed=self._basic_allowed,
-                resource_metadata=self._resource_metadata,
-            )
+            refused = self._guard.challenge(error)
             headers = [*refused.headers, ("content-length", str(len(refused.body)))]
             start_response(f"{refused.status} {HTTPStatus(refused.status).phrase}", headers)
             return [b"" if environ.get("REQUEST_METHOD") == "HEAD" else refused.body]

@@ -1,0 +1,42 @@
+"""Who comes in at one place of a service, and what all others are told, whatever its framework."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from broker.verify import bearer
+from broker.verify.errors import TokenError
+from broker.verify.verified_token import VerifiedToken
+from broker.verify.verifier import Verifier
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """Admits requests with a good token and all of these scopes.
+
+    With `basic_allowed` a token may come as a Basic password, too; `resource_metadata` is the URL
+    at which the service says where its tokens come from (RFC 9728).
+    """
+
+    verifier: Verifier
+    scopes: tuple[str, ...]
+    basic_allowed: bool
+    resource_metadata: str
+
+    def admit(self, authorization: Sequence[str]) -> VerifiedToken:
+        """Give who calls, by the values of the Authorization header. Raises `TokenError`."""
+        token = bearer.token_of(authorization, basic_allowed=self.basic_allowed)
+        return self.verifier.verify(token, *self.scopes)
+
+    async def admit_async(self, authorization: Sequence[str]) -> VerifiedToken:
+        """Do the same in an event loop."""
+        token = bearer.token_of(authorization, basic_allowed=self.basic_allowed)
+        return await self.verifier.verify_async(token, *self.scopes)
+
+    def challenge(self, error: TokenError) -> bearer.Challenge:
+        """Answer whoever is not admitted."""
+        return bearer.challenge(
+            error,
+            self.verifier.audience,
+            basic_allowed=self.basic_allowed,
+            resource_metadata=self.resource_metadata,
+        )
