@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, Generic, TypeVar
 
+from broker.stores.gathering import gather
+
 MAX_BATCH: Final = 64
 
 QUIET_TURNS: Final = 4
@@ -40,7 +42,7 @@ class InBatches(Generic[Question, Told]):
 
     async def _run(self) -> None:
         while self._waiting:
-            await self._gather()
+            await gather(lambda: len(self._waiting), at_most=MAX_BATCH, quiet_turns=QUIET_TURNS)
             batch, self._waiting = self._waiting[:MAX_BATCH], self._waiting[MAX_BATCH:]
             try:
                 told = await self._answer([question for question, _ in batch])
@@ -52,10 +54,3 @@ class InBatches(Generic[Question, Told]):
             for (_, future), each in zip(batch, told, strict=True):
                 if not future.done():  # whoever asked was cancelled
                     future.set_result(each)
-
-    async def _gather(self) -> None:
-        gathered, quiet = len(self._waiting), 0
-        while gathered < MAX_BATCH and quiet < QUIET_TURNS:
-            await asyncio.sleep(0)
-            waiting = len(self._waiting)
-            gathered, quiet = waiting, 0 if waiting > gathered else quiet + 1

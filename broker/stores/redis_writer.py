@@ -11,6 +11,7 @@ from broker.core.errors import Reason, Unavailable
 from broker.core.record import record
 from broker.ports import NOT_MEASURED, Clock, Measurements, Receipt
 from broker.stores import redis_keys
+from broker.stores.gathering import gather
 from broker.stores.redis_batch import Batch, Head, Moved, There
 from broker.stores.redis_ledger import EventAppending, PendingEntry, Prepared, prepare
 from broker.stores.redis_link import Link, LinkLost, LinkRefused
@@ -149,7 +150,9 @@ class RedisWriter:
                 await self._woken_or_due()
                 self._woken.clear()
                 while self._waiting:
-                    await self._gather()
+                    await gather(
+                        lambda: len(self._waiting), at_most=MAX_GATHERED, quiet_turns=QUIET_TURNS
+                    )
                     batch = self._waiting[:MAX_BATCH]
                     del self._waiting[:MAX_BATCH]
                     self._writing = True
@@ -180,14 +183,6 @@ class RedisWriter:
                     self._note(error)
                 else:
                     self._reachable = True
-
-    async def _gather(self) -> None:
-        """Wait until some turns of the event loop have brought nothing more."""
-        gathered, quiet = len(self._waiting), 0
-        while gathered < MAX_GATHERED and quiet < QUIET_TURNS and not self._closing:
-            await asyncio.sleep(0)
-            waiting = len(self._waiting)
-            gathered, quiet = waiting, 0 if waiting > gathered else quiet + 1
 
     async def _write(self, batch: Sequence[_Item]) -> None:
         appends = [item for item in batch if isinstance(item, _Append)]
