@@ -529,10 +529,12 @@ async def test_what_is_kept_shows_no_key_and_no_proxy(
 ) -> None:
     issuer = issuer_of(server, proxy="http://user:hunter2@127.0.0.1:9")
     await process.sealed.keep(
-        issuer, KeptKeys(document(rsa_jwk(rsa_key(), "k1")), clock.now()), clock.now()
+        issuer,
+        KeptKeys(document(rsa_jwk(rsa_key(), "key-of-the-issuer")), clock.now()),
+        clock.now(),
     )
 
     row = await process.store.sealed_row(PREFIX + issuer.name)
     assert row is not None
-    for shown in (b"hunter2", b"k1", b"keys", server.origin.encode()):
+    for shown in (b"hunter2", b"key-of-the-issuer", b"keys", server.origin.encode()):
         assert shown not in row
