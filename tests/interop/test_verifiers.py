@@ -3,77 +3,17 @@
 docs/reference/interop.md says what this finds.
 """
 
-import base64
-import hashlib
-import hmac
 import json
-import time
-from typing import Any, Final
+from typing import Final
 
 import pytest
-from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
-from broker.core.signing_keys import SigningKey
 from tests.docs.markdown import Page
+from tests.interop.near_misses import ALGORITHMS, ISSUER, at_now, near_misses
 from tests.interop.verifiers import VERIFIERS, Presented, Service, versions
-from tests.verify.publishing import AUDIENCE, Publisher, base64url, signing_key, token
+from tests.verify.publishing import AUDIENCE, Publisher, signing_key
 
 PAGE: Final = Page("docs/reference/interop.md")
-ISSUER: Final = "https://broker.example.com"
-ALGORITHMS: Final = ("RS256", "ES256", "EdDSA")
-
-
-def at_now(key: SigningKey, **changes: Any) -> str:
-    now = int(time.time())
-    return token(key, **{"issuer": ISSUER, "iat": now, "nbf": now, "exp": now + 600, **changes})
-
-
-def by_the_public_key(key: SigningKey) -> str:
-    """Sign with HMAC under what everybody knows."""
-    public = key.private_key.public_key()
-    secret = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    head, payload, _ = at_now(key, header={"alg": "HS256"}).split(".")
-    mac = hmac.new(secret, f"{head}.{payload}".encode(), hashlib.sha256).digest()
-    return f"{head}.{payload}.{base64url(mac)}"
-
-
-def near_misses(algorithm: str) -> dict[str, str]:
-    """Give tokens that nearly count, by what is wrong with them."""
-    key, other = signing_key(algorithm), signing_key(algorithm, "second")
-    good = at_now(key)
-    head, payload, signature = good.split(".")
-    now = int(time.time())
-    altered = json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
-    altered["client_id"] = "root"
-    return {
-        "another service": at_now(key, aud="https://store.example.com"),
-        "audience with a slash more": at_now(key, aud=AUDIENCE + "/"),
-        "audience in capitals": at_now(key, aud=AUDIENCE.upper()),
-        "no audience": at_now(key, without="aud"),
-        "two audiences": at_now(key, aud=[AUDIENCE, "https://store.example.com"]),
-        "another issuer": at_now(key, issuer="https://other.example.com"),
-        "issuer with a slash more": at_now(key, issuer=ISSUER + "/"),
-        "no issuer": at_now(key, without="iss"),
-        "expired": at_now(key, iat=now - 900, nbf=now - 900, exp=now - 300),
-        "no end": at_now(key, without="exp"),
-        "not yet valid": at_now(key, iat=now + 300, nbf=now + 300),
-        "`typ` `JWT`": at_now(key, header={"typ": "JWT"}),
-        "`typ` of a logout token": at_now(key, header={"typ": "logout+jwt"}),
-        "no `client_id`": at_now(key, without="client_id"),
-        "key of another broker, same `kid`": at_now(other, header={"kid": key.key_id}),
-        "unknown `kid`": at_now(other),
-        "`alg` `none`": ".".join(
-            [
-                base64url(b'{"typ":"at+jwt","alg":"none"}'),
-                payload,
-                "",
-            ]
-        ),
-        "HS256 by the public key": by_the_public_key(key),
-        "changed claims": f"{head}.{base64url(json.dumps(altered).encode())}.{signature}",
-        "cut signature": good[:-8],
-        "no signature": f"{head}.{payload}.",
-    }
 
 
 def found(verifier: str) -> list[str]:
