@@ -6,16 +6,13 @@ inspect` speaks with the registry itself, and gets its credential in the same wa
 
 import base64
 import datetime as dt
-import hashlib
 import json
-import re
 import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
 import jwt
 import pytest
 from cryptography import x509
@@ -24,30 +21,10 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from tests.consumers.conftest import Job
+from tests.consumers.docker_registry import DIGEST, IMAGE, docker_registry, push
 from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import program
-
-IMAGE = "team/app"
-CONFIG = b"{}"
-DIGEST = f"sha256:{hashlib.sha256(CONFIG).hexdigest()}"
-MANIFEST = {
-    "schemaVersion": 2,
-    "mediaType": "application/vnd.docker.distribution.manifest.v2+json",
-    "config": {
-        "mediaType": "application/vnd.docker.container.image.v1+json",
-        "size": len(CONFIG),
-        "digest": DIGEST,
-    },
-    "layers": [
-        {
-            "mediaType": "application/vnd.docker.image.rootfs.diff.tar.gzip",
-            "size": len(CONFIG),
-            "digest": DIGEST,
-        }
-    ],
-}
-
 
 class Realm:
     """The registry's own token server: it takes service tokens, and gives tokens for images."""
@@ -95,20 +72,6 @@ class Registry:
     host: str
     realm: LoopbackServer
 
-    def push(self, token: str) -> None:
-        base = f"http://{self.host}/v2/{IMAGE}"
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(trust_env=False, headers=headers) as http:
-            upload = http.post(f"{base}/blobs/uploads/")
-            place = httpx.URL(upload.headers["location"]).copy_add_param("digest", DIGEST)
-            assert http.put(place, content=CONFIG).status_code == 201
-            pushed = http.put(
-                f"{base}/manifests/1",
-                content=json.dumps(MANIFEST),
-                headers={"Content-Type": str(MANIFEST["mediaType"])},
-            )
-            assert pushed.status_code == 201, pushed.text
-
 
 @pytest.fixture
 def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
@@ -123,10 +86,6 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
 
     with LoopbackServer(answer).serving() as server:
         configuration = {
-            "version": "0.1",
-            "log": {"level": "info"},
-            "storage": {"inmemory": {}},
-            "http": {"addr": "127.0.0.1:0"},
             "auth": {
                 "token": {
                     "realm": f"{server.url}/token",
@@ -136,31 +95,9 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
                 }
             },
         }
-        (tmp_path / "registry.yml").write_text(json.dumps(configuration))
-        log = tmp_path / "registry.log"
-        with (
-            log.open("wb") as written,
-            subprocess.Popen(
-                [program("docker-registry"), "serve", str(tmp_path / "registry.yml")],
-                stdout=written,
-                stderr=written,
-            ) as process,
-        ):
-            try:
-                registry = Registry(_listening(log), server)
-                registry.push(realm.token(["push", "pull"]))
-                yield registry
-            finally:
-                process.terminate()
-
-
-def _listening(log: Path) -> str:
-    """Wait until the registry has said where it listens."""
-    for _ in range(600):
-        if found := re.search(r"listening on (127\.0\.0\.1:[0-9]+)", log.read_text()):
-            return found[1]
-        time.sleep(0.05)
-    pytest.fail(f"docker-registry does not listen:\n{log.read_text()}")
+        with docker_registry(tmp_path, configuration) as host:
+            assert push(f"http://{host}", realm.token(["push", "pull"])) == 201
+            yield Registry(host, server)
 
 
 def inspect(job: Job, registry: Registry, **variables: str) -> subprocess.CompletedProcess[str]:
