@@ -71,10 +71,10 @@ def _listening(log: Path) -> str:
     pytest.fail(f"docker-registry does not listen:\n{log.read_text()}")
 
 
-def push(registry: str, token: str) -> int:
+def push(registry: str, authorization: str) -> int:
     """Push the image; give the status of the first request that is refused, or of the last."""
     base = f"{registry}/v2/{IMAGE}"
-    headers = {"Authorization": f"Bearer {token}"}
+    headers = {"Authorization": authorization}
     with httpx.Client(trust_env=False, headers=headers) as http:
         upload = http.post(f"{base}/blobs/uploads/")
         if upload.status_code != 202:
@@ -90,10 +90,10 @@ def push(registry: str, token: str) -> int:
         ).status_code
 
 
-def pull(registry: str, token: str) -> int:
+def pull(registry: str, authorization: str) -> int:
     """Pull the image, which has to be the one that was pushed; or give the status of a refusal."""
     base = f"{registry}/v2/{IMAGE}"
-    headers = {"Authorization": f"Bearer {token}", "Accept": str(MANIFEST["mediaType"])}
+    headers = {"Authorization": authorization, "Accept": str(MANIFEST["mediaType"])}
     with httpx.Client(trust_env=False, headers=headers) as http:
         manifest = http.get(f"{base}/manifests/1")
         if manifest.status_code == 200:

@@ -26,6 +26,7 @@ from tests.consumers.guide import in_guide
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.consumers.programs_found import program
 
+
 class Realm:
     """The registry's own token server: it takes service tokens, and gives tokens for images."""
 
@@ -96,7 +97,7 @@ def registry(job: Job, tmp_path: Path) -> Iterator[Registry]:
             },
         }
         with docker_registry(tmp_path, configuration) as host:
-            assert push(f"http://{host}", realm.token(["push", "pull"])) == 201
+            assert push(f"http://{host}", f"Bearer {realm.token(['push', 'pull'])}") == 201
             yield Registry(host, server)
 
 

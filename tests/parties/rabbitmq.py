@@ -1,6 +1,7 @@
 """RabbitMQ of Debian with its plugin for OAuth 2, on loopback alone."""
 
 import json
+import logging
 import os
 import subprocess
 import time
@@ -18,6 +19,8 @@ from tests.redis_server import free_port
 
 CONFIGURATION: Final = ROOT / "examples/services/rabbitmq/rabbitmq.conf"
 START_SECONDS: Final = 120
+# It logs each refusal several times over, with its trace.
+logging.getLogger("pika").setLevel(logging.CRITICAL)
 VHOSTS: Final = ("deploy", "billing")
 QUEUES: Final = ("jobs", "secrets")
 

@@ -1,0 +1,100 @@
+"""Apache of Debian with `mod_auth_openidc` and with `mod_oauth2` takes the broker's tokens.
+
+The configuration is that of examples/services/apache; docs/reference/interop.md says what is found.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import pytest
+
+from tests.consumers.loopback_server import Answer, LoopbackServer
+from tests.interop.near_misses import ISSUER, at_now
+from tests.interop.page_rows import found
+from tests.issuer_keys.certificates import Authority
+from tests.parties.apache import Apache, apache
+from tests.parties.broker_at_work import BrokerAtWork
+from tests.parties.debian import version
+from tests.parties.keys_over_tls import keys_over_tls
+from tests.parties.said_of_debian import assert_said
+from tests.verify.publishing import Publisher, signing_key
+
+JWKS = f"{ISSUER}/.well-known/jwks.json"
+PACKAGES = {
+    "mod_auth_openidc": "libapache2-mod-auth-openidc",
+    "mod_oauth2": "libapache2-mod-oauth2",
+}
+
+
+@contextmanager
+def guarded(
+    module: str, authority: Authority, keys: str, issuer: str
+) -> Iterator[tuple[Apache, LoopbackServer]]:
+    """Run Apache with a module before a service that says `here` to whoever comes through."""
+    with ExitStack() as stack:
+        jwks_uri = f"{keys}/.well-known/jwks.json"
+        if module == "mod_auth_openidc":
+            # It takes keys over TLS alone, and no authority of the system's knows the test's.
+            jwks_uri = stack.enter_context(keys_over_tls(authority.server, keys)).url
+        service = stack.enter_context(LoopbackServer(lambda _: Answer(b"here")).serving())
+        replaced = {JWKS: jwks_uri, ISSUER: issuer}
+        server = apache(module, authority.ca_file, replaced, behind=service.url)
+        yield stack.enter_context(server), service
+
+
+@pytest.mark.parametrize("module", PACKAGES)
+def test_a_module_does_what_the_page_says(
+    module: str, authority: Authority, publisher: Publisher
+) -> None:
+    with guarded(module, authority, publisher.url, ISSUER) as (server, _):
+
+        def lets_in(algorithm: str, tokens: Sequence[str]) -> list[bool]:
+            return [server.status(token) == 200 for token in tokens]
+
+        here = found(module, version("apache", PACKAGES[module]), lets_in)
+        reads = at_now(signing_key("ES256"), scope="deploy:read")
+        writes = at_now(signing_key("ES256"), scope="other deploy:write")
+        others = at_now(signing_key("ES256"), scope="deploy:reader xdeploy:write")
+
+        assert_said(here)
+        assert server.status("") == 401
+        assert [server.status(reads, method) for method in ("GET", "POST")] == [200, 401]
+        assert [server.status(writes, method) for method in ("GET", "POST")] == [200, 200]
+        assert [server.status(others, method) for method in ("GET", "POST")] == [401, 401]
+
+
+@pytest.mark.parametrize("module", PACKAGES)
+def test_a_module_takes_the_tokens_of_a_broker_by_old_keys_and_new(
+    module: str, authority: Authority, broker: BrokerAtWork
+) -> None:
+    with guarded(module, authority, broker.url, broker.url) as (server, service):
+        before = broker.token("deploy")
+        assert server.status(before, "POST") == 200
+        (came,) = [each for each in service.requests if each.method == "POST"]
+        claims = {name: value for name, value in came.headers.items() if "_claim_" in name}
+        assert next(value for name, value in claims.items() if "client_id" in name) == "deploy-web"
+
+        assert server.status(broker.token_by_a_new_key("deploy"), "POST") == 200
+        assert server.status(before, "POST") == 200
+        assert server.status(broker.token("deploy", "deploy:read"), "POST") == 401
+        assert server.status(broker.token("store"), "POST") == 401
+
+
+@pytest.mark.parametrize("module", PACKAGES)
+def test_nobody_tells_the_service_claims_but_the_module(
+    module: str, authority: Authority, publisher: Publisher
+) -> None:
+    with guarded(module, authority, publisher.url, ISSUER) as (server, service):
+        forged = {
+            f"{prefix}{name}": "root"
+            for prefix in ("OIDC", "OAUTH2")
+            for name in ("_CLAIM_client_id", "-CLAIM-client-id", "_claim_role", "-Claim-Role")
+        }
+        assert server.status(at_now(signing_key("ES256")), headers=forged) == 200
+
+        prefix = "oidc" if module == "mod_auth_openidc" else "oauth2"
+        came = {
+            name.replace("-", "_"): value for name, value in service.requests[-1].headers.items()
+        }
+        assert came[f"{prefix}_claim_client_id"] == "deploy-web"
+        assert not [name for name in came if name.startswith(prefix) and came[name] == "root"]
