@@ -91,7 +91,12 @@ def apache(
             text,
         ]
         (folder / "apache2.conf").write_text("\n".join(lines))
-        command = [unpacked / "usr/sbin/apache2", "-DFOREGROUND", "-f", folder / "apache2.conf"]
+        command = [
+            str(unpacked / "usr/sbin/apache2"),
+            "-DFOREGROUND",
+            "-f",
+            f"{folder}/apache2.conf",
+        ]
         environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries(unpacked)}
         with (
             (folder / "output").open("wb") as written,

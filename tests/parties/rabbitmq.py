@@ -32,7 +32,7 @@ class RabbitMq:
     port: int
 
     @contextmanager
-    def channel(self, token: str, vhost: str = "deploy") -> Iterator[Any]:
+    def connection(self, token: str, vhost: str = "deploy") -> Iterator[Any]:
         """Log in with a token as the password. Raises `AMQPError`."""
         connection = pika.BlockingConnection(
             pika.ConnectionParameters(
@@ -42,14 +42,14 @@ class RabbitMq:
             )
         )
         try:
-            yield connection.channel()
+            yield connection
         finally:
             if connection.is_open:
                 connection.close()
 
     def lets_in(self, token: str, vhost: str = "deploy") -> bool:
         try:
-            with self.channel(token, vhost):
+            with self.connection(token, vhost):
                 return True
         except AMQPError:
             return False
@@ -57,7 +57,8 @@ class RabbitMq:
     def publishes(self, token: str, queue: str, text: bytes = b"go") -> bool:
         """Put a message into a queue; the server has to confirm it."""
         try:
-            with self.channel(token) as channel:
+            with self.connection(token) as connection:
+                channel = connection.channel()
                 channel.confirm_delivery()
                 channel.basic_publish("amq.direct", queue, text, mandatory=True)
                 return True
@@ -67,8 +68,8 @@ class RabbitMq:
     def reads(self, token: str, queue: str) -> bytes | None:
         """Take a message out of a queue; None where that is refused."""
         try:
-            with self.channel(token) as channel:
-                _, _, text = channel.basic_get(queue, auto_ack=True)
+            with self.connection(token) as connection:
+                _, _, text = connection.channel().basic_get(queue, auto_ack=True)
                 assert isinstance(text, bytes)
                 return text
         except AMQPError:

@@ -3,16 +3,17 @@
 The configuration is that of examples/services/apache; docs/reference/interop.md says what is found.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from types import MappingProxyType
 
 import pytest
 
 from tests.consumers.loopback_server import Answer, LoopbackServer
-from tests.interop.near_misses import ISSUER, at_now
+from tests.interop.near_misses import ISSUER, at_now, near_misses
 from tests.interop.page_rows import found
 from tests.issuer_keys.certificates import Authority
-from tests.parties.apache import Apache, apache
+from tests.parties.apache import EXAMPLES, Apache, apache
 from tests.parties.broker_at_work import BrokerAtWork
 from tests.parties.debian import version
 from tests.parties.keys_over_tls import keys_over_tls
@@ -28,7 +29,11 @@ PACKAGES = {
 
 @contextmanager
 def guarded(
-    module: str, authority: Authority, keys: str, issuer: str
+    module: str,
+    authority: Authority,
+    keys: str,
+    issuer: str,
+    more: Mapping[str, str] = MappingProxyType({}),
 ) -> Iterator[tuple[Apache, LoopbackServer]]:
     """Run Apache with a module before a service that says `here` to whoever comes through."""
     with ExitStack() as stack:
@@ -37,7 +42,7 @@ def guarded(
             # It takes keys over TLS alone, and no authority of the system's knows the test's.
             jwks_uri = stack.enter_context(keys_over_tls(authority.server, keys)).url
         service = stack.enter_context(LoopbackServer(lambda _: Answer(b"here")).serving())
-        replaced = {JWKS: jwks_uri, ISSUER: issuer}
+        replaced = {JWKS: jwks_uri, ISSUER: issuer, **more}
         server = apache(module, authority.ca_file, replaced, behind=service.url)
         yield stack.enter_context(server), service
 
@@ -78,6 +83,22 @@ def test_a_module_takes_the_tokens_of_a_broker_by_old_keys_and_new(
         assert server.status(before, "POST") == 200
         assert server.status(broker.token("deploy", "deploy:read"), "POST") == 401
         assert server.status(broker.token("store"), "POST") == 401
+
+
+@pytest.mark.parametrize("module", PACKAGES)
+def test_without_requirements_a_module_lets_in_whatever_the_broker_has_signed(
+    module: str, authority: Authority, publisher: Publisher
+) -> None:
+    """Why the configuration is as long as it is."""
+    lines = (EXAMPLES / f"{module}.conf").read_text().splitlines()
+    bare = {line: "" for line in lines if line.lstrip().startswith("Require ")}
+    bare["<RequireAll>"] = "<RequireAll>\nRequire valid-user"
+    with guarded(module, authority, publisher.url, ISSUER, bare) as (server, _):
+        misses = near_misses("ES256")
+        let_in = {name for name, token in misses.items() if server.status(token) == 200}
+
+        assert {"another service", "another issuer", "`typ` `JWT`", "two audiences"} <= let_in
+        assert not {"expired", "unknown `kid`", "changed claims", "`alg` `none`"} & let_in
 
 
 @pytest.mark.parametrize("module", PACKAGES)

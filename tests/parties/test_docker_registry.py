@@ -11,7 +11,6 @@ import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
 
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
@@ -110,7 +109,8 @@ def libtrust_id(key: SigningKey) -> str:
 
 def certificate_of(key: SigningKey) -> bytes:
     """Certify the key by itself, which a broker's operator cannot: the key never leaves it."""
-    private = cast("ec.EllipticCurvePrivateKey", key.private_key)
+    private = key.private_key
+    assert isinstance(private, ec.EllipticCurvePrivateKey)
     name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, "broker")])
     certificate = (
         x509.CertificateBuilder()
