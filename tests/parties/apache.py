@@ -1,6 +1,5 @@
 """Apache of Debian, with a module that verifies tokens and a service behind it."""
 
-import os
 import shutil
 import subprocess
 import tempfile
@@ -13,7 +12,7 @@ from typing import Final
 
 import httpx
 
-from tests.parties.debian import ROOT, libraries, tree
+from tests.parties.debian import ROOT, environment, tree
 from tests.redis_server import free_port
 
 EXAMPLES: Final = ROOT / "examples/services/apache"
@@ -97,10 +96,11 @@ def apache(
             "-f",
             f"{folder}/apache2.conf",
         ]
-        environment = {"PATH": os.environ["PATH"], "LD_LIBRARY_PATH": libraries(unpacked)}
         with (
             (folder / "output").open("wb") as written,
-            subprocess.Popen(command, env=environment, stdout=written, stderr=written) as process,
+            subprocess.Popen(
+                command, env=environment(unpacked), stdout=written, stderr=written
+            ) as process,
         ):
             try:
                 served = Apache(f"http://127.0.0.1:{port}", folder / "log")

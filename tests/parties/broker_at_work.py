@@ -12,6 +12,7 @@ import httpx
 import jwt
 
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.testing.dev_platform import DevPlatform
 from tests.parties.debian import ROOT
 from tests.serving_process import ServingProcess, serving_process
 
@@ -75,13 +76,11 @@ class BrokerAtWork:
     def token(self, service: str, scope: str | None = None) -> str:
         """Exchange the token of a job for one of a service, with all its scopes or some."""
         base = self.process.facts["dev_issuers"]["dev-github"].removesuffix("/github")
-        job = self.run(
-            *("dev", "token", "--platform", "github"),
-            *("--audience", self.url, "--issuer-base", base),
-        )
+        # As `broker dev token` does it.
+        platform = DevPlatform.open(base, self.folder / "data" / "dev")
         form = {
             "grant_type": GRANT_TOKEN_EXCHANGE,
-            "subject_token": job.strip(),
+            "subject_token": platform.token("github", {}, audience=self.url),
             "subject_token_type": TOKEN_TYPE_JWT,
             "audience": service,
         }

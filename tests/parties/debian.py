@@ -29,7 +29,10 @@ def version(name: str, package: str) -> str:
     return re.sub(r"^[0-9]+:|[-+~].*$", "", full)
 
 
-def libraries(tree: Path) -> str:
-    """Give the LD_LIBRARY_PATH of a tree."""
-    folders = {file.parent for file in tree.glob("usr/lib/*/*.so*")}
-    return os.pathsep.join(sorted(map(str, folders)))
+def environment(tree: Path) -> dict[str, str]:
+    """Give the environment in which the programs of a tree find its libraries."""
+    files = [*tree.glob("usr/lib/*/*.so*"), *tree.glob("lib/*/*.so*")]
+    folders = sorted({str(file.parent) for file in files})
+    return {"PATH": os.environ["PATH"]} | (
+        {"LD_LIBRARY_PATH": os.pathsep.join(folders)} if folders else {}
+    )

@@ -12,13 +12,26 @@ from pathlib import Path
 from typing import Any, Final
 
 import pika
-from pika.exceptions import AMQPError
+from pika.exceptions import (
+    ChannelClosedByBroker,
+    ConnectionClosedByBroker,
+    ProbableAccessDeniedError,
+    ProbableAuthenticationError,
+)
 
-from tests.parties.debian import ROOT, tree
+from tests.parties.debian import ROOT, environment, tree
 from tests.redis_server import free_port
 
 CONFIGURATION: Final = ROOT / "examples/services/rabbitmq/rabbitmq.conf"
 START_SECONDS: Final = 120
+ANSWER_SECONDS: Final = 60.0
+# What the server says to a token; to be slow or gone is none of these.
+REFUSALS: Final = (
+    ProbableAuthenticationError,
+    ProbableAccessDeniedError,
+    ConnectionClosedByBroker,
+    ChannelClosedByBroker,
+)
 # It logs each refusal several times over, with its trace.
 logging.getLogger("pika").setLevel(logging.CRITICAL)
 VHOSTS: Final = ("deploy", "billing")
@@ -33,12 +46,14 @@ class RabbitMq:
 
     @contextmanager
     def connection(self, token: str, vhost: str = "deploy") -> Iterator[Any]:
-        """Log in with a token as the password. Raises `AMQPError`."""
+        """Log in with a token as the password. Raises `AMQPError`, one of REFUSALS among them."""
         connection = pika.BlockingConnection(
             pika.ConnectionParameters(
                 *("127.0.0.1", self.port, vhost),
                 pika.PlainCredentials("", token),
-                blocked_connection_timeout=60,
+                socket_timeout=ANSWER_SECONDS,
+                stack_timeout=2 * ANSWER_SECONDS,
+                blocked_connection_timeout=ANSWER_SECONDS,
             )
         )
         try:
@@ -51,7 +66,7 @@ class RabbitMq:
         try:
             with self.connection(token, vhost):
                 return True
-        except AMQPError:
+        except REFUSALS:
             return False
 
     def publishes(self, token: str, queue: str, text: bytes = b"go") -> bool:
@@ -62,7 +77,7 @@ class RabbitMq:
                 channel.confirm_delivery()
                 channel.basic_publish("amq.direct", queue, text, mandatory=True)
                 return True
-        except AMQPError:
+        except REFUSALS:
             return False
 
     def reads(self, token: str, queue: str) -> bytes | None:
@@ -72,7 +87,7 @@ class RabbitMq:
                 _, _, text = connection.channel().basic_get(queue, auto_ack=True)
                 assert isinstance(text, bytes)
                 return text
-        except AMQPError:
+        except REFUSALS:
             return None
 
 
@@ -82,7 +97,7 @@ def rabbitmq(folder: Path, replaced: Mapping[str, str]) -> Iterator[RabbitMq]:
     unpacked = tree("rabbitmq", "rabbitmq-server")
     erlang = unpacked / "usr/lib/erlang"
     port, epmd_port = free_port(), free_port()
-    environment = {
+    variables = environment(unpacked) | {
         "PATH": f"{erlang}/bin:{os.environ['PATH']}",
         "HOME": str(folder),
         "LANG": "C.UTF-8",
@@ -108,8 +123,8 @@ def rabbitmq(folder: Path, replaced: Mapping[str, str]) -> Iterator[RabbitMq]:
     log = folder / "log"
     with (
         log.open("wb") as written,
-        _running([str(erlang / "bin/epmd")], environment, written),
-        _running([str(server)], environment, written) as process,
+        _running([str(erlang / "bin/epmd")], variables, written),
+        _running([str(server)], variables, written) as process,
     ):
         _wait_until_started(process, log)
         yield RabbitMq(port)
@@ -151,11 +166,11 @@ def _write_configuration(folder: Path, port: int, replaced: Mapping[str, str]) -
 
 @contextmanager
 def _running(
-    command: list[str], environment: Mapping[str, str], written: Any
+    command: list[str], variables: Mapping[str, str], written: Any
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Run a process until the block ends; nothing that it keeps is needed again."""
     with subprocess.Popen(
-        command, env=environment, stdin=subprocess.DEVNULL, stdout=written, stderr=written
+        command, env=variables, stdin=subprocess.DEVNULL, stdout=written, stderr=written
     ) as process:
         try:
             yield process
