@@ -75,7 +75,7 @@ def push(registry: str, authorization: str) -> int:
     """Push the image; give the status of the first request that is refused, or of the last."""
     base = f"{registry}/v2/{IMAGE}"
     headers = {"Authorization": authorization}
-    with httpx.Client(trust_env=False, headers=headers) as http:
+    with httpx.Client(trust_env=False, timeout=60, headers=headers) as http:
         upload = http.post(f"{base}/blobs/uploads/")
         if upload.status_code != 202:
             return upload.status_code
@@ -94,7 +94,7 @@ def pull(registry: str, authorization: str) -> int:
     """Pull the image, which has to be the one that was pushed; or give the status of a refusal."""
     base = f"{registry}/v2/{IMAGE}"
     headers = {"Authorization": authorization, "Accept": str(MANIFEST["mediaType"])}
-    with httpx.Client(trust_env=False, headers=headers) as http:
+    with httpx.Client(trust_env=False, timeout=60, headers=headers) as http:
         manifest = http.get(f"{base}/manifests/1")
         if manifest.status_code == 200:
             assert manifest.json() == MANIFEST

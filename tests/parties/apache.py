@@ -34,6 +34,7 @@ MODULES: Final = (
 class Apache:
     url: str
     log: Path
+    http: httpx.Client
 
     def status(
         self, token: str, method: str = "GET", *, headers: Mapping[str, str] | None = None
@@ -42,8 +43,7 @@ class Apache:
         sent = dict(headers or {})
         if token:
             sent["Authorization"] = f"Bearer {token}"
-        with httpx.Client(trust_env=False) as http:
-            status = http.request(method, self.url, headers=sent).status_code
+        status = self.http.request(method, self.url, headers=sent).status_code
         assert status in (200, 401, 404), self.log.read_text()
         return status
 
@@ -98,12 +98,13 @@ def apache(
         ]
         with (
             (folder / "output").open("wb") as written,
+            httpx.Client(trust_env=False, timeout=60) as http,
             subprocess.Popen(
                 command, env=environment(unpacked), stdout=written, stderr=written
             ) as process,
         ):
             try:
-                served = Apache(f"http://127.0.0.1:{port}", folder / "log")
+                served = Apache(f"http://127.0.0.1:{port}", folder / "log", http)
                 _wait_until_started(process, served, folder)
                 yield served
             finally:
