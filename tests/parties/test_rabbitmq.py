@@ -81,6 +81,15 @@ def test_it_takes_the_tokens_of_a_broker_by_old_keys_and_new(
     assert not server.lets_in(broker.token("store"))
 
 
+def test_it_takes_an_audience_with_spaces_for_several(
+    server: RabbitMq, keys: KeysOverTls, publisher: Publisher
+) -> None:
+    """One more reason why no service of the broker may have such an audience."""
+    keys.upstream = publisher.url
+
+    assert server.lets_in(at_now(signing_key("ES256"), **SERVICE | {"aud": "billing rabbitmq"}))
+
+
 def test_a_connection_outlives_its_token_and_may_do_nothing(
     server: RabbitMq, keys: KeysOverTls, publisher: Publisher
 ) -> None:
