@@ -36,7 +36,8 @@ def claims_for(
     """Compose the claims of a service token.
 
     `issuer` is the broker's own URL; `subject` and `workload` describe the CI token of a federated
-    request. Nothing else of the CI token enters (attacks row 131).
+    request. Nothing else of the CI token enters, but what a template of the service names (attacks
+    row 131).
     """
     issued_at = int(now)
     account = permit.service_account
@@ -57,6 +58,9 @@ def claims_for(
         claims["org_id"] = account.organization
     if account.metadata:
         claims["metadata"] = dict(account.metadata)
+    if permit.claims is not None:
+        # What the broker says wins, whatever a policy set holds.
+        claims = {**permit.claims, **claims}
     if subject is not None:
         claims["act"] = {"iss": subject["iss"], "sub": subject["sub"]}
         claims["policy"] = " ".join(permit.policies)

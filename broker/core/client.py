@@ -9,7 +9,7 @@ from ipaddress import ip_address, ip_network
 
 from broker.core.blocks import Blocks
 from broker.core.client_assertion import ClientAssertion
-from broker.core.decision import Decision, DecisionRequest, Deny, Permit, blocked
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit, blocked, with_claims
 from broker.core.errors import Reason
 from broker.core.managed_account import (
     FILE_INCARNATION,
@@ -19,6 +19,8 @@ from broker.core.managed_account import (
 )
 from broker.core.policy import PolicySet, ServiceAccount
 from broker.core.record import record
+from broker.core.refusal_text import template_text
+from broker.core.shaped_claims import NO_JOB
 
 
 @record
@@ -196,9 +198,15 @@ def decide(
     # 8 the time to live
     wanted = request.expires_in or account.ttl or service.ttl
     cap = service.max_ttl if account.max_ttl is None else min(service.max_ttl, account.max_ttl)
-    return Permit(
+    permit = Permit(
         service, account, account.client_id, tuple(sorted(asked)), min(wanted, cap), policies=()
     )
+    if service.shape is None:
+        return permit
+    if service.shape.workload:
+        # What only a job has, and a client has no job.
+        return _deny(Reason.GRANT_NOT_ALLOWED, service.name)
+    return with_claims(permit, service.shape, NO_JOB)
 
 
 def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> str:
@@ -206,6 +214,13 @@ def describe(deny: Deny, request: DecisionRequest, account: ServiceAccount) -> s
     match deny.reason:
         case Reason.BLOCKED:
             return f"this account is blocked for now ({deny.detail}): ask whoever runs the broker"
+        case Reason.GRANT_NOT_ALLOWED if deny.detail:
+            return (
+                f"tokens of service '{deny.detail}' name the job that they are for: only a CI token"
+                " buys one, by token exchange"
+            )
+        case Reason.CLAIM_INVALID if deny.template:
+            return template_text(deny.template)
         case Reason.GRANT_NOT_ALLOWED:
             claims = ", ".join(account.instances)
             return f"this account has one identity per {claims}: only CI tokens have these claims"

@@ -5,7 +5,7 @@ only in what absence means: in an allow an absent claim satisfies nothing, in a 
 for it, so that silence never widens a permission.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import lru_cache
@@ -169,6 +169,15 @@ def all_hold(conditions: Sequence[Condition], claims: Claims, effect: Effect) ->
         if not condition.holds(claims, effect):
             return False
     return True
+
+
+def pinned_claims(conditions: Iterable[Condition]) -> frozenset[str]:
+    """Name the claims that may only have values that are written out."""
+    return frozenset(
+        condition.claim
+        for condition in conditions
+        if not condition.is_pointer and condition.literals() is not None
+    )
 
 
 def _is_there(value: object, effect: Effect) -> bool:

@@ -6,11 +6,12 @@ Pure and without order: neither the order of files nor of policies can change it
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from broker.core.blocks import NO_BLOCKS, Block, Blocks
 from broker.core.claims import Claims, fold_ascii, text_of
-from broker.core.conditions import Effect, all_hold
+from broker.core.conditions import Effect, all_hold, pinned_claims
 from broker.core.errors import Reason
 from broker.core.neighbours import Neighbours
 from broker.core.policy import (
@@ -25,8 +26,10 @@ from broker.core.policy import (
 )
 from broker.core.policy_index import PolicyIndex
 from broker.core.record import record
+from broker.core.shaped_claims import JobFacts, TemplateFault, shaped_claims
 from broker.core.steps import Steps, finish
 from broker.core.tenant_floor import is_tenant_condition
+from broker.core.token_shape import TokenShape, claim_of_job
 
 MIN_REMAINING_LIFE = 300
 MAX_SUB_BYTES = 127
@@ -58,6 +61,8 @@ class Permit:
     scopes: tuple[str, ...]
     ttl: int
     policies: tuple[str, ...]
+    claims: Mapping[str, Any] | None = None
+    """The service's own claims, filled in; None for a service without any."""
 
 
 @record
@@ -73,6 +78,8 @@ class Deny:
     policies: tuple[str, ...] = ()
     service_accounts: tuple[str, ...] = ()
     detail: str = ""
+    template: TemplateFault | None = None
+    """The template of the service that cannot be filled in, where that is the reason."""
 
     @property
     def block(self) -> str | None:
@@ -120,9 +127,12 @@ class IndexedPolicies:
             name: {condition.top_level_claim for condition in (*issuer.require, *everywhere)}
             for name, issuer in policy_set.issuers.items()
         }
+        shaped = {name for name, each in policy_set.services.items() if each.shape is not None}
         for policy in policy_set.policies.values():
             by_issuer[policy.issuer].append(policy)
             named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
+            if shaped:
+                named[policy.issuer].update(_in_templates(policy, policy_set))
             filed = indexes[policy.effect] if policy.mode is Mode.ENFORCE else observed
             filed[policy.issuer].file(policy)
             yield
@@ -233,7 +243,28 @@ def _by_policies(
     sub = _sub(account, claims, issuer)
     if sub is None:
         return _deny(Reason.CLAIM_INVALID, allows, detail=f"instances of {account.client_id}")
-    return Permit(service, account, sub, tuple(sorted(asked)), ttl, tuple(map(_name, allows)))
+    permit = Permit(service, account, sub, tuple(sorted(asked)), ttl, tuple(map(_name, allows)))
+    return (
+        permit if service.shape is None else _shaped(permit, service.shape, issuer, claims, allows)
+    )
+
+
+def _shaped(
+    permit: Permit, shape: TokenShape, issuer: Issuer, claims: Claims, allows: Sequence[Policy]
+) -> Decision:
+    """Fill in the claims of the service's own, or refuse."""
+    pinned = pinned_claims(condition for each in allows for condition in each.conditions)
+    job = JobFacts(claims, issuer.platform, pinned)
+    return with_claims(permit, shape, job)
+
+
+def with_claims(permit: Permit, shape: TokenShape, job: JobFacts) -> Decision:
+    """Fill in the claims of the service's own; a template that cannot be filled in refuses."""
+    found = shaped_claims(permit.service, shape, permit.service_account, permit.sub, job)
+    if isinstance(found, TemplateFault):
+        reason = Reason.CLAIM_INVALID
+        return Deny(reason, reason, permit.policies, detail=str(found), template=found)
+    return replace(permit, claims=found)
 
 
 def _holding(index: PolicyIndex, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
@@ -287,6 +318,15 @@ def granted(policy: Policy, policy_set: PolicySet) -> Grants:
         return policy.grants
     account = policy_set.service_accounts.get(policy.service_account or "")
     return account.grants if account else {}
+
+
+def _in_templates(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
+    """Name the claims that templates of the services which a policy reaches are filled in with."""
+    platform = policy_set.issuers[policy.issuer].platform
+    for service in granted(policy, policy_set):
+        shape = policy_set.services[service].shape
+        for name in shape.workload if shape else ():
+            yield claim_of_job(name, platform)
 
 
 def _target(

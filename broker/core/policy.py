@@ -10,8 +10,10 @@ from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
 
+from broker.core.claim_templates import Template
 from broker.core.conditions import Condition, Effect
 from broker.core.platforms import PRESETS, Platform
+from broker.core.token_shape import ClaimTemplate, TokenShape, shape_of
 
 
 class Replay(StrEnum):
@@ -100,12 +102,29 @@ class Service:
     require: tuple[Condition, ...] = ()
     introspection: tuple[str, ...] = ()
     organizations: tuple[str, ...] = ()
+    profile: str | None = None
+    """The kind of system that its tokens are for (`token_profiles`), None for any other."""
+
+    claims: Mapping[str, ClaimTemplate] = field(default_factory=dict)
+    """Claims of its own, by name."""
+
+    session_tags: Mapping[str, Template] = field(default_factory=dict)
+    """Tags of an AWS session, by key."""
+
+    transitive_tags: tuple[str, ...] = ()
+    """The keys of those tags that stay when the session takes another role."""
+
+    shape: TokenShape | None = field(init=False, repr=False, compare=False)
+    """Both together, ready to be filled in; None where there are none."""
+
     _require_by_preset: Mapping[str, tuple[Condition, ...]] = field(
         init=False, repr=False, compare=False
     )
 
     def __post_init__(self) -> None:
-        """Prepare `require` for every preset once, not at every decision."""
+        """Prepare once what would otherwise be made at every decision."""
+        shape = shape_of(self.claims, self.session_tags, self.transitive_tags)
+        object.__setattr__(self, "shape", shape)
         by_preset = {
             platform.name: tuple(
                 replace(condition, folded=condition.claim in platform.folded)

@@ -9,6 +9,7 @@ from broker.core.claims import Claims, text_of
 from broker.core.decision import DecisionRequest, Deny
 from broker.core.errors import Reason
 from broker.core.policy import Issuer
+from broker.core.shaped_claims import TemplateFault
 
 
 def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issuer) -> str:
@@ -42,8 +43,15 @@ def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issue
             return "its policies and its service account have no scope of this service in common"
         case Reason.SCOPE_NOT_ALLOWED:
             return f"scope '{deny.detail}' is not available to this token at this service"
+        case _ if deny.template is not None:
+            return template_text(deny.template)
         case _:
             return "a claim that names the instance is missing or outside [A-Za-z0-9._-]{1,100}"
+
+
+def template_text(fault: TemplateFault) -> str:
+    """Say which template of a service cannot be filled in, why, and what to change."""
+    return f"{fault}; {fault.fix}"
 
 
 def _own(claims: Claims, issuer: Issuer) -> Iterator[str]:

@@ -1,11 +1,14 @@
 """From entries of `service_accounts` to service accounts."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 
+from broker.core.claim_templates import is_value
+from broker.core.claims import text_of
 from broker.core.errors import Problem
 from broker.core.policy import Service, ServiceAccount
+from broker.core.shaped_claims import PATH_RULE
 from broker.policy_files.catalogue import check_organizations, read_grants
 from broker.policy_files.deployment import Deployment
 from broker.policy_files.document_entries import Entry
@@ -44,9 +47,11 @@ def _account(
     _check_instances(entry, problems)
     if model.organization is not None:
         check_organizations(entry, "organization", [model.organization], entries, problems)
+    grants = read_grants(entry, model.grants, entries, services, problems)
+    problems += _template_faults(entry, [services[name] for name in grants])
     return ServiceAccount(
         client_id=entry.name,
-        grants=read_grants(entry, model.grants, entries, services, problems),
+        grants=grants,
         description=model.description,
         owner=model.owner,
         organization=model.organization,
@@ -73,6 +78,27 @@ def _check_metadata(entry: Entry[ServiceAccountModel], problems: list[Problem]) 
     if len(json.dumps(metadata, ensure_ascii=False).encode()) > MAX_METADATA_BYTES:
         text = f"`metadata` is larger than {MAX_METADATA_BYTES} bytes as JSON"
         problems.append(entry.problem(("metadata",), text))
+
+
+def _template_faults(
+    entry: Entry[ServiceAccountModel], granted: Iterable[Service]
+) -> Iterator[Problem]:
+    """Report what the tokens of services name of the account, and it has not, or not so."""
+    model = entry.model
+    for service in granted:
+        if service.shape is None:
+            continue
+        if service.shape.needs_organization and model.organization is None:
+            text = f"tokens of `{service.name}` name the account's organization; give it one"
+            yield entry.problem(("grants", service.name), text, at_key=True)
+        for name in sorted(service.shape.metadata):
+            value = text_of(model.metadata.get(name))
+            if value is None:
+                text = f"tokens of `{service.name}` name the account's metadata `{name}`; set it"
+                yield entry.problem(("grants", service.name), text, at_key=True)
+            elif not is_value(value, path=True):
+                text = f"`{name}` goes into tokens of `{service.name}`: it must be {PATH_RULE}"
+                yield entry.problem(("metadata", name), text)
 
 
 def _check_instances(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:

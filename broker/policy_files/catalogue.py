@@ -10,15 +10,19 @@ from broker.core.conditions import Condition
 from broker.core.errors import Problem
 from broker.core.grant_text import WILDCARD, scopes_meant
 from broker.core.policy import Grants, Service, WorkloadDetail
+from broker.core.token_profiles import MAX_LIFE, TOKEN_TYP
 from broker.policy_files.deployment import Deployment
 from broker.policy_files.document_entries import Entry, Model
 from broker.policy_files.entries import Entries
 from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import ServiceModel
+from broker.policy_files.profile_rules import profile_faults, profile_of
 from broker.policy_files.sentences import did_you_mean
+from broker.policy_files.token_shapes import read_claims, read_session_tags
 
 MAX_AUDIENCE_LENGTH: Final = 255
 DEFAULT_SIGNING_ALG: Final = "RS256"
+DEFAULT_TOKEN_TYP: Final = "at+jwt"
 
 # RFC 6749 §3.3, without `*`: that is a wildcard in grants.
 _SCOPE: Final = re.compile(r"[!#-)+-\[\]-~]{1,128}")
@@ -46,6 +50,7 @@ def build_services(
         place_of_audience.setdefault(audience, f"`{entry.name}` in {entry.place}")
         _check_scopes(entry, problems)
         check_organizations(entry, "organizations", entry.model.organizations, entries, problems)
+        problems += profile_faults(entry, deployment)
         services[entry.name] = _service(entry, deployment, problems)
     return services
 
@@ -123,18 +128,24 @@ def _service(
     entry: Entry[ServiceModel], deployment: Deployment, problems: list[Problem]
 ) -> Service:
     model = entry.model
+    profile = profile_of(entry)
+    longest = deployment.max_ttl if profile is None else min(deployment.max_ttl, MAX_LIFE)
     return Service(
         name=entry.name,
         audience=model.audience,
         scopes=dict(sorted(model.scopes.items())),
         ttl=model.ttl or deployment.ttl,
-        max_ttl=model.max_ttl or deployment.max_ttl,
+        max_ttl=model.max_ttl or longest,
         signing_alg=_signing_alg(entry, deployment, problems),
-        token_typ=model.token_typ,
+        token_typ=model.token_typ or (DEFAULT_TOKEN_TYP if profile is None else TOKEN_TYP),
         workload=WorkloadDetail(model.workload),
         require=_require(entry, problems),
         introspection=tuple(sorted(set(model.introspection))),
         organizations=tuple(sorted(set(model.organizations))),
+        profile=model.profile,
+        claims=read_claims(entry, problems),
+        session_tags=read_session_tags(entry, problems),
+        transitive_tags=tuple(model.transitive_tags),
     )
 
 
@@ -171,7 +182,11 @@ def _signing_alg(
     available = deployment.signing_algorithms
     stated = entry.model.signing_alg
     if stated is None:
-        return _default_signing_alg(deployment)
+        profile = profile_of(entry)
+        fitting = profile.algorithms if profile else ()
+        return next((each for each in fitting if each in available), None) or (
+            _default_signing_alg(deployment)
+        )
     if stated not in available:
         text = f"the broker has no key for {stated}; `signing.algorithms`: {', '.join(available)}"
         problems.append(entry.problem(("signing_alg",), text))

@@ -110,11 +110,15 @@ class ServiceModel(_Entry):
     ttl: Ttl | None = None
     max_ttl: Ttl | None = None
     signing_alg: Literal["RS256", "ES256", "EdDSA"] | None = None
-    token_typ: Literal["at+jwt", "JWT"] = "at+jwt"
+    token_typ: Literal["at+jwt", "JWT"] | None = None
     workload: Literal["full", "ids", "none"] = "full"
     require: Match | None = None
     introspection: list[Text] = Field(default_factory=list)
     organizations: list[Text] = Field(default_factory=list)
+    profile: Literal["aws", "gcp", "entra", "kubernetes"] | None = None
+    claims: dict[str, object] = Field(default_factory=dict)
+    session_tags: dict[str, Text] = Field(default_factory=dict)
+    transitive_tags: list[Text] = Field(default_factory=list)
 
 
 class ServiceAccountModel(_Entry):

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
-from broker.core.conditions import AnyOf, Condition, Effect, Glob
+from broker.core.conditions import AnyOf, Condition, Effect, Glob, pinned_claims
 from broker.core.errors import Problem
 from broker.core.policy import Issuer, Mode, Policy
 from broker.core.tenant_floor import pins_tenant
+from broker.core.token_shape import claim_of_job
 from broker.policy_files.catalogue import read_grants, unknown_service
 from broker.policy_files.document_entries import Entry
 from broker.policy_files.earlier_build import EarlierBuild
@@ -62,6 +63,8 @@ def _policy(
     grants = None
     if model.grants is not None and effect is Effect.ALLOW:
         grants = read_grants(entry, model.grants, references.entries, references.services, problems)
+    if effect is Effect.ALLOW and issuer is not None and conditions is not None:
+        problems += _template_faults(entry, conditions, issuer, references)
     if conditions is None:
         return None
     return Policy(
@@ -168,16 +171,40 @@ def _instance_faults(
     account = entries.service_accounts.get(entry.model.service_account or "")
     if account is None or not account.model.instances:
         return
-    immutable = issuer.platform.immutable_ids if issuer.platform else frozenset()
-    pinned = {
-        condition.claim
-        for condition in conditions
-        if not condition.is_pointer and condition.literals() is not None
-    }
     for claim in account.model.instances:
-        if claim not in immutable and claim not in pinned:
+        if not _is_settled(claim, conditions, issuer):
             text = (
                 f"account `{entry.model.service_account}` has one identity per `{claim}`, which is"
                 f" no immutable id of issuer `{issuer.name}`; pin it in `match` to a literal"
             )
             yield entry.problem(("service_account",), text)
+
+
+def _template_faults(
+    entry: Entry[PolicyModel],
+    conditions: tuple[Condition, ...],
+    issuer: Issuer,
+    references: References,
+) -> Iterator[Problem]:
+    """Report claims in tokens of services that a stranger could choose."""
+    model = entry.model
+    account = references.entries.service_accounts.get(model.service_account or "")
+    reached = model.grants or (account.model.grants if account else {})
+    for name in reached:
+        service = references.services.get(name)
+        shape = service.shape if service else None
+        for member in sorted(shape.workload) if shape else ():
+            claim = claim_of_job(member, issuer.platform)
+            if not _is_settled(claim, conditions, issuer):
+                text = (
+                    f"tokens of `{name}` name `{{workload.{member}}}`, and `{claim}` is no"
+                    f" immutable id of issuer `{issuer.name}`; pin it in `match` to a literal"
+                )
+                path = ("service_account",) if model.grants is None else ("grants", name)
+                yield entry.problem(path, text, at_key=model.grants is not None)
+
+
+def _is_settled(claim: str, conditions: tuple[Condition, ...], issuer: Issuer) -> bool:
+    """Tell whether a claim is an immutable id, or has a value that the policy writes out."""
+    immutable = issuer.platform.immutable_ids if issuer.platform else frozenset()
+    return claim in immutable or claim in pinned_claims(conditions)

@@ -10,6 +10,8 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
+from broker.core.token_profiles import PROFILES, TOKEN_TYP
+from broker.core.token_shape import MAX_CLAIMS, MAX_TAGS
 from broker.policy_files import schema_parts as parts
 from broker.policy_files.document_entries import MODELS, TESTS
 from broker.policy_files.models import (
@@ -51,6 +53,17 @@ _REFINED: Final[Mapping[str, Mapping[str, Schema]]] = {
         "audience": parts.PRINTABLE | {"maxLength": 255, "not": {"const": "broker"}},
         "scopes": {"propertyNames": parts.SCOPE_NAME},
         "require": ref("conditions"),
+        "claims": {
+            "propertyNames": parts.CLAIM_NAME,
+            "maxProperties": MAX_CLAIMS,
+            "additionalProperties": ref("claim_template"),
+        },
+        "session_tags": {
+            "propertyNames": parts.TAG_KEY,
+            "maxProperties": MAX_TAGS,
+            "additionalProperties": parts.TAG_TEMPLATE,
+        },
+        "transitive_tags": {"uniqueItems": True},
     },
     "service_account": {
         "grants": ref("grants"),
@@ -72,6 +85,13 @@ _SECRETS_ALLOWED: Final[Schema] = {
     "properties": {"secrets": {"const": "allowed"}},
 }
 
+_WITH_TAGS: Final[Schema] = {
+    "required": ["profile", "session_tags"],
+    "properties": {
+        "profile": {"enum": sorted(name for name, each in PROFILES.items() if each.session_tags)}
+    },
+}
+
 # What several fields of one entry must be together.
 _TOGETHER: Final[Mapping[str, Schema]] = {
     "issuer": {
@@ -87,6 +107,12 @@ _TOGETHER: Final[Mapping[str, Schema]] = {
                     "properties": {"single_tenant": {"const": True}, "tenant": False},
                 },
             ]
+        },
+    },
+    "service": {
+        "dependentSchemas": {
+            "profile": {"properties": {"token_typ": {"const": TOKEN_TYP}}},
+            **dict.fromkeys(("session_tags", "transitive_tags"), _WITH_TAGS),
         },
     },
     "service_account": {

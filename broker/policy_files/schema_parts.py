@@ -7,6 +7,8 @@ stands before a last line feed too in Python.
 from typing import Any, Final
 
 from broker.core.errors import Reason
+from broker.core.reserved_claims import RESERVED_CLAIMS
+from broker.core.token_shape import MAX_ITEMS, MAX_MEMBERS
 from broker.core.typical_claims import TYPICAL_EVENTS
 from broker.core.vocabulary import ASYMMETRIC_ALGORITHMS, REGISTERED_CLAIMS
 
@@ -89,6 +91,25 @@ ALGORITHM: Final[Schema] = {"enum": sorted(ASYMMETRIC_ALGORITHMS)}
 TENANT_CLAIM: Final[Schema] = {**CLAIM, "not": {"enum": sorted(REGISTERED_CLAIMS - {"sub"})}}
 INSTANCE_CLAIM: Final[Schema] = {**CLAIM, "not": {"pattern": ":"}}
 ANY_CLAIMS: Final[Schema] = {"type": "object", "propertyNames": {"minLength": 1}}
+CLAIM_NAME: Final[Schema] = {
+    "maxLength": 128,
+    "pattern": rf"^([A-Za-z][A-Za-z0-9_.-]*"
+    rf"|https://[a-z0-9-]+(\.[a-z0-9-]+)*(/[A-Za-z0-9._~-]+)*/?){END}",
+    "not": {"enum": sorted(RESERVED_CLAIMS)},
+}
+_TAG: Final = "A-Za-z0-9_.:/=+@-"
+TAG_KEY: Final[Schema] = {
+    "maxLength": 128,
+    "pattern": f"^(?![Aa][Ww][Ss]:)[{_TAG}]([ {_TAG}]*[{_TAG}])?{END}",
+}
+_PLACEHOLDER: Final = (
+    r"\{((metadata|workload)\.[A-Za-z0-9_.-]{1,100}|service_account|sub|organization)\}"
+)
+TEMPLATE: Final[Schema] = {"type": "string", "pattern": f"^([ -z|~]|{_PLACEHOLDER})+{END}"}
+TAG_TEMPLATE: Final[Schema] = {
+    "type": "string",
+    "pattern": f"^([ {_TAG}]|{_PLACEHOLDER})+{END}",
+}
 METADATA: Final[Schema] = {
     "type": "object",
     "minProperties": 1,
@@ -150,6 +171,34 @@ DEFINITIONS: Final[Schema] = {
         ]
     },
     "pattern": {"type": "string", "maxLength": 1000, "pattern": _ONE_LINE},
+    "claim_template": {
+        "anyOf": [
+            {**TEMPLATE, "description": "A text with placeholders."},
+            {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_ITEMS,
+                "items": TEMPLATE,
+                "description": "A list of such texts.",
+            },
+            {
+                "type": "array",
+                "minItems": 1,
+                "maxItems": MAX_ITEMS,
+                "items": members(
+                    {"pattern": f"^[A-Za-z_][A-Za-z0-9_.-]{{0,99}}{END}"}, ref("member_template")
+                )
+                | {"maxProperties": MAX_MEMBERS},
+                "description": "A list of mappings to such texts, or to lists of them.",
+            },
+        ]
+    },
+    "member_template": {
+        "anyOf": [
+            TEMPLATE,
+            {"type": "array", "minItems": 1, "maxItems": MAX_ITEMS, "items": TEMPLATE},
+        ]
+    },
     "grants": members(
         ENTRY_NAME,
         {

@@ -42,6 +42,10 @@ FIELD_TEXTS: Final[Mapping[str, Mapping[str, str]]] = {
         "require": "What must hold for every CI token that buys a token for the service.",
         "introspection": "The accounts that may introspect its tokens.",
         "organizations": "Whose accounts made through the API may hold its scopes.",
+        "profile": "The kind of system that its tokens are for: sets and checks what that accepts.",
+        "claims": "Claims of its own in its tokens: templates by name.",
+        "session_tags": "Tags of an AWS session: templates by key.",
+        "transitive_tags": "The keys of those tags that stay when a session takes another role.",
     },
     "service_account": {
         "grants": "Scopes by service; `deploy:*` is every scope with that prefix.",

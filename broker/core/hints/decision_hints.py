@@ -12,6 +12,7 @@ from broker.core.hints.grant_hints import scopes_available, services_available
 from broker.core.judged_policy import Candidate, Case
 from broker.core.personal_claims import is_personal
 from broker.core.policy import Policy
+from broker.core.refusal_text import template_text
 
 MAX_CANDIDATES_TRIED: Final = 20
 
@@ -99,9 +100,14 @@ def _account(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterato
         yield f"there is no service account {client_id}: create it, or name another one"
 
 
-def _instance(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterator[str]:
-    if not any(each.policy.name in deny.policies for each in candidates):
-        return
+def _claim(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterator[str]:
+    if deny.template is not None:
+        yield template_text(deny.template)
+    elif any(each.policy.name in deny.policies for each in candidates):
+        yield from _instance(case, deny)
+
+
+def _instance(case: Case, deny: Deny) -> Iterator[str]:
     client_id = _policies(case, deny)[0].service_account or ""
     account = case.policies.policy_set.service_accounts[client_id]
     bad = [each for each in account.instances if not is_instance_value(case.claims.get(each))]
@@ -138,5 +144,5 @@ _BY_REASON: Final[Mapping[Reason, Callable[[Case, Deny, Sequence[Candidate]], It
     Reason.SCOPE_NOT_ALLOWED: _scope,
     Reason.AMBIGUOUS_ACCOUNT: _ambiguous,
     Reason.ACCOUNT_DISABLED: _account,
-    Reason.CLAIM_INVALID: _instance,
+    Reason.CLAIM_INVALID: _claim,
 }
