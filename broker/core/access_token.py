@@ -18,6 +18,11 @@ MAX_TOKEN_BYTES: Final = 4096
 # inflate goes first, so that no branch name pushes out the metadata that a service decides by.
 _OPTIONAL: Final = ("workload", "act", "policy", "metadata")
 
+# In base64url: 64 bytes, and those of the RSA-2048 keys that the broker makes.
+_SHORT_SIGNATURE: Final = 86
+_LONGEST_SIGNATURE: Final = {"RS256": 342}
+_KEY_ID_LENGTH: Final = 43
+
 # Built once: `json.dumps` builds an encoder per call when it is given options. Escapes would make
 # metadata that is as large as it may be three times as large, and so drop it.
 _json_text: Final = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
@@ -91,6 +96,17 @@ def signed(text: bytes, signature: bytes) -> str:
     return (text + b"." + _base64url(signature)).decode()
 
 
+def size_of(members: Mapping[str, Any], more: int, typ: str, algorithm: str) -> int:
+    """Count the bytes of a token, signed, with `more` bytes among its members than these have."""
+    header = _part({"typ": typ, "alg": algorithm, "kid": "x" * _KEY_ID_LENGTH})
+    payload = _base64url_length(len(_json_text(members).encode()) + more)
+    return len(header) + 1 + payload + 1 + _LONGEST_SIGNATURE.get(algorithm, _SHORT_SIGNATURE)
+
+
+def _base64url_length(size: int) -> int:
+    return (4 * size + 2) // 3
+
+
 def _members(workload: Workload, detail: WorkloadDetail) -> Mapping[str, str]:
     if detail is WorkloadDetail.FULL:
         return workload.full
@@ -100,7 +116,7 @@ def _members(workload: Workload, detail: WorkloadDetail) -> Mapping[str, str]:
 def _signature_length(key: SigningKey) -> int:
     """Bytes that the dot and the encoded signature will add: RSA-2048 to RSA-4096, or 64 bytes."""
     modulus = key.public.get("n")
-    return 1 + (len(modulus) if modulus is not None else 86)
+    return 1 + (len(modulus) if modulus is not None else _SHORT_SIGNATURE)
 
 
 @lru_cache(maxsize=64)

@@ -82,13 +82,18 @@ def explain_event(
             f"the token was blocked ({shown(event['target'])}) whatever the policies say; this is"
             " what they would have said"
         )
-    elif event["reason"] in _BEFORE_THE_POLICIES:
+    elif event["reason"] in _BEFORE_THE_POLICIES and explanation.reason != event["reason"]:
         notes.append(
             f"the token was refused before any policy was asked ({event['reason']}); this is what"
             " the policies would have said"
         )
     elif event["reason"] == Reason.TOKEN_ALREADY_USED:
         notes.append("the policies permitted it, but the token had been used before")
+    elif event["reason"] == Reason.UNSUPPORTED_TOKEN_TYPE:
+        notes.append(
+            "the policies permitted it, but the request asked for a type of token that the service"
+            " has not (`requested_token_type`)"
+        )
     elif not _agrees(explanation, event):
         notes.append(
             f"computed anew the decision is another one than the recorded {_recorded(event)}:"

@@ -4,9 +4,9 @@ Nothing is escaped into something else and nothing is left out: a session tag or
 missing could widen what a rule at the other end denies.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final, NoReturn
+from typing import Any, Final, NoReturn, TypeAlias
 
 from broker.core.claim_templates import (
     MAX_TEXT,
@@ -70,14 +70,50 @@ def shaped_claims(
     """Fill in the shape of a service's tokens: the claims by name, or the first that cannot be."""
     filling = _Filling(service, account, sub, job)
     try:
-        claims: dict[str, Any] = {
-            name: filling.claim(f"claims.{name}", value) for name, value in shape.claims.items()
-        }
-        if shape.session_tags:
-            claims[AWS_TAGS] = filling.session_tags(shape)
+        return _claims(shape, filling.text)
     except _Unfit as unfit:
         return unfit.fault
+
+
+def skeleton(shape: TokenShape) -> Mapping[str, Any]:
+    """Give the claims with nothing where placeholders stand."""
+    return _claims(shape, _literal)
+
+
+def _literal(_place: str, template: Template) -> str:
+    return "".join(part for part in template.parts if isinstance(part, str))
+
+
+Fill: TypeAlias = Callable[[str, Template], str]
+"""Takes the place of a template and the template; gives its text."""
+
+
+def _claims(shape: TokenShape, fill: Fill) -> dict[str, Any]:
+    claims: dict[str, Any] = {
+        name: _claim(f"claims.{name}", value, fill) for name, value in shape.claims.items()
+    }
+    if shape.session_tags:
+        # As AWS STS reads them: each tag is a list of one value.
+        tags = {
+            key: [fill(f"session_tags.{key}", template)]
+            for key, template in shape.session_tags.items()
+        }
+        claims[AWS_TAGS] = {"principal_tags": tags}
+        if shape.transitive_tags:
+            claims[AWS_TAGS]["transitive_tag_keys"] = list(shape.transitive_tags)
     return claims
+
+
+def _claim(place: str, value: ClaimTemplate, fill: Fill) -> str | list[Any]:
+    """Give a text, a list of texts, or a list of objects."""
+    if isinstance(value, Template):
+        return fill(place, value)
+    return [
+        fill(place, item)
+        if isinstance(item, Template)
+        else {name: _claim(f"{place}.{name}", member, fill) for name, member in item.items()}
+        for item in value
+    ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,29 +125,8 @@ class _Filling:
     sub: str
     job: JobFacts
 
-    def claim(self, place: str, value: ClaimTemplate) -> str | list[Any]:
-        """Give a text, a list of texts, or a list of objects."""
-        if isinstance(value, Template):
-            return self._text(place, value)
-        return [
-            self._text(place, item)
-            if isinstance(item, Template)
-            else {name: self.claim(f"{place}.{name}", member) for name, member in item.items()}
-            for item in value
-        ]
-
-    def session_tags(self, shape: TokenShape) -> dict[str, Any]:
-        """Give what AWS STS reads: each tag as a list of one value."""
-        tags = {
-            key: [self._text(f"session_tags.{key}", template)]
-            for key, template in shape.session_tags.items()
-        }
-        members: dict[str, Any] = {"principal_tags": tags}
-        if shape.transitive_tags:
-            members["transitive_tag_keys"] = list(shape.transitive_tags)
-        return members
-
-    def _text(self, place: str, template: Template) -> str:
+    def text(self, place: str, template: Template) -> str:
+        """Give the text of a template."""
         text = "".join(
             part if isinstance(part, str) else self._value(part, place, template)
             for part in template.parts

@@ -68,6 +68,18 @@ def templates_in(
     yield from session_tags.values()
 
 
+def as_written(value: ClaimTemplate) -> object:
+    """Give a claim's templates as the policy file has them."""
+    if isinstance(value, Template):
+        return value.text
+    return [
+        item.text
+        if isinstance(item, Template)
+        else {name: as_written(member) for name, member in item.items()}
+        for item in value
+    ]
+
+
 def _templates(value: ClaimTemplate) -> Iterator[Template]:
     if isinstance(value, Template):
         yield value

@@ -3,8 +3,9 @@
 from dataclasses import dataclass
 from typing import Any
 
+from broker.core.decision import Permit
 from broker.core.explain import explain, for_caller
-from broker.grants import decision_record
+from broker.grants import decision_record, token_exchange
 from broker.grants.current_state import by_current_state, commit
 from broker.grants.request import ExchangeRequest
 from broker.grants.token_exchange import TokenExchange
@@ -35,6 +36,11 @@ class ExchangeExplanation:
         ) is not None:
             await waiting
         explanation = explain(claims, issuer, request.wanted, policies, now)
+        decision = explanation.case.decision
+        if isinstance(decision, Permit) and not token_exchange.issues(request, decision):
+            raise await self.exchange.of_another_type(
+                decision, claims, issuer, request, record, epoch
+            )
         duration = max(self.exchange.clock.now() - now, 0.0)
         explained = decision_record.explained(record, explanation, duration)
         await commit(self.exchange.ledger, Entry(explained, epoch=epoch))

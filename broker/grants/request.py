@@ -11,6 +11,7 @@ from broker.core.errors import Reason, RequestRefused
 from broker.core.record import record
 from broker.core.recorded_claims import RecordedObject
 from broker.core.subject_token import ParsedToken
+from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN
 
 Parameters = Mapping[str, Sequence[str]]
 """The values of each parameter; only `audience` and `resource` may have several."""
@@ -65,6 +66,8 @@ class ExchangeRequest:
     subject_token: str = field(repr=False)
     wanted: DecisionRequest
     caller: Caller
+    token_type: str = TOKEN_TYPE_ACCESS_TOKEN
+    """What is to be issued (RFC 8693 §3)."""
 
     def requested(self) -> RecordedObject:
         """Describe what was asked for, as the audit records it."""
@@ -95,6 +98,8 @@ class IssuedToken:
     service_account: str
     token_id: str
     decision_id: str
+    token_type: str = TOKEN_TYPE_ACCESS_TOKEN
+    """What it is (RFC 8693 §3), as it was asked for."""
 
 
 def single(parameters: Parameters, name: str) -> str | None:

@@ -52,6 +52,7 @@ from broker.ports import (
 )
 
 _SUBJECT_TOKEN_TYPES: Final = (TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN)
+ISSUED_TOKEN_TYPES: Final = (TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_JWT)
 
 
 def read_request(parameters: Parameters, caller: Caller) -> ExchangeRequest:
@@ -62,16 +63,27 @@ def read_request(parameters: Parameters, caller: Caller) -> ExchangeRequest:
             Reason.UNSUPPORTED_TOKEN_TYPE,
             f"'subject_token_type' must be {TOKEN_TYPE_JWT} or {TOKEN_TYPE_ID_TOKEN}",
         )
-    if single(parameters, "requested_token_type") not in (None, TOKEN_TYPE_ACCESS_TOKEN):
+    token_type = single(parameters, "requested_token_type") or TOKEN_TYPE_ACCESS_TOKEN
+    if token_type not in ISSUED_TOKEN_TYPES:
         raise RequestRefused(
             Reason.UNSUPPORTED_TOKEN_TYPE,
-            f"'requested_token_type' must be {TOKEN_TYPE_ACCESS_TOKEN}",
+            f"'requested_token_type' must be {TOKEN_TYPE_ACCESS_TOKEN}, or {TOKEN_TYPE_JWT} for a"
+            " service with a profile",
         )
     if single(parameters, "actor_token") or single(parameters, "actor_token_type"):
         raise RequestRefused(
             Reason.MALFORMED_REQUEST, "'actor_token' and 'actor_token_type' are not supported"
         )
-    return ExchangeRequest(token, read_wanted(parameters), caller)
+    return ExchangeRequest(token, read_wanted(parameters), caller, token_type)
+
+
+def issues(request: ExchangeRequest, permit: Permit) -> bool:
+    """Tell whether tokens of the service are of the type that is asked for.
+
+    Every one may be used as an access token; one for a service with a profile stands for an
+    identity as well.
+    """
+    return request.token_type == TOKEN_TYPE_ACCESS_TOKEN or permit.service.profile is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +121,8 @@ class TokenExchange:
         decision = decide(claims, issuer, request.wanted, policies, now)
         if isinstance(decision, Deny):
             raise await self._denied(decision, claims, issuer, request, policies, record, epoch)
+        if not issues(request, decision):
+            raise await self.of_another_type(decision, claims, issuer, request, record, epoch)
         if (waiting := self.limits.ask_client(request.caller, decision.sub, now)) is not None:
             await waiting
         signing_key = self.signing_keys.signing_key(decision.service.signing_alg, now)
@@ -194,6 +208,28 @@ class TokenExchange:
         refusal.issuer, refusal.decided = issuer.name, deny.reason
         return refusal
 
+    async def of_another_type(
+        self,
+        permit: Permit,
+        claims: VerifiedClaims,
+        issuer: Issuer,
+        request: ExchangeRequest,
+        record: BegunRecord,
+        epoch: int,
+    ) -> RequestRefused:
+        """Record that a service's tokens are not of the type asked for (RFC 8693 §2.1)."""
+        await self.limits.failed_token(request.caller, issuer, claims, record.time)
+        refusal = RequestRefused(
+            Reason.UNSUPPORTED_TOKEN_TYPE,
+            f"service '{permit.service.name}' has no profile: its tokens are access tokens, so"
+            f" leave 'requested_token_type' out, or send {TOKEN_TYPE_ACCESS_TOKEN}",
+        )
+        refused = decision_record.refused(record, refusal, self._since(record))
+        await commit(self.ledger, Entry(refused, epoch=epoch))
+        refusal.decision_id = record.id
+        refusal.issuer = issuer.name
+        return refusal
+
     async def _commit(
         self,
         claims: VerifiedClaims,
@@ -248,6 +284,7 @@ class TokenExchange:
             service_account=permit.service_account.client_id,
             token_id=token_id,
             decision_id=record.id,
+            token_type=record.request.token_type,
         )
 
     def _count_refused(self, refusal: Refusal, request: ExchangeRequest) -> None:

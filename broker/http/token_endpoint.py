@@ -9,7 +9,6 @@ from broker.core.vocabulary import (
     GRANT_CLIENT_CREDENTIALS,
     GRANT_JWT_BEARER,
     GRANT_TOKEN_EXCHANGE,
-    TOKEN_TYPE_ACCESS_TOKEN,
 )
 from broker.grants import federated_client, jwt_bearer, token_exchange
 from broker.grants.client_credentials import ClientCredentials
@@ -62,7 +61,8 @@ class TokenEndpoint:
 
 def _granted(issued: IssuedToken, grant_type: str) -> Answer:
     """Answer with a token (RFC 6749 §5.1, RFC 8693 §2.2.1); what is absent is left out."""
-    beside = _beside(grant_type, issued.expires_in, issued.scope, issued.service_account)
+    token_type = issued.token_type if grant_type == GRANT_TOKEN_EXCHANGE else None
+    beside = _beside(token_type, issued.expires_in, issued.scope, issued.service_account)
     # Neither a token nor an id has anything that JSON would escape.
     answer = json_text_answer(
         200,
@@ -74,11 +74,13 @@ def _granted(issued: IssuedToken, grant_type: str) -> Answer:
 
 
 @lru_cache(maxsize=1024)
-def _beside(grant_type: str, expires_in: int, scope: str | None, service_account: str) -> str:
+def _beside(
+    issued_token_type: str | None, expires_in: int, scope: str | None, service_account: str
+) -> str:
     """Write the members that are the same for many tokens, without the braces."""
     members: dict[str, Any] = {}
-    if grant_type == GRANT_TOKEN_EXCHANGE:
-        members["issued_token_type"] = TOKEN_TYPE_ACCESS_TOKEN
+    if issued_token_type is not None:
+        members["issued_token_type"] = issued_token_type
     members |= {"token_type": "Bearer", "expires_in": expires_in}
     if scope is not None:
         members["scope"] = scope

@@ -8,6 +8,7 @@ from broker.core.claim_templates import is_value
 from broker.core.claims import text_of
 from broker.core.errors import Problem
 from broker.core.policy import Service, ServiceAccount
+from broker.core.registry.members import MAX_METADATA_BYTES
 from broker.core.shaped_claims import PATH_RULE
 from broker.policy_files.catalogue import check_organizations, read_grants
 from broker.policy_files.deployment import Deployment
@@ -17,7 +18,6 @@ from broker.policy_files.matchers import claim_fault
 from broker.policy_files.models import ServiceAccountModel
 from broker.policy_files.registered_keys import check_keys
 
-MAX_METADATA_BYTES: Final = 1024
 MAX_JSON_INTEGER: Final = 2**53
 
 

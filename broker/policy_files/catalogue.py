@@ -18,7 +18,7 @@ from broker.policy_files.matchers import read_conditions
 from broker.policy_files.models import ServiceModel
 from broker.policy_files.profile_rules import profile_faults, profile_of
 from broker.policy_files.sentences import did_you_mean
-from broker.policy_files.token_shapes import read_claims, read_session_tags
+from broker.policy_files.token_shapes import read_claims, read_session_tags, size_faults
 
 MAX_AUDIENCE_LENGTH: Final = 255
 DEFAULT_SIGNING_ALG: Final = "RS256"
@@ -51,7 +51,9 @@ def build_services(
         _check_scopes(entry, problems)
         check_organizations(entry, "organizations", entry.model.organizations, entries, problems)
         problems += profile_faults(entry, deployment)
-        services[entry.name] = _service(entry, deployment, problems)
+        service = _service(entry, deployment, problems)
+        problems += size_faults(entry, service, deployment)
+        services[entry.name] = service
     return services
 
 

@@ -4,8 +4,10 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from broker.core.access_token import MAX_TOKEN_BYTES
 from broker.core.claim_templates import Template, parse_template
 from broker.core.errors import Problem
+from broker.core.policy import Service
 from broker.core.reserved_claims import are_the_same_name, claim_name_fault
 from broker.core.token_shape import (
     MAX_CLAIMS,
@@ -15,6 +17,8 @@ from broker.core.token_shape import (
     ClaimTemplate,
     Texts,
 )
+from broker.core.token_size import largest_token
+from broker.policy_files.deployment import Deployment
 from broker.policy_files.document_entries import Entry
 from broker.policy_files.models import ServiceModel
 from broker.yaml_document import Path
@@ -75,6 +79,22 @@ def read_session_tags(
             problems.append(entry.problem(refused.path, refused.message))
     problems += _transitive_faults(entry)
     return found
+
+
+def size_faults(
+    entry: Entry[ServiceModel], service: Service, deployment: Deployment
+) -> Iterator[Problem]:
+    """Report a service of which some token would be too large."""
+    if service.shape is None:
+        return
+    size = largest_token(service, service.shape, deployment.broker_issuer)
+    if size > MAX_TOKEN_BYTES:
+        field = "claims" if entry.model.claims else "session_tags"
+        text = (
+            f"a token of this service could have {size} bytes, and {MAX_TOKEN_BYTES} is the most:"
+            " take some templates or scopes away"
+        )
+        yield entry.problem((field,), text, at_key=True)
 
 
 def _claim(path: Path, value: object) -> ClaimTemplate:

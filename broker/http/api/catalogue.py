@@ -7,6 +7,7 @@ from starlette.requests import Request
 
 from broker.core.broker_service import BROKER_SERVICE
 from broker.core.policy import PolicySet, Service
+from broker.core.token_shape import as_written
 from broker.http.answers import Answer, json_answer
 from broker.http.api.bearer import ApiCaller
 from broker.http.api.body import NO_STORE
@@ -68,6 +69,10 @@ def _service(service: Service, policy_set: PolicySet, organization: str | None) 
         "workload": service.workload,
         "introspection": [each for each in service.introspection if is_visible(each)],
         "organizations": [each for each in service.organizations if organization in (None, each)],
+        "profile": service.profile,
+        "claims": {name: as_written(value) for name, value in service.claims.items()},
+        "session_tags": {key: each.text for key, each in service.session_tags.items()},
+        "transitive_tags": list(service.transitive_tags),
     }
 
 

@@ -11,13 +11,14 @@ from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
 from broker.core.registry.block_members import MAX_REASON
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
+from broker.core.token_profiles import PROFILES
 from broker.core.vocabulary import (
     ASSERTION_TYPE_JWT,
-    TOKEN_TYPE_ACCESS_TOKEN,
     TOKEN_TYPE_ID_TOKEN,
     TOKEN_TYPE_JWT,
 )
 from broker.grants.request import MAX_CLIENT_ID_LENGTH
+from broker.grants.token_exchange import ISSUED_TOKEN_TYPES
 from broker.http.api.audit_logs import OUTCOMES
 from broker.http.token_endpoint import GRANT_TYPES
 
@@ -136,7 +137,8 @@ _TOKEN_REQUEST: Final[dict[str, Schema]] = {
     "grant_type": _one_of(GRANT_TYPES),
     "subject_token": TEXT | {"description": "Token exchange: the CI token."},
     "subject_token_type": _one_of((TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN)),
-    "requested_token_type": _one_of((TOKEN_TYPE_ACCESS_TOKEN,)),
+    "requested_token_type": _one_of(ISSUED_TOKEN_TYPES)
+    | {"description": "Token exchange: a JWT only for a service with a profile."},
     "assertion": TEXT | {"description": "jwt-bearer: the CI token."},
     "audience": TEXT | {"description": "The service, by name or audience URI."},
     "resource": TEXT | {"description": "The same as an absolute URI."},
@@ -241,7 +243,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "Token": _object(
         ("issued_token_type", "scope"),
         access_token=TEXT,
-        issued_token_type=_one_of((TOKEN_TYPE_ACCESS_TOKEN,)),
+        issued_token_type=_one_of(ISSUED_TOKEN_TYPES),
         token_type=_one_of(("Bearer",)),
         expires_in=WHOLE,
         scope=TEXT,
@@ -336,6 +338,10 @@ SCHEMAS: Final[dict[str, Schema]] = {
         workload=_one_of(list(WorkloadDetail)),
         introspection=TEXTS,
         organizations=TEXTS,
+        profile=_or_null(_one_of(sorted(PROFILES))),
+        claims=ANYTHING,
+        session_tags={"type": "object", "additionalProperties": TEXT},
+        transitive_tags=TEXTS,
     ),
     "Services": _list_of("Service"),
     "Organization": _object(name=TEXT, description=TEXT),
