@@ -38,6 +38,7 @@ from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
 from broker.testing.issuer_server import IssuerServer
 from broker.testing.jws import PrivateKey, generate_key
+from tests.profiles.checked import check_profile
 
 NOW = 1_795_300_000.0
 AUDIENCE = "https://broker.example"
@@ -182,8 +183,11 @@ class RunningBroker:
     # --- requests ---------------------------------------------------------------------------------
 
     def post(self, parameters: Any, **request: Any) -> httpx.Response:
-        """Post a form to the token endpoint."""
-        return self._clients.mine().post(f"{self.url}/oauth/token", data=parameters, **request)
+        """Post a form to the token endpoint; a token for a service with a profile must fit it."""
+        answer = self._clients.mine().post(f"{self.url}/oauth/token", data=parameters, **request)
+        if answer.status_code == 200 and self._broker is not None:
+            check_profile(answer.json()["access_token"], self.in_force(), on_loopback=True)
+        return answer
 
     def request(self, method: str, path: str, **request: Any) -> httpx.Response:
         """Send any request."""

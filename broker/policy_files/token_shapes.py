@@ -34,10 +34,11 @@ _TAG_TEXT: Final = re.compile(r"[A-Za-z0-9 _.:/=+@-]*")
 class _Refused(Exception):
     """A value that is no template: where, below the entry, and why."""
 
-    def __init__(self, path: Path, message: str) -> None:
+    def __init__(self, path: Path, message: str, *, at_key: bool = False) -> None:
         super().__init__(message)
         self.path = path
         self.message = message
+        self.at_key = at_key
 
 
 def read_claims(entry: Entry[ServiceModel], problems: list[Problem]) -> Mapping[str, ClaimTemplate]:
@@ -55,7 +56,7 @@ def read_claims(entry: Entry[ServiceModel], problems: list[Problem]) -> Mapping[
         try:
             found[name] = _claim(("claims", name), value)
         except _Refused as refused:
-            problems.append(entry.problem(refused.path, refused.message))
+            problems.append(entry.problem(refused.path, refused.message, at_key=refused.at_key))
     return found
 
 
@@ -76,7 +77,7 @@ def read_session_tags(
         try:
             found[key] = _tag(("session_tags", key), value)
         except _Refused as refused:
-            problems.append(entry.problem(refused.path, refused.message))
+            problems.append(entry.problem(refused.path, refused.message, at_key=refused.at_key))
     problems += _transitive_faults(entry)
     return found
 
@@ -116,7 +117,7 @@ def _object(path: Path, value: object) -> Mapping[str, Texts]:
             text = (
                 "a member's name is up to 100 letters, digits, `_`, `.` and `-`, the first a letter"
             )
-            raise _Refused((*path, name), text)
+            raise _Refused((*path, name), text, at_key=True)
         members[name] = _texts((*path, name), member)
     return members
 

@@ -19,7 +19,7 @@ from broker.core.decision import (
 )
 from broker.core.explain import Explanation, explain, failing_conditions_for_caller, for_caller
 from broker.core.explanation_text import render
-from broker.core.policy import Mode, Policy, PolicySet
+from broker.core.policy import Mode, Policy, PolicySet, Service
 from tests.core.builders import (
     NOW,
     a_policy,
@@ -31,6 +31,7 @@ from tests.core.builders import (
     gitlab_claims,
 )
 from tests.core.explain_cases import excluding, glob, present, regex, requiring
+from tests.core.shaped_services import a_shaped_service
 
 VALUES: dict[str, dict[str, list[Any]]] = {
     "github": {
@@ -102,6 +103,11 @@ def unfolded(**match: str) -> tuple[Condition, ...]:
     return tuple(Condition(claim, Equals(text)) for claim, text in match.items())
 
 
+def _vault(*, shaped: bool) -> Service:
+    claims = {"groups": ["{metadata.team}", "{workload.environment}", "{workload.repository_id}"]}
+    return a_shaped_service(claims if shaped else None, name="vault", scopes={"vault:read": ""})
+
+
 @st.composite
 def policy_sets(draw: st.DrawFn) -> PolicySet:
     count = draw(st.integers(0, 6))
@@ -111,10 +117,14 @@ def policy_sets(draw: st.DrawFn) -> PolicySet:
     return a_policy_set(
         *(draw(policies(f"p{number}")) for number in range(count)),
         issuers=[an_issuer("github", require=require), an_issuer("gitlab")],
-        services=[a_service(require=strict), a_service("vault", scopes={"vault:read": ""})],
+        services=[a_service(require=strict), _vault(shaped=draw(st.booleans()))],
         accounts=[
             an_account(),
-            an_account("other", {"deploy-api": ["deploy:read"], "vault": ["vault:read"]}),
+            an_account(
+                "other",
+                {"deploy-api": ["deploy:read"], "vault": ["vault:read"]},
+                metadata=draw(st.sampled_from([{}, {"team": "web"}, {"team": "w:b"}])),
+            ),
             an_account("repo-ci", {"vault": []}, enabled=draw(st.booleans())),
             an_account("repo-ci", instances=("environment",)),
         ][: draw(st.integers(1, 4))],

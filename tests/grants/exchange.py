@@ -9,6 +9,7 @@ import jwt
 from broker.core.decision import DecisionRequest, IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.refusal_counts import RefusalCounts
+from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN
 from broker.grants.request import Caller, ExchangeRequest, IssuedToken
 from broker.grants.token_exchange import TokenExchange
 from broker.testing import FakeIssuer, FrozenClock, github_claims
@@ -19,6 +20,7 @@ from tests.grants.ports_in_memory import (
     HeldSigningKeys,
     InMemoryLedger,
 )
+from tests.profiles.checked import check_profile
 
 CALLER = Caller("request-1", "192.0.2.7")
 
@@ -39,10 +41,14 @@ class Exchange:
     def token(self, **claims: Any) -> str:
         return self.platform.token(github_claims(**claims), audience=BROKER)
 
-    async def of(self, token: str, **wanted: Any) -> IssuedToken:
+    async def of(
+        self, token: str, *, token_type: str = TOKEN_TYPE_ACCESS_TOKEN, **wanted: Any
+    ) -> IssuedToken:
         """Exchange a token, for deploy-api unless told otherwise. Raises `Refusal`."""
         asked = DecisionRequest(**{"targets": ("deploy-api",), **wanted})
-        return await self.grant.exchange(ExchangeRequest(token, asked, CALLER))
+        issued = await self.grant.exchange(ExchangeRequest(token, asked, CALLER, token_type))
+        check_profile(issued.access_token, self.policies.held.policy_set)
+        return issued
 
     def under(self, policy_set: PolicySet) -> None:
         """Let another policy set decide from now on."""

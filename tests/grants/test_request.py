@@ -206,8 +206,15 @@ def test_no_other_type_of_subject_token_is_taken(token_type: str) -> None:
     assert "'subject_token_type'" in refusal.description
 
 
-@pytest.mark.parametrize("token_type", [TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN, "bearer"])
-def test_nothing_but_an_access_token_can_be_requested(token_type: str) -> None:
+@pytest.mark.parametrize("token_type", [TOKEN_TYPE_ACCESS_TOKEN, TOKEN_TYPE_JWT])
+def test_an_access_token_or_a_jwt_can_be_requested(token_type: str) -> None:
+    request = read_exchange(requested_token_type=token_type)
+
+    assert request.token_type == token_type
+
+
+@pytest.mark.parametrize("token_type", [TOKEN_TYPE_ID_TOKEN, "bearer", "N_A"])
+def test_nothing_else_can_be_requested(token_type: str) -> None:
     refusal = exchange_refusal(requested_token_type=token_type)
 
     assert refusal.reason is Reason.UNSUPPORTED_TOKEN_TYPE

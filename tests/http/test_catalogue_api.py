@@ -48,6 +48,10 @@ def test_the_catalogue_has_every_service_and_what_its_scopes_mean(
         "workload": "full",
         "introspection": [],
         "organizations": [],
+        "profile": None,
+        "claims": {},
+        "session_tags": {},
+        "transitive_tags": [],
     }
     assert listed["octo-only"]["introspection"] == ["auditor", "deploy-web"]
 
