@@ -43,9 +43,7 @@ def test_the_type_must_be_said(live_broker: RunningBroker) -> None:
         assert_refused(live_broker, answer, "malformed_request")
 
 
-@pytest.mark.parametrize(
-    "token_type", [TOKEN_TYPE_JWT, TOKEN_TYPE_ID_TOKEN, f"{PREFIX}refresh_token", "N_A"]
-)
+@pytest.mark.parametrize("token_type", [TOKEN_TYPE_ID_TOKEN, f"{PREFIX}refresh_token", "N_A"])
 def test_no_other_type_can_be_requested(live_broker: RunningBroker, token_type: str) -> None:
     answer = live_broker.exchange(live_broker.github_token(), requested_token_type=token_type)
 

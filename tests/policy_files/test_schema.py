@@ -69,13 +69,24 @@ COMPLETE: dict[str, Any] = {
             "organizations": ["acme"],
         },
         "plain": {"audience": "https://plain.example.com"},
+        "aws": {
+            "audience": "sts.amazonaws.com",
+            "profile": "aws",
+            "claims": {
+                "team": "{metadata.team}",
+                "groups": ["ci", "repo:{workload.repository_id}"],
+                "access": [{"type": "repository", "actions": ["pull", "{sub}"]}],
+            },
+            "session_tags": {"team": "{metadata.team}", "cost center": "x"},
+            "transitive_tags": ["team"],
+        },
     },
     "service_accounts": {
         "deploy-web": {
             "description": "Deploys acme/web",
             "owner": "team-web",
             "organization": "acme",
-            "grants": {"deploy-api": ["deploy:*"], "plain": []},
+            "grants": {"deploy-api": ["deploy:*"], "plain": [], "aws": []},
             "ttl": "10m",
             "max_ttl": "30m",
             "metadata": {"team": "web", "tier": 1, "live": True},
@@ -163,6 +174,18 @@ BEYOND_SHAPE = re.compile(
     "|in this version"
     "|`base` needs an issuer with a preset"
     "|cannot be read"
+    # What templates name, and what profiles take.
+    "|there is no tag"
+    "|in case alone"
+    "|belongs to others"
+    "|already means something"
+    "|tags of an AWS session"
+    "|goes into tokens of"
+    "|name the account's"
+    "|longer than 256 characters"
+    "|tokens of profile"
+    "|takes (one audience|RS256)"
+    "|could have [0-9]+ bytes"
     # A key set is judged by what reads those of issuers.
     "|^`jwks`: "
     # YAML's own, at any depth of `claims`.
@@ -257,12 +280,18 @@ VALUES: list[Any] = [
     {"deny": "blocked"}, {"deny": "nope"}, {"permit": "x", "deny": "blocked"}, ["sub"], ["iss"],
     ["/a/b"], ["a:b"], ["a", "a"], {"a:b": "c"}, {"a b": "c"}, {"deploy-api": []},
     {"deploy-api": ["deploy:*"]}, {"deploy-api": ["*"]}, {"deploy-api": ["de*y"]},
-    {"deploy-api": "deploy:read"}, {"broker": ["x"]}, {"/a": "b"}, {"/a/b": "c"}, {"/a/0": "c"},
+    {"deploy-api": "deploy:read"}, {"broker": ["x"]}, "{sub}", "{x}", "a{", "aws", "kubernetes",
+    {"x": "{sub}"}, {"x": ["y", "{sub}"]}, {"x": [{"y": "z"}]}, {"x": [{"y": ["z"]}]}, {"sub": "x"},
+    {"Sub": "x"}, {"x": [{"y": {"z": "a"}}]}, {"x": [["y"]]}, {"x": {"y": "z"}}, {"aws:x": "y"},
+    {"x": "a,b"}, {"x": "é"}, {"x": "y", "X": "y"}, {"https://a.example/x": "y"}, {"x": 7},
+    {"https://aws.amazon.com/tags": "x"}, [{"y": "z"}, "x"], ["x", "x"], ["team", "team"],
+    {"/a": "b"}, {"/a/b": "c"}, {"/a/0": "c"},
     {"/a//b": "c"}, {"/a/~2": "c"}, {"a ": "b"},
 ]  # fmt: skip
 KEYS = [
     "", " ", "x", "m-x", "-x", "broker", "Ä", "a b", "x" * 101, "match", "services", "jwks_uri",
-    "jwks_file", "tenant", "single_tenant", "effect", "grants", "/a", "/a/b", "/a/1",
+    "jwks_file", "tenant", "profile", "claims", "session_tags", "sub", "aws:x", "kubernetes.io",
+    "single_tenant", "effect", "grants", "/a", "/a/b", "/a/1",
 ]  # fmt: skip
 
 
