@@ -1,9 +1,11 @@
 """An explanation as lines for a terminal: the decision, the policies nearest first, the fix."""
 
+import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from broker.core.condition_text import Operator, expected_by, shown, yaml
+from broker.core.decision import Decision, Permit
 from broker.core.explain import Explanation
 from broker.core.judged_policy import Candidate, ConditionResult
 
@@ -37,6 +39,7 @@ def _lines(explanation: Explanation, marks: _Marks) -> Iterator[str]:
         yield f"  sub: {explanation.sub}"
         yield f"  scopes: {' '.join(explanation.scopes or ()) or 'none'}"
         yield f"  ttl: {explanation.ttl} seconds"
+        yield from _own_claims(explanation.case.decision)
     for candidate in explanation.candidates:
         yield ""
         yield from _candidate(candidate, marks)
@@ -44,6 +47,13 @@ def _lines(explanation: Explanation, marks: _Marks) -> Iterator[str]:
         yield ""
         for line in explanation.fix.split("\n"):
             yield f"fix: {line}"
+
+
+def _own_claims(decision: Decision) -> Iterator[str]:
+    """Show the claims of the service's own; what stands in them is never more than it looks."""
+    if isinstance(decision, Permit) and decision.claims is not None:
+        for name, value in decision.claims.items():
+            yield f"  {name}: {json.dumps(value)}"
 
 
 def _candidate(candidate: Candidate, marks: _Marks) -> Iterator[str]:

@@ -7,13 +7,14 @@ from broker.core.client import decide, describe
 from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit
 from broker.core.decision import decide as decide_exchange
 from broker.core.errors import Reason
+from broker.core.explanation_text import render
 from broker.core.policy import PolicySet
 from broker.core.recorded_decision import explain_event
 from broker.core.refusal_text import describe as describe_exchange
 from broker.grants import decision_record
 from broker.grants.request import Caller, ExchangeRequest
 from tests.core.builders import NOW, a_policy, a_policy_set, an_account, github_claims
-from tests.core.explain_cases import caller_fix, fix
+from tests.core.explain_cases import caller_fix, explained, fix
 from tests.core.shaped_services import a_shaped_service
 
 TEAM = a_shaped_service({"groups": ["team:{metadata.team}"]})
@@ -81,6 +82,20 @@ def test_a_type_of_token_that_a_service_has_not_is_no_matter_of_the_policies() -
     [note] = explain_event(event, policies).notes
 
     assert note.startswith("the policies permitted it")
+
+
+def test_a_permit_shows_what_the_token_will_say() -> None:
+    policies = by_team(metadata={"team": "web"})
+
+    text = render(explained(policies))
+
+    assert text.splitlines()[:5] == [
+        "permit: deploy-web at https://deploy-api.example",
+        "  sub: deploy-web",
+        "  scopes: deploy:read deploy:write",
+        "  ttl: 600 seconds",
+        '  groups: ["team:web"]',
+    ]
 
 
 # --- client credentials ---------------------------------------------------------------------------

@@ -27,6 +27,7 @@ from broker.core.policy_lint.refs import (
 )
 from broker.core.policy_lint.scopes import scope_wildcard
 from broker.core.policy_lint.sub import sub_form
+from broker.core.policy_lint.templates import metadata_by_organization
 from broker.core.policy_lint.tenants import (
     fork_merge_request,
     names_without_ids,
@@ -70,6 +71,10 @@ LINTS: Final[Mapping[str, Lint]] = MappingProxyType({
             fork_merge_request,
         ),
         Lint("literal-star", _WARNING, "A star that stands for itself", literal_star),
+        Lint(
+            "metadata-by-organization", _WARNING, "An organization chooses what its tokens say",
+            metadata_by_organization,
+        ),
         Lint("names-without-ids", _WARNING, "Names without ids", names_without_ids),
         Lint("no-effect", _WARNING, "A policy or a grant takes no effect", no_effect),
         Lint("org-wide", _WARNING, "Every repository of the organization matches", org_wide),
