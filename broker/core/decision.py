@@ -96,7 +96,8 @@ class IndexedPolicies:
 
     policy_set: PolicySet
     named_claims: Mapping[str, frozenset[str]] = field(repr=False)
-    """By issuer, every claim that one of its policies or its own `require` names."""
+    """By issuer, every claim that one of its policies or its own `require` names, or a template of
+    a service that one of them reaches."""
 
     _allow: Mapping[str, PolicyIndex] = field(repr=False)
     _deny: Mapping[str, PolicyIndex] = field(repr=False)

@@ -52,8 +52,9 @@ def recorded_claims(
 ) -> RecordedObject:
     """Choose what the audit keeps of a token that verified.
 
-    The preset's allow-list and every claim that a policy of this issuer names; texts over 1 KB are
-    left out, as is what would take the whole over 8 KB.
+    The preset's allow-list and every claim that a policy of this issuer names, or a template of a
+    service that one reaches; texts over 1 KB are left out, as is what would take the whole over
+    8 KB.
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
     form = _form(allowed, named_by_policies, tuple(claims), tuple(map(type, claims.values())))
