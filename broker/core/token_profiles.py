@@ -32,6 +32,9 @@ class TokenProfile:
     port_allowed: bool = True
     """Whether the issuer's URL may have a port."""
 
+    own_prefix: str | None = None
+    """What no text of a claim may begin with: the system acts on it by itself."""
+
     session_tags: bool = False
     """Whether its tokens may carry tags of a session."""
 
@@ -42,7 +45,7 @@ PROFILES: Final[Mapping[str, TokenProfile]] = MappingProxyType({
         TokenProfile("aws", ("RS256", "ES256"), port_allowed=False, session_tags=True),
         TokenProfile("gcp", ("RS256", "ES256")),
         TokenProfile("entra", ("RS256",), audience="api://AzureADTokenExchange"),
-        TokenProfile("kubernetes", ("RS256", "ES256")),
+        TokenProfile("kubernetes", ("RS256", "ES256"), own_prefix="system:"),
     )
 })  # fmt: skip
 

@@ -32,6 +32,8 @@ def profile_faults(entry: Entry[ServiceModel], deployment: Deployment) -> Iterat
         text = f"tokens of profile {profile.name} are of type {TOKEN_TYP}; delete this"
         yield entry.problem(("token_typ",), text)
     yield from _algorithm_faults(entry, profile, deployment)
+    if profile.own_prefix is not None:
+        yield from _prefix_faults(entry, profile.name, profile.own_prefix)
     if profile.audience not in (None, model.audience):
         text = f"{profile.name} takes one audience: {profile.audience}"
         yield entry.problem(("audience",), text)
@@ -50,6 +52,14 @@ def _tag_faults(entry: Entry[ServiceModel]) -> Iterator[Problem]:
     for field in ("session_tags", "transitive_tags"):
         if getattr(entry.model, field):
             yield entry.problem((field,), f"`{field}` needs `profile: aws`", at_key=True)
+
+
+def _prefix_faults(entry: Entry[ServiceModel], profile: str, prefix: str) -> Iterator[Problem]:
+    for name, value in entry.model.claims.items():
+        for text in value if isinstance(value, list) else [value]:
+            if isinstance(text, str) and text.startswith(prefix):
+                fault = f"`{text}` begins with `{prefix}`, which belongs to {profile}; take another"
+                yield entry.problem(("claims", name), fault)
 
 
 def _algorithm_faults(

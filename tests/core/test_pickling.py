@@ -18,6 +18,7 @@ from tests.core.builders import (
     some_conditions,
     the_decision,
 )
+from tests.core.shaped_services import a_shaped_service
 
 RICH = a_policy_set(
     a_policy(
@@ -39,7 +40,16 @@ RICH = a_policy_set(
         an_issuer("gitlab", keys=KeySource(b"{}", ca_certificates=b"\x30", proxy="http://p")),
         an_issuer("ci"),
     ],
-    services=[a_service(require=some_conditions({"repository": "ACME/web"}), organizations=("o",))],
+    services=[
+        a_service(require=some_conditions({"repository": "ACME/web"}), organizations=("o",)),
+        a_shaped_service(
+            {"groups": ["ci", "{metadata.team}"], "access": [{"name": "{workload.repository}"}]},
+            {"team": "{metadata.team}"},
+            name="aws",
+            profile="aws",
+            transitive_tags=("team",),
+        ),
+    ],
     accounts=[an_account(metadata={"team": "web", "tier": 1}, instances=("repository_id",))],
 )
 
@@ -63,6 +73,8 @@ def test_what_is_left_out_of_comparisons_survives_too() -> None:
     (minimum,) = policy_set.services["deploy-api"].minimum(policy_set.issuers["github"])
     assert minimum.folded
     assert policy_set.services["deploy-api"].workload is WorkloadDetail.FULL
+    assert policy_set.services["deploy-api"].shape is None
+    assert policy_set.services["aws"].shape == RICH.services["aws"].shape
     (pointer,) = policy_set.policies["no"].conditions
     assert pointer.value_in({"user": {"login": "eve"}}) == "eve"
 

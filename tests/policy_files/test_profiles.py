@@ -35,6 +35,11 @@ def test_what_agrees_with_a_profile_may_be_written(profile: str) -> None:
     assert (found.ttl, found.max_ttl) == (300, 1800)
 
 
+def test_other_systems_have_no_words_of_their_own() -> None:
+    assert service("gcp", ", claims: {groups: ['system:x'], access: [{a: b}]}").claims
+    assert service("kubernetes", ", claims: {groups: ['x:system:y'], access: [{a: b}]}").claims
+
+
 def test_a_shorter_life_of_the_configuration_counts() -> None:
     assert service("gcp", token_defaults=(600, 900)).max_ttl == 900
 
@@ -59,6 +64,8 @@ def test_a_profile_needs_a_key_that_it_takes(profile: str) -> None:
         ("kubernetes", ", token_typ: ►at+jwt", "are of type JWT"),
         ("kubernetes", ", signing_alg: ►EdDSA", "kubernetes takes RS256 or ES256 alone"),
         ("entra", ", signing_alg: ►ES256", "entra takes RS256 alone"),
+        ("kubernetes", ", claims: {groups: ►[ci, 'system:masters']}", "belongs to kubernetes"),
+        ("kubernetes", ", claims: {groups: ►'system:{sub}'}", "belongs to kubernetes"),
         ("gcp", ", max_ttl: ►61m", "live up to 1h"),
         ("gcp", ", ttl: ►2h", "live up to 1h"),
     ],

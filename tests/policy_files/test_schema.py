@@ -184,6 +184,7 @@ BEYOND_SHAPE = re.compile(
     "|name the account's"
     "|longer than 256 characters"
     "|tokens of profile"
+    "|which belongs to"
     "|takes (one audience|RS256)"
     "|could have [0-9]+ bytes"
     # A key set is judged by what reads those of issuers.

@@ -238,6 +238,7 @@ def test_a_near_miss_has_one(profile: str, header: dict[str, Any], claims: dict[
         ("entra", {"aud": "api://azureadtokenexchange"}),
         ("kubernetes", {"groups": {"ci": True}}),
         ("kubernetes", {"groups": [1]}),
+        ("kubernetes", {"groups": ["system:masters"]}),
     ],
 )
 def test_so_has_what_one_of_them_alone_refuses(profile: str, claims: dict[str, Any]) -> None:

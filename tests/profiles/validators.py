@@ -129,6 +129,8 @@ def _of_kubernetes(claims: dict[str, Any]) -> Iterator[str]:
     listed = [groups] if isinstance(groups, str) else groups
     if not isinstance(listed, list) or not all(isinstance(each, str) for each in listed):
         yield f"groups {groups}"
+    elif any(each.startswith("system:") for each in listed):
+        yield f"groups of Kubernetes' own: {groups}"
     yield from _no_tags(claims)
 
 
