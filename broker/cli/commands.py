@@ -21,6 +21,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "keys": "broker.cli.keys:app",
     "accounts": "broker.cli.accounts:app",
     "issuers": "broker.cli.issuers:app",
+    "services": "broker.cli.services:app",
     "store": "broker.cli.store:app",
     "dev": "broker.cli.dev:app",
 }

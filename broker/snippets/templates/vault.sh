@@ -1,0 +1,6 @@
+# OpenBao takes the same words: `bao` instead of `vault`.
+vault auth enable jwt
+vault write auth/jwt/config \
+    oidc_discovery_url=«issuer» \
+    bound_issuer=«issuer» \
+    jwt_supported_algs=«algorithm»
