@@ -6,7 +6,7 @@ from broker.snippets.quoting import quoted
 from broker.snippets.template import Code, fill, template
 from broker.snippets.trust import SnippetFile, Trust
 
-PREFIX: Final = "ci:"
+PREFIX: Final = "broker:"
 """What user names and groups begin with, so that none is one that Kubernetes knows."""
 
 _SUBJECT: Final = """\
@@ -23,13 +23,14 @@ def files(trust: Trust) -> list[SnippetFile]:
         quoted,
         issuer=trust.issuer,
         audience=trust.service.audience,
+        exact_audience=f"claims.aud == {quoted(trust.service.audience)}",
         prefix=PREFIX,
     )
     subjects = [fill(_SUBJECT, quoted, user=PREFIX + each.sub) for each in trust.subjects]
     binding = fill(
         template("role-binding.yaml"),
         quoted,
-        name=f"ci-{trust.service.name}",
+        name=f"broker-{trust.service.name}",
         subjects=Code("".join(subjects)),
     )
     return [

@@ -1,4 +1,4 @@
-// Beside your application class, in its package; with spring-boot-starter-oauth2-resource-server.
+// Beside your application class, in its package; with Spring's starter for OAuth 2 resource servers.
 import com.nimbusds.jose.JOSEObjectType;
 import com.nimbusds.jose.proc.DefaultJOSEObjectTypeVerifier;
 import org.springframework.beans.factory.annotation.Value;
@@ -16,10 +16,10 @@ import org.springframework.security.oauth2.jwt.JwtIssuerValidator;
 import org.springframework.security.oauth2.jwt.JwtTimestampValidator;
 import org.springframework.security.oauth2.jwt.NimbusJwtDecoder;
 import org.springframework.security.web.SecurityFilterChain;
-«scope_imports»
+
 import java.time.Duration;
 import java.util.List;
-
+«scope_imports»
 @Configuration
 @EnableWebSecurity
 public class ServiceTokens {
@@ -33,7 +33,8 @@ public class ServiceTokens {
         return http
             .authorizeHttpRequests(requests -> requests.anyRequest().«access»)
             .oauth2ResourceServer(server -> server.jwt(Customizer.withDefaults()))
-            .sessionManagement(sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
+            .sessionManagement(
+                sessions -> sessions.sessionCreationPolicy(SessionCreationPolicy.STATELESS))
             .csrf(csrf -> csrf.disable())
             .build();
     }
@@ -54,7 +55,7 @@ public class ServiceTokens {
             new JwtClaimValidator<Object>("exp", end -> end != null),
             new JwtClaimValidator<Object>("aud", audience -> List.of(AUDIENCE).equals(audience)),
             new JwtClaimValidator<Object>("token_type", "service"::equals),
-            new JwtClaimValidator<Object>("client_id", id -> id instanceof String text && !text.isEmpty()))));
+            new JwtClaimValidator<Object>("client_id", id -> id != null))));
         return decoder;
     }
 }

@@ -6,12 +6,12 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"log"
 	"net/http"
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 )
@@ -28,6 +28,7 @@ var scopes = []string{«scopes»}
 
 type caller struct {
 	ClientID  string `json:"client_id"`
+	NotBefore int64  `json:"nbf"`
 	Scope     string `json:"scope"`
 	TokenType string `json:"token_type"`
 }
@@ -68,6 +69,10 @@ func verified(ctx context.Context, raw string) (caller, error) {
 	if err := token.Claims(&found); err != nil {
 		return found, err
 	}
+	// It would take a token five minutes before its time.
+	if time.Until(time.Unix(found.NotBefore, 0)) > 30*time.Second {
+		return found, errors.New("a token that is not valid yet")
+	}
 	if found.ClientID == "" || found.TokenType != "service" {
 		return found, errors.New("not a service token")
 	}
@@ -92,7 +97,8 @@ func requireToken(next func(http.ResponseWriter, *http.Request, caller)) http.Ha
 		held := strings.Fields(found.Scope)
 		for _, scope := range scopes {
 			if !slices.Contains(held, scope) {
-				challenge := fmt.Sprintf(`Bearer error="insufficient_scope", scope="%s"`, strings.Join(scopes, " "))
+				needed := strings.Join(scopes, " ")
+				challenge := `Bearer error="insufficient_scope", scope="` + needed + `"`
 				response.Header().Set("WWW-Authenticate", challenge)
 				http.Error(response, "the token lacks a scope", http.StatusForbidden)
 				return

@@ -27,7 +27,8 @@ async function verified(token) {
 
 // Gives the status for a request, and who calls.
 async function admitted(request) {
-  const [scheme, token, ...more] = (request.headers.authorization ?? '').split(' ');
+  const values = request.headersDistinct.authorization ?? [];
+  const [scheme, token, ...more] = values.length === 1 ? values[0].split(' ') : [''];
   if (scheme.toLowerCase() !== 'bearer' || !token || more.length) return { status: 401 };
   let claims;
   try {

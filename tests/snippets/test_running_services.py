@@ -1,0 +1,66 @@
+"""Snippets that run here: as they are printed, they let in a good token and no near miss.
+
+The audience of the service is full of what ends quotes in one language or another.
+"""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+
+from tests.snippets.presented import ALGORITHM, near_misses, presented
+from tests.snippets.running import SERVICES, node
+from tests.snippets.trusts import HOSTILE, files, trust
+from tests.verify.publishing import Publisher, publishing, signing_key
+
+LOOKS_AT_NO_TYPE = {"envoy": {"another type"}}
+"""What a program cannot tell; the broker signs no token of another type for the same service."""
+
+
+@pytest.fixture(scope="module")
+def publisher() -> Iterator[Publisher]:
+    with publishing(signing_key(ALGORITHM)) as served:
+        yield served
+
+
+def ask(http: httpx.Client, *tokens: str, **headers: str) -> httpx.Response:
+    values = [("authorization", f"Bearer {each}") for each in tokens]
+    return http.get("/", headers=[*values, *headers.items()])
+
+
+@pytest.mark.parametrize("form", SERVICES)
+def test_a_snippet_lets_in_a_good_token_alone(form: str, publisher: Publisher) -> None:
+    with SERVICES[form](files(form, trust(issuer=publisher.url))) as http:
+        good = presented(publisher.url, HOSTILE)
+
+        answer = ask(http, good, **{"x-caller": "root"})
+        assert (answer.status_code, answer.json()["caller"]) == (200, "deploy-web"), answer.text
+        assert not answer.json().get("token_seen")
+
+        misses = near_misses(publisher.url, HOSTILE)
+        let_in = {name for name, text in misses.items() if ask(http, text).is_success}
+        assert let_in == LOOKS_AT_NO_TYPE.get(form, set())
+
+        assert ask(http).status_code == 401
+        assert ask(http, good, "x").status_code in (400, 401, 403)
+        assert ask(http, presented(publisher.url, HOSTILE, scope="deploy:read")).status_code == 403
+        similar = "deploy:read deploy:writer xdeploy:write deploy.write"
+        assert ask(http, presented(publisher.url, HOSTILE, scope=similar)).status_code == 403
+        assert ask(http, presented(publisher.url, HOSTILE, without="scope")).status_code == 403
+
+
+@pytest.mark.parametrize("form", SERVICES)
+def test_a_service_without_scopes_asks_for_none(form: str, publisher: Publisher) -> None:
+    with SERVICES[form](files(form, trust(issuer=publisher.url, scopes=()))) as http:
+        assert ask(http, presented(publisher.url, HOSTILE, without="scope")).is_success
+        assert not ask(http, presented(publisher.url, "https://store.example.com")).is_success
+
+
+def test_a_node_service_lets_nobody_in_while_there_are_no_keys() -> None:
+    with publishing(signing_key(ALGORITHM)) as publisher:
+        publisher.status = 500
+        with node(files("node", trust(issuer=publisher.url))) as http:
+            assert ask(http, presented(publisher.url, HOSTILE)).status_code == 503
+
+            publisher.status = 200
+            assert ask(http, presented(publisher.url, HOSTILE)).status_code == 200
