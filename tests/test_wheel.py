@@ -59,6 +59,15 @@ def test_every_module_is_in_the_wheel(installed: Path) -> None:
     assert here == there
 
 
+def test_every_template_is_in_the_wheel(installed: Path) -> None:
+    here, there = (
+        {path.name: path.read_text() for path in (root / "broker/snippets/templates").iterdir()}
+        for root in (ROOT, installed)
+    )
+
+    assert here == there
+
+
 def test_without_any_policies_serve_dev_says_what_is_missing(
     installed: Path, tmp_path: Path
 ) -> None:
