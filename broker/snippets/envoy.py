@@ -1,6 +1,7 @@
 """Envoy before a service: `jwt_authn` verifies, `rbac` decides by the claims."""
 
 import re
+from ipaddress import ip_address
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -11,10 +12,11 @@ from broker.snippets.trust import SnippetFile, Trust
 _ESCAPED: Final = re.compile("[^A-Za-z0-9_]")
 
 _SCOPE: Final = """\
-                                    - metadata:
-                                        filter: envoy.filters.http.jwt_authn
-                                        path: [{key: payload}, {key: scope}]
-                                        value: {string_match: {safe_regex: {regex: «regex»}}}
+                                    - sourced_metadata:
+                                        metadata_matcher:
+                                          filter: envoy.filters.http.jwt_authn
+                                          path: [{key: payload}, {key: scope}]
+                                          value: {string_match: {safe_regex: {regex: «regex»}}}
 """
 
 _TLS: Final = """\
@@ -27,7 +29,7 @@ _TLS: Final = """\
             validation_context:
               trusted_ca: {filename: /etc/ssl/certs/ca-certificates.crt}
               match_typed_subject_alt_names:
-                - san_type: DNS
+                - san_type: «san_type»
                   matcher: {exact: «host»}
 """
 
@@ -46,9 +48,23 @@ def files(trust: Trust) -> list[SnippetFile]:
         scopes=Code("".join(fill(_SCOPE, quoted, regex=_among(scope)) for scope in trust.scopes)),
         host=host,
         port=Code(str(parts.port or (443 if secure else 80))),
-        tls=Code(fill(_TLS, quoted, host=host) if secure else ""),
+        tls=Code(_tls(host) if secure else ""),
     )
     return [SnippetFile("envoy.yaml", text)]
+
+
+def _tls(host: str) -> str:
+    return fill(
+        _TLS, quoted, host=host, san_type=Code("IP_ADDRESS" if _is_address(host) else "DNS")
+    )
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
+    except ValueError:
+        return False
+    return True
 
 
 def _among(scope: str) -> str:

@@ -8,9 +8,9 @@ from tests.verify.publishing import base64url, signing_key, token
 ALGORITHM = "RS256"
 
 
-def presented(issuer: str, audience: str, **changes: Any) -> str:
+def presented(issuer: str, audience: str, *, algorithm: str = ALGORITHM, **changes: Any) -> str:
     """Sign a token that counts now, but for what is changed."""
-    key = signing_key(ALGORITHM)
+    key = signing_key(algorithm)
     now = int(time.time())
     said = {"aud": audience, "iat": now, "nbf": now, "exp": now + 600, **changes}
     return token(key, issuer, **said)

@@ -3,6 +3,7 @@
 import json
 import os
 import shutil
+import socket
 import subprocess
 import tempfile
 import threading
@@ -75,8 +76,6 @@ def nginx(files: Files) -> Iterator[httpx.Client]:
 
 @contextmanager
 def envoy(files: Files) -> Iterator[httpx.Client]:
-    if not (VENV / "bin/envoy").exists():
-        pytest.skip("there is no Envoy for this machine among the test tools")
     with folder(files) as here, behind() as upstream:
         edit(here / "envoy.yaml", {
             "socket_address: {address: 127.0.0.1, port_value: 8000}":
@@ -84,11 +83,32 @@ def envoy(files: Files) -> Iterator[httpx.Client]:
             "port_value: 8001": f"port_value: {httpx.URL(upstream).port}",
         })  # fmt: skip
         command = [
-            str(VENV / "bin/envoy"), "--config-path", "envoy.yaml", "--disable-hot-restart",
+            program_of_envoy(), "--config-path", "envoy.yaml", "--disable-hot-restart",
             "--concurrency", "1", "--log-level", "error",
         ]  # fmt: skip
         with process(command, here, {}) as running, on_socket(here, running) as http:
             yield http
+
+
+def program_of_envoy() -> str:
+    if not (VENV / "bin/envoy").exists():
+        pytest.skip("there is no Envoy for this machine among the test tools")
+    return str(VENV / "bin/envoy")
+
+
+def validated_by_envoy(here: Path) -> list[str]:
+    """Give what Envoy says to a configuration that it only reads."""
+    done = subprocess.run(
+        [program_of_envoy(), "--config-path", "envoy.yaml", "--mode", "validate",
+         "--log-level", "warning"],
+        cwd=here,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=PATIENCE,
+        check=False,
+    )  # fmt: skip
+    return done.stdout.splitlines()
 
 
 SERVICES: Final[dict[str, Callable[[Files], Any]]] = {
@@ -153,13 +173,19 @@ def on_socket(here: Path, running: subprocess.Popen[str]) -> Iterator[httpx.Clie
     """Wait until it listens on its socket."""
     transport = httpx.HTTPTransport(uds=str(here / "socket"))
     deadline = time.monotonic() + PATIENCE
-    while not (here / "socket").exists():
+    while not accepts(here / "socket"):
         if running.poll() is not None or time.monotonic() > deadline:
             running.kill()
             pytest.fail(f"it did not start: {running.communicate()}")
         time.sleep(0.02)
     with httpx.Client(base_url="http://service", transport=transport, timeout=PATIENCE) as http:
         yield http
+
+
+def accepts(path: Path) -> bool:
+    with socket.socket(socket.AF_UNIX) as trial:
+        # Between being bound and listening a socket is there and refuses.
+        return trial.connect_ex(str(path)) == 0
 
 
 def client(url: str) -> httpx.Client:

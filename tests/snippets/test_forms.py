@@ -93,7 +93,8 @@ def test_envoy_takes_this_audience_alone(audience: str) -> None:
 
     assert provider["audiences"] == [audience]
     assert {"exact": audience} in [
-        each["metadata"]["value"]["string_match"] for each in principal["and_ids"]["ids"]
+        each["sourced_metadata"]["metadata_matcher"]["value"]["string_match"]
+        for each in principal["and_ids"]["ids"]
     ]
     assert router["name"] == "envoy.filters.http.router"
 

@@ -4,12 +4,14 @@ The audience of the service is full of what ends quotes in one language or anoth
 """
 
 from collections.abc import Iterator
+from typing import Any
 
+import certifi
 import httpx
 import pytest
 
 from tests.snippets.presented import ALGORITHM, near_misses, presented
-from tests.snippets.running import SERVICES, node
+from tests.snippets.running import SERVICES, edit, folder, node, validated_by_envoy
 from tests.snippets.trusts import HOSTILE, files, trust
 from tests.verify.publishing import Publisher, publishing, signing_key
 
@@ -49,11 +51,25 @@ def test_a_snippet_lets_in_a_good_token_alone(form: str, publisher: Publisher) -
         assert ask(http, presented(publisher.url, HOSTILE, without="scope")).status_code == 403
 
 
+@pytest.mark.parametrize("algorithm", ["ES256", "EdDSA"])
 @pytest.mark.parametrize("form", SERVICES)
-def test_a_service_without_scopes_asks_for_none(form: str, publisher: Publisher) -> None:
-    with SERVICES[form](files(form, trust(issuer=publisher.url, scopes=()))) as http:
-        assert ask(http, presented(publisher.url, HOSTILE, without="scope")).is_success
-        assert not ask(http, presented(publisher.url, "https://store.example.com")).is_success
+def test_a_service_of_another_algorithm_and_type_without_scopes_asks_for_none(
+    form: str, algorithm: str
+) -> None:
+    with publishing(signing_key(algorithm)) as publisher:
+        trusted = trust(issuer=publisher.url, scopes=(), signing_alg=algorithm, token_typ="JWT")
+        good: dict[str, Any] = {
+            "algorithm": algorithm,
+            "without": "scope",
+            "header": {"typ": "JWT"},
+        }
+        other = {**good, "header": {"typ": "at+jwt"}}
+
+        with SERVICES[form](files(form, trusted)) as http:
+            assert ask(http, presented(publisher.url, HOSTILE, **good)).status_code == 200
+            assert not ask(http, presented(publisher.url, HOSTILE + "x", **good)).is_success
+            if form not in LOOKS_AT_NO_TYPE:
+                assert not ask(http, presented(publisher.url, HOSTILE, **other)).is_success
 
 
 def test_a_node_service_lets_nobody_in_while_there_are_no_keys() -> None:
@@ -64,3 +80,12 @@ def test_a_node_service_lets_nobody_in_while_there_are_no_keys() -> None:
 
             publisher.status = 200
             assert ask(http, presented(publisher.url, HOSTILE)).status_code == 200
+
+
+def test_envoy_takes_what_is_printed_for_a_public_issuer_without_a_warning() -> None:
+    with folder(files("envoy", trust())) as here:
+        # Where the certificates of the system are, another system has them.
+        edit(here / "envoy.yaml", {"/etc/ssl/certs/ca-certificates.crt": certifi.where()})
+        told = validated_by_envoy(here)
+
+    assert told == ["configuration 'envoy.yaml' OK"]
