@@ -11,7 +11,7 @@ import hcl2
 import kubernetes_validate
 import pytest
 import yaml
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.snippets import FORMS, Subject
@@ -109,6 +109,7 @@ def test_kubernetes_takes_this_audience_alone(audience: str) -> None:
     assert json.loads(operand) == audience
 
 
+@settings(max_examples=30)
 @given(AUDIENCES)
 def test_aws_takes_this_audience_and_these_identities_alone(audience: str) -> None:
     module = text("terraform-aws", trust(audience=audience))
@@ -132,6 +133,7 @@ def test_aws_takes_this_audience_and_these_identities_alone(audience: str) -> No
     assert equals == {}
 
 
+@settings(max_examples=30)
 @given(AUDIENCES)
 def test_google_takes_this_audience_and_these_identities_alone(audience: str) -> None:
     module = text("gcp", trust(audience=audience))
@@ -237,6 +239,7 @@ def test_no_name_of_kubernetes_itself_is_given_away() -> None:
 # --- names ----------------------------------------------------------------------------------------
 
 
+@settings(max_examples=30)
 @given(NAMES)
 def test_any_name_of_a_service_makes_names_that_clouds_allow(name: str) -> None:
     module = text("gcp", trust(name=name))
