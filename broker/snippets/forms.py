@@ -18,7 +18,7 @@ from broker.snippets import (
     terraform_aws,
     vault,
 )
-from broker.snippets.fitness import ENTRA_AUDIENCES, RSA_AND_EC, Rules
+from broker.snippets.fitness import AWS, ENTRA, GCP, KUBERNETES, RSA_AND_EC, Rules
 from broker.snippets.trust import SnippetFile, Trust
 
 
@@ -43,30 +43,10 @@ _FORMS: Final = (
     Form("spring", spring.files, Rules("Spring", RSA_AND_EC), asks_scopes=True),
     Form("envoy", envoy.files, Rules("Envoy"), asks_scopes=True),
     Form("nginx", nginx.files, Rules("nginx"), asks_scopes=True),
-    Form(
-        "kubernetes",
-        kubernetes.files,
-        Rules("Kubernetes", RSA_AND_EC, https=True),
-        binds_subjects=True,
-    ),
-    Form(
-        "terraform-aws",
-        terraform_aws.files,
-        Rules("AWS", RSA_AND_EC, jwt_alone=True, https=True, port=False),
-        binds_subjects=True,
-    ),
-    Form(
-        "gcp",
-        gcp.files,
-        Rules("Google Cloud", RSA_AND_EC, jwt_alone=True, https=True),
-        binds_subjects=True,
-    ),
-    Form(
-        "entra",
-        entra.files,
-        Rules("Entra", ("RS256",), jwt_alone=True, https=True, audiences=ENTRA_AUDIENCES),
-        binds_subjects=True,
-    ),
+    Form("kubernetes", kubernetes.files, KUBERNETES, binds_subjects=True),
+    Form("terraform-aws", terraform_aws.files, AWS, binds_subjects=True),
+    Form("gcp", gcp.files, GCP, binds_subjects=True),
+    Form("entra", entra.files, ENTRA, binds_subjects=True),
     Form("vault", vault.files, Rules("Vault"), binds_subjects=True),
 )
 

@@ -9,6 +9,15 @@ from broker.snippets.trust import SnippetFile, Trust
 PREFIX: Final = "broker:"
 """What user names and groups begin with, so that none is one that Kubernetes knows."""
 
+_GROUPS: Final = """\
+      groups: {claim: groups, prefix: «prefix»}
+"""
+
+_GROUP_RULES: Final = """\
+      - expression: "user.groups.all(group, !group.startsWith('system:'))"
+        message: groups of the system are not the broker's to give
+"""
+
 _SUBJECT: Final = """\
   - apiGroup: rbac.authorization.k8s.io
     kind: User
@@ -18,6 +27,7 @@ _SUBJECT: Final = """\
 
 def files(trust: Trust) -> list[SnippetFile]:
     """Write the configuration of the API server, and a binding for the service accounts."""
+    has_groups = "groups" in trust.service.claims
     authentication = fill(
         template("authentication-config.yaml"),
         quoted,
@@ -25,6 +35,8 @@ def files(trust: Trust) -> list[SnippetFile]:
         audience=trust.service.audience,
         exact_audience=f"claims.aud == {quoted(trust.service.audience)}",
         prefix=PREFIX,
+        groups=Code(fill(_GROUPS, quoted, prefix=PREFIX) if has_groups else ""),
+        group_rules=Code(_GROUP_RULES if has_groups else ""),
     )
     subjects = [fill(_SUBJECT, quoted, user=PREFIX + each.sub) for each in trust.subjects]
     binding = fill(

@@ -37,10 +37,11 @@ services:
     audience: https://chat.example.com
     signing_alg: EdDSA
     token_typ: JWT
+  google: {audience: https://google.example.com, profile: gcp}
   lonely: {audience: https://lonely.example.com}
   many: {audience: https://many.example.com}
 service_accounts:
-  deploy-web: {grants: {deploy-api: ["deploy:*"], azure: [], store: [], chat: []}}
+  deploy-web: {grants: {deploy-api: ["deploy:*"], azure: [], store: [], chat: [], google: []}}
   deploy-old: {grants: {azure: []}, enabled: false}
   repo-ci:
     instances: [repository_id, environment_node_id]
@@ -162,7 +163,7 @@ def test_a_form_that_cannot_work_is_refused_with_each_line_to_change(
         f"policies/all.yaml:{line_of('ES256')}:18: Entra verifies RS256, and this service's tokens"
         " are signed with ES256; write `signing_alg: RS256`\n"
         f"policies/all.yaml:{line_of('  store:')}:3: Entra is given tokens of type JWT, and this"
-        " service's are at+jwt; write `token_typ: JWT`\n"
+        " service's are at+jwt; write `profile: entra`, or `token_typ: JWT`\n"
         f"policies/all.yaml:{line_of('store.example')}:15: Entra takes one audience alone; write"
         " `audience: api://AzureADTokenExchange`\n"
     )
@@ -175,6 +176,20 @@ def test_eddsa_is_refused_where_it_is_not_known(services: Callable[..., Result],
     assert (answer.exit_code, answer.stdout) == (1, "")
     assert f"policies/all.yaml:{line_of('EdDSA')}:18: " in answer.stderr
     assert "write `signing_alg: RS256`" in answer.stderr
+
+
+@pytest.mark.parametrize("form", ["kubernetes", "terraform-aws", "entra"])
+def test_tokens_for_one_system_are_not_shown_to_another(
+    services: Callable[..., Result], form: str
+) -> None:
+    answer = services("snippet", "google", "--for", form)
+
+    assert services("snippet", "google", "--for", "gcp").exit_code == 0
+    assert (answer.exit_code, answer.stdout) == (1, "")
+    assert answer.stderr.startswith(
+        f"policies/all.yaml:{line_of('profile: gcp')}:59: this service's tokens are for gcp; make a"
+        " service of its own for "
+    )
 
 
 @pytest.mark.parametrize("form", ["kubernetes", "terraform-aws", "gcp", "entra"])
@@ -298,7 +313,7 @@ def test_the_services_are_listed_without_the_brokers_own(services: Callable[...,
         "  service accounts: deploy-web, repo-ci",
     ]
     assert [each["name"] for each in told] == [
-        "azure", "chat", "deploy-api", "lonely", "many", "store",
+        "azure", "chat", "deploy-api", "google", "lonely", "many", "store",
     ]  # fmt: skip
     assert told[2] == {
         "name": "deploy-api",
@@ -308,6 +323,7 @@ def test_the_services_are_listed_without_the_brokers_own(services: Callable[...,
         "max_ttl": 3600,
         "signing_alg": "RS256",
         "token_typ": "at+jwt",
+        "profile": None,
         "service_accounts": ["deploy-web"],
     }
 

@@ -14,6 +14,7 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from broker.core.claim_templates import parse_template
 from broker.snippets import FORMS, Subject
 from broker.snippets.gcp import provider_id
 from broker.snippets.terraform import label
@@ -40,6 +41,15 @@ def block(module: str, kind: str, name: str) -> dict[str, Any]:
     [found] = [each[f'"{kind}"'] for each in resources if f'"{kind}"' in each]
     body: dict[str, Any] = found[f'"{name}"']
     return body
+
+
+def trusted_by_aws(module: str) -> dict[str, Any]:
+    """Give the one statement of the role's trust policy."""
+    role = block(module, "aws_iam_role", "deploy-api")
+    policy = role["assume_role_policy"].removeprefix("${jsonencode(").removesuffix(")}")
+    [statement] = hcl2.loads(f"policy = {policy}\n")["policy"]["Statement"]
+    found: dict[str, Any] = statement
+    return found
 
 
 def texts(literals: list[str]) -> list[str]:
@@ -114,23 +124,37 @@ def test_kubernetes_takes_this_audience_alone(audience: str) -> None:
 def test_aws_takes_this_audience_and_these_identities_alone(audience: str) -> None:
     module = text("terraform-aws", trust(audience=audience))
     provider = block(module, "aws_iam_openid_connect_provider", "broker")
-    role = block(module, "aws_iam_role", "deploy-api")
-    policy = role["assume_role_policy"].removeprefix("${jsonencode(").removesuffix(")}")
-    [statement] = hcl2.loads(f"policy = {policy}\n")["policy"]["Statement"]
-    conditions = statement["Condition"]
+    statement = trusted_by_aws(module)
+    equals = statement["Condition"]["StringEquals"]
 
     assert hcl_text(provider["url"]) == ISSUER
     assert texts(provider["client_id_list"]) == [audience]
     assert statement["Principal"] == {"Federated": "${aws_iam_openid_connect_provider.broker.arn}"}
-    assert hcl_text(statement["Action"]) == "sts:AssumeRoleWithWebIdentity"
-    assert list(conditions) == ["StringEquals"]
-    equals = {hcl_text(name): value for name, value in conditions["StringEquals"].items()}
+    assert texts(statement["Action"]) == ["sts:AssumeRoleWithWebIdentity"]
+    assert list(statement["Condition"]) == ["StringEquals"]
+    assert list(map(hcl_text, equals)) == ["broker.example.com:aud", "broker.example.com:sub"]
+    aud, subs = equals.values()
     # IAM reads `${$}` as a dollar, and `${name}` as the value of a variable.
-    meant = hcl_text(equals.pop("broker.example.com:aud")).replace("${$}", "\0")
+    meant = hcl_text(aud).replace("${$}", "\0")
     assert "${" not in meant
     assert meant.replace("\0", "$") == audience
-    assert texts(equals.pop("broker.example.com:sub")) == BOTH
-    assert equals == {}
+    assert texts(subs) == BOTH
+
+
+def test_aws_lets_tags_of_a_session_come_only_as_the_service_has_them() -> None:
+    tags = {"team": parse_template("{metadata.team}"), "cost center": parse_template("{sub}")}
+    module = text("terraform-aws", trust(session_tags=tags, profile="aws", token_typ="JWT"))
+    statement = trusted_by_aws(module)
+    conditions = statement["Condition"]
+
+    assert texts(statement["Action"]) == ["sts:AssumeRoleWithWebIdentity", "sts:TagSession"]
+    assert list(conditions) == ["StringEquals", '"ForAllValues:StringEquals"', "Null"]
+    [keys] = conditions['"ForAllValues:StringEquals"'].values()
+    assert texts(keys) == ["cost center", "team"]
+    assert conditions["Null"] == {
+        '"aws:RequestTag/cost center"': '"false"',
+        '"aws:RequestTag/team"': '"false"',
+    }
 
 
 @settings(max_examples=30)
@@ -234,6 +258,16 @@ def test_no_name_of_kubernetes_itself_is_given_away() -> None:
     assert set(trusted) == {
         "issuer", "claimValidationRules", "claimMappings", "userValidationRules",
     }  # fmt: skip
+
+
+def test_groups_of_the_service_become_groups_of_kubernetes_and_none_of_the_systems() -> None:
+    groups = trust(claims={"groups": (parse_template("team:{metadata.team}"),)})
+    [trusted] = yaml.safe_load(files("kubernetes", groups)["authentication-config.yaml"])["jwt"]
+    [without] = yaml.safe_load(files("kubernetes", trust())["authentication-config.yaml"])["jwt"]
+
+    assert trusted["claimMappings"]["groups"] == {"claim": "groups", "prefix": "broker:"}
+    assert "user.groups" in trusted["userValidationRules"][1]["expression"]
+    assert "groups" not in json.dumps(without)
 
 
 # --- names ----------------------------------------------------------------------------------------

@@ -44,6 +44,7 @@ def _members(service: "Service", policy_set: "PolicySet") -> dict[str, Any]:
         "max_ttl": service.max_ttl,
         "signing_alg": service.signing_alg,
         "token_typ": service.token_typ,
+        "profile": service.profile,
         "service_accounts": [each.client_id for each in granted(policy_set, service)],
     }
 

@@ -12,13 +12,13 @@ resource "aws_iam_role" "«label»" {
     Statement = [{
       Effect    = "Allow"
       Principal = { Federated = aws_iam_openid_connect_provider.broker.arn }
-      Action    = "sts:AssumeRoleWithWebIdentity"
+      Action    = [«actions»]
       Condition = {
         StringEquals = {
           «aud_key» = «aud_value»
           «sub_key» = [«subs»]
         }
-      }
+«tags»      }
     }]
   })
 }
