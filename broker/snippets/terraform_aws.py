@@ -43,7 +43,9 @@ def files(trust: Trust) -> list[SnippetFile]:
 
 
 def _tags(keys: Sequence[str]) -> str:
-    present = [f'          {hcl_quoted(f"aws:RequestTag/{key}")} = "false"\n' for key in keys]
+    conditions = [hcl_quoted(f"aws:RequestTag/{key}") for key in keys]
+    width = max(map(len, conditions))
+    present = [f'          {each:{width}} = "false"\n' for each in conditions]
     return fill(_TAGS, hcl_quoted, keys=keys, present=Code("".join(present)))
 
 

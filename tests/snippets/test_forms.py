@@ -2,6 +2,7 @@
 
 import ast
 import json
+import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -258,6 +259,45 @@ def test_no_name_of_kubernetes_itself_is_given_away() -> None:
     assert set(trusted) == {
         "issuer", "claimValidationRules", "claimMappings", "userValidationRules",
     }  # fmt: skip
+
+
+@pytest.mark.skipif(shutil.which("terraform") is None, reason="it is asked where it is")
+@pytest.mark.parametrize("keys", [[], ["team"], ["cost center", "team"]])
+def test_terraform_itself_reads_the_modules_as_they_should_be_written(
+    keys: list[str], tmp_path: Path
+) -> None:
+    tags = {key: parse_template("{sub}") for key in keys}
+    module = text("terraform-aws", trust(session_tags=tags))
+    (tmp_path / "aws.tf").write_text(module)
+    (tmp_path / "gcp.tf").write_text(text("gcp", trust()))
+    assert terraform(tmp_path, "fmt", "-check", "-diff", ".") == ""
+
+    policy = module.partition("assume_role_policy = ")[2].removesuffix("}\n")
+    policy = policy.replace("aws_iam_openid_connect_provider.broker.arn", '"ARN"')
+    (tmp_path / "alone").mkdir()
+    (tmp_path / "alone/policy.tf").write_text(f"locals {{\n  policy = {policy}}}\n")
+    told = json.loads(json.loads(terraform(tmp_path / "alone", "console", stdin="local.policy")))
+
+    [statement] = told["Statement"]
+    assert statement["Condition"].pop("StringEquals") == {
+        "broker.example.com:aud": HOSTILE.replace("${", "${$}{"),
+        "broker.example.com:sub": BOTH,
+    }
+    assert statement["Condition"].keys() <= {"ForAllValues:StringEquals", "Null"}
+
+
+def terraform(folder: Path, *arguments: str, stdin: str = "") -> str:
+    done = subprocess.run(
+        ["terraform", *arguments],
+        cwd=folder,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
 
 
 def test_groups_of_the_service_become_groups_of_kubernetes_and_none_of_the_systems() -> None:
