@@ -208,6 +208,26 @@ def test_an_issuer_that_is_not_public_is_refused_at_its_line(
     assert "as in `issuer: https://broker.example.com`" in unwritten.stderr
 
 
+def test_an_issuer_of_the_environment_is_named_as_such(
+    services: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("BROKER_ISSUER", "https://broker.example.com:8443")
+
+    answer = services("snippet", "azure", "--for", "terraform-aws")
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("BROKER_ISSUER: AWS takes no issuer with a port")
+
+
+def test_an_issuer_that_is_nowhere_is_to_be_written_into_the_configuration(
+    services: Callable[..., Result], tmp_path: Path
+) -> None:
+    (tmp_path / "broker.yaml").write_text("signing: {algorithms: [RS256, ES256, EdDSA]}\n")
+
+    answer = services("snippet", "store", "--for", "kubernetes")
+    assert answer.exit_code == 1
+    assert answer.stderr.startswith("broker.yaml:1:1: Kubernetes fetches keys by https alone")
+
+
 def test_a_port_is_refused_for_aws_alone(services: Callable[..., Result], tmp_path: Path) -> None:
     configuration = CONFIGURATION.replace("example.com", "example.com:8443")
     (tmp_path / "broker.yaml").write_text(configuration)

@@ -7,6 +7,7 @@ import stat
 import subprocess
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import hcl2
 import kubernetes_validate
@@ -186,6 +187,27 @@ def test_entra_takes_this_audience_and_one_identity_each(audience: str) -> None:
     assert [each["audiences"] for each in credentials] == [[audience]] * 2
     assert {each["issuer"] for each in credentials} == {ISSUER}
     assert len({each["name"] for each in credentials}) == 2
+
+
+@pytest.mark.parametrize(
+    ("issuer", "kind", "port"),
+    [
+        ("https://broker.example.com", "DNS", 443),
+        ("https://broker.example.com:8443/ci", "DNS", 8443),
+        ("https://192.0.2.7", "IP_ADDRESS", 443),
+        ("https://[2001:db8::7]:8443", "IP_ADDRESS", 8443),
+    ],
+)
+def test_envoy_fetches_keys_from_whom_the_issuer_names(issuer: str, kind: str, port: int) -> None:
+    clusters = yaml.safe_load(text("envoy", trust(issuer=issuer)))["static_resources"]["clusters"]
+    [broker] = [each for each in clusters if each["name"] == "broker"]
+    tls = broker["transport_socket"]["typed_config"]
+    [named] = tls["common_tls_context"]["validation_context"]["match_typed_subject_alt_names"]
+    [endpoint] = broker["load_assignment"]["endpoints"][0]["lb_endpoints"]
+    host = endpoint["endpoint"]["address"]["socket_address"]
+
+    assert host == {"address": urlsplit(issuer).hostname, "port_value": port}
+    assert named == {"san_type": kind, "matcher": {"exact": urlsplit(issuer).hostname}}
 
 
 # --- forms that are commands ----------------------------------------------------------------------

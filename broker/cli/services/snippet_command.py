@@ -1,6 +1,7 @@
 """`broker services snippet`: configuration to paste for what takes a service's tokens."""
 
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from broker.snippets import Form, Misfit, SnippetFile, Subject, Trust
 
 _FORMS = "python, node, go, spring, envoy, nginx, kubernetes, terraform-aws, gcp, entra or vault"
+
+_ISSUER_VARIABLE = "BROKER_ISSUER"
 
 
 def snippet(
@@ -180,11 +183,12 @@ def _in_configuration(misfit: "Misfit", config: Path | None) -> "Problem":
     from broker.core.errors import Problem
     from broker.yaml_document import DocumentRefused, read
 
+    if _ISSUER_VARIABLE in os.environ:
+        return Problem(_ISSUER_VARIABLE, 0, 0, misfit.message)
     file = config or Path("broker.yaml")
     try:
         document = read(file.read_bytes(), str(file))
     except (OSError, DocumentRefused):
         return Problem(str(file), 0, 0, misfit.message)
-    if misfit.field in document.value:
-        return document.problem((misfit.field,), misfit.message)
-    return Problem(str(file), 0, 0, misfit.message)
+    # Of what is not there, this is the place of the whole.
+    return document.problem((misfit.field,), misfit.message)
