@@ -1,5 +1,5 @@
 
-# A job logs in with {"role": «role», "jwt": TOKEN}; what it may do says the policy of Vault.
+# A job logs in at auth/jwt/login with this role and its token; what it may do, policies of Vault say.
 vault write auth/jwt/role/«role» - <<'END_OF_ROLE'
 «members»
 END_OF_ROLE

@@ -1,4 +1,4 @@
-# OpenBao takes the same words: `bao` instead of `vault`.
+# OpenBao takes the same words: `bao` instead of `vault`. The first command is for once.
 vault auth enable jwt
 vault write auth/jwt/config \
     oidc_discovery_url=«issuer» \
