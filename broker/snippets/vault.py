@@ -23,7 +23,13 @@ def _role(trust: Trust, subject: Subject) -> str:
         "bound_audiences": [trust.service.audience],
         "bound_subject": subject.sub,
         "bound_claims": {"client_id": subject.account, "token_type": "service"},
-        "token_policies": [trust.service.name],
+        # In the log of Vault, beside what the broker has under this id.
+        "claim_mappings": {"jti": "broker_token"},
+        # Unset, Vault adds minutes to tokens that say for themselves when they end.
+        "expiration_leeway": -1,
+        "not_before_leeway": -1,
+        "clock_skew_leeway": 30,
+        "token_policies": [subject.account],
         "token_ttl": trust.service.ttl,
         "token_max_ttl": trust.service.max_ttl,
     }

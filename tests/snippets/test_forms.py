@@ -257,7 +257,11 @@ def test_a_shell_tells_vault_what_was_meant(tmp_path: Path) -> None:
         "bound_audiences": [HOSTILE],
         "bound_subject": "repo-ci:repository_id:456789",
         "bound_claims": {"client_id": "repo-ci", "token_type": "service"},
-        "token_policies": ["deploy-api"],
+        "claim_mappings": {"jti": "broker_token"},
+        "expiration_leeway": -1,
+        "not_before_leeway": -1,
+        "clock_skew_leeway": 30,
+        "token_policies": ["repo-ci"],
         "token_ttl": 300,
         "token_max_ttl": 3600,
     }
