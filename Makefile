@@ -64,6 +64,11 @@ bench-lists: dev ## The first page of the audit among five million events (10 GB
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
 
+.PHONY: interop
+interop: dev ## Relying parties in Go and Java, Vault, OpenBao: what they take and what they refuse
+	@scripts/setup foreign
+	@$(BIN)/pytest -o python_files='check_*.py' tests/interop/foreign $(ARGS)
+
 .PHONY: bench-metrics
 bench-metrics: dev ## What it costs to count, print and trace an exchange
 	@$(BIN)/python -m bench.bench_metrics

@@ -42,6 +42,7 @@ def found(
     verifier: str,
     version: str,
     lets_in: Callable[[str, Sequence[str]], Sequence[bool]],
+    token_type: str = "at+jwt",
     **service: Any,
 ) -> Row:
     """Show a verifier a good token of each algorithm, and where it is taken the near misses.
@@ -51,10 +52,11 @@ def found(
     accepted, let_in = [], set[str]()
     misses: dict[str, str] = {}
     for algorithm in ALGORITHMS:
-        if list(lets_in(algorithm, [at_now(signing_key(algorithm), **service)])) != [True]:
+        good = at_now(signing_key(algorithm), header={"typ": token_type}, **service)
+        if list(lets_in(algorithm, [good])) != [True]:
             continue
         accepted.append(algorithm)
-        misses = near_misses(algorithm, **service)
+        misses = near_misses(algorithm, token_type, **service)
         told = lets_in(algorithm, list(misses.values()))
         let_in |= {name for name, came_in in zip(misses, told, strict=True) if came_in}
     refused = f"{len(misses) - len(let_in)} of {len(misses)}"
