@@ -24,6 +24,8 @@ def kind_of(block: Block) -> str:
         return "playbook"
     if "users" in content:
         return "kubeconfig"
+    if "apiVersion" in content:
+        return "manifest"
     if "scrape_configs" in content:
         return "monitoring"
     if "jobs" in content:
