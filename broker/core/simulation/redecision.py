@@ -1,0 +1,298 @@
+"""A decision on record, made again by another policy set.
+
+Made with the instant of then and without blocks: spent tokens and limits have no say. Pipelines ask
+for the same all day long, so that what was decided is remembered by all that a decision looks at;
+it is the same as without.
+"""
+
+from bisect import bisect_right
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, replace
+from typing import Final
+
+from broker.core import client
+from broker.core.blocks import NO_BLOCKS
+from broker.core.claims import Claims, are_texts
+from broker.core.decision import (
+    MIN_REMAINING_LIFE,
+    Decision,
+    Deny,
+    IndexedPolicies,
+    decide,
+)
+from broker.core.errors import Reason
+from broker.core.policy import Issuer, Replay, ServiceAccount
+from broker.core.simulation.outcome import Outcome, Undecidable
+from broker.core.simulation.past_decision import EventRefused, PastDecision
+from broker.core.simulation.unrecorded import (
+    OpenPolicies,
+    always_recorded,
+    is_full,
+    unknown_claims,
+)
+
+REMEMBERED: Final = 20_000
+"""How many decisions are remembered, and as many of before."""
+
+ERASED: Final = "the claims were erased"
+NOT_RECORDED: Final = "claims that are not on record"
+NO_ACCOUNT: Final = "an account that the files do not have"
+NO_EXPIRY: Final = "the end of the token is not on record"
+
+_FAR: Final = 1 << 40
+"""An `exp` that cuts no life, in seconds since the epoch."""
+
+_MOST_OPEN: Final = 64
+
+
+@dataclass(frozen=True, slots=True)
+class _Lens:
+    """What decisions on the tokens of one issuer look at."""
+
+    issuer: Issuer
+    names: tuple[str, ...]
+    always: frozenset[str]
+    """The claims that any event of the issuer holds."""
+
+    beyond: bool
+    """Whether decisions look at others as well."""
+
+    by_expiry: bool
+    """Whether a condition looks at `exp`."""
+
+
+class Redecision:
+    """Decides what is on record by a policy set."""
+
+    def __init__(
+        self,
+        policies: IndexedPolicies,
+        *,
+        base: IndexedPolicies | None = None,
+        all_accounts: bool = False,
+        own_audience: str | None = None,
+        remembered: int = REMEMBERED,
+    ) -> None:
+        """`base` is the set that most of it was decided by, if it is there.
+
+        `all_accounts` tells whether the set holds those that were made through the API as well; an
+        issuer whose sole audience is `own_audience`, that of the broker, takes any.
+        """
+        self._policies = policies
+        self._base = base
+        self._all_accounts = all_accounts
+        self._own = None if own_audience is None else frozenset({own_audience})
+        policy_set = policies.policy_set
+        self._ends = sorted(
+            {each.expires_at for each in policy_set.policies.values() if each.expires_at}
+        )
+        self._lenses = {issuer.url: self._lens(issuer) for issuer in policy_set.issuers.values()}
+        self._named: dict[tuple[str | None, str | None], frozenset[str]] = {}
+        for known in (policies, base):
+            if known is not None and known.policy_set.version:
+                for name, claims in known.named_claims.items():
+                    self._named[known.policy_set.version, name] = claims
+        self._open: dict[tuple[str, tuple[str, ...]], OpenPolicies] = {}
+        self._memory = _Memory(remembered)
+
+    def decide(self, past: PastDecision) -> Outcome | Undecidable:
+        """Decide once more. Raises `EventRefused`."""
+        if past.client_id is not None:
+            return self._client(past.client_id, past)
+        claims = past.claims
+        if claims is None:
+            return Undecidable(ERASED)
+        url = claims.get("iss")
+        if not isinstance(url, str):
+            raise EventRefused("`claims.iss` is no text")
+        lens = self._lenses.get(url)
+        if lens is None:
+            return Outcome(Reason.ISSUER_NOT_TRUSTED)
+        issuer = lens.issuer
+        refused = self._refused_before(claims, issuer)
+        if refused is not None:
+            return Outcome(refused)
+        single_use = issuer.replay is Replay.SINGLE_USE
+        expires = claims.get("exp")
+        if single_use:
+            return self._by_policies(past, lens, claims, cut=False)
+        if not isinstance(expires, int | float):
+            return Undecidable(NO_EXPIRY, ("exp",))
+        found = self._by_policies(past, lens, claims, cut=True)
+        if not isinstance(found, Outcome) or found.ttl is None:
+            return found
+        left = max(int(expires - past.time), MIN_REMAINING_LIFE)
+        return replace(found, ttl=left, cut=True) if left <= found.ttl else found
+
+    def _by_policies(
+        self, past: PastDecision, lens: _Lens, claims: Claims, *, cut: bool
+    ) -> Outcome | Undecidable:
+        values = tuple(map(claims.get, lens.names))
+        unknown: tuple[str, ...] = ()
+        if None in values:
+            absent = [name for name in lens.names if name not in claims]
+            recorded = self._recorded(past, lens, claims) if lens.beyond else lens.always
+            full = past.large and is_full(claims)
+            unknown = unknown_claims(absent, recorded, lens.issuer, full=full)
+        elif lens.beyond:
+            self._recorded(past, lens, claims)
+        end = bisect_right(self._ends, past.time)
+        key = (lens.issuer.url, _hashable(values), past.asked, end, unknown)
+        if lens.by_expiry:
+            return self._decided(past, lens, claims, unknown)
+        found = self._memory.get(key)
+        if found is None:
+            # The life that is left is taken into account afterwards: it differs each time.
+            lasting = {**claims, "exp": _FAR} if cut else claims
+            found = self._decided(past, lens, lasting, unknown)
+            self._memory.keep(key, found)
+        return found
+
+    def _decided(
+        self, past: PastDecision, lens: _Lens, claims: Claims, unknown: tuple[str, ...]
+    ) -> Outcome | Undecidable:
+        issuer, request, now = lens.issuer, past.request, past.time
+        if not unknown:
+            return self._told(decide(claims, issuer, request, self._policies, now))
+        platform = issuer.platform
+        if platform is not None and platform.event_claim in unknown:
+            return Undecidable(NOT_RECORDED, (platform.event_claim,))
+        possible = self._open_policies(issuer, unknown).possible(claims, request, now)
+        told = [self._told(each) for each in possible.decisions]
+        unsure = [each for each in told if isinstance(each, Undecidable)]
+        if unsure:
+            return unsure[0]
+        return told[0] if possible.settled() else Undecidable(NOT_RECORDED, possible.claims)
+
+    def _told(self, decision: Decision) -> Outcome | Undecidable:
+        """Give what a decision comes to, unless it hangs on an account that is not there."""
+        outcome = Outcome.of(decision)
+        if self._all_accounts or not isinstance(decision, Deny):
+            return outcome
+        asked: Collection[str] = ()
+        if decision.reason is Reason.ACCOUNT_DISABLED:
+            asked = (decision.detail,)
+        elif decision.reason is Reason.AMBIGUOUS_ACCOUNT:
+            asked = decision.service_accounts
+        missing = [each for each in asked if not self._has_account(each)]
+        return Undecidable(NO_ACCOUNT, detail=missing[0]) if missing else outcome
+
+    def _client(self, client_id: str, past: PastDecision) -> Outcome | Undecidable:
+        """Decide by the grants of an account that asked with credentials of its own."""
+        account = self._policies.policy_set.service_accounts.get(client_id)
+        if account is None:
+            in_base = self._base and client_id in self._base.policy_set.service_accounts
+            if self._all_accounts or in_base:
+                return Outcome(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET)
+            return Undecidable(NO_ACCOUNT, detail=client_id)
+        if not account.enabled or not account.secrets_allowed:
+            return Outcome(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET)
+        key = (client_id, past.asked)
+        found = self._memory.get(key)
+        if found is None:
+            policy_set = self._policies.policy_set
+            found = Outcome.of(
+                client.decide(account, past.request, policy_set, NO_BLOCKS, past.time)
+            )
+            self._memory.keep(key, found)
+        return found
+
+    def _refused_before(self, claims: Claims, issuer: Issuer) -> Reason | None:
+        """Say why a token of this issuer would be refused before its policies are asked.
+
+        Only what policy files say of it, and what is on record.
+        """
+        if not issuer.enabled:
+            return Reason.ISSUER_DISABLED
+        audience = claims.get("aud")
+        if isinstance(audience, list) and len(audience) == 1:
+            [audience] = audience
+        if (
+            isinstance(audience, str)
+            and audience not in issuer.audiences
+            and issuer.audiences != self._own
+        ):
+            return Reason.AUDIENCE_MISMATCH
+        expires, issued = claims.get("exp"), claims.get("iat")
+        if (
+            isinstance(expires, int)
+            and isinstance(issued, int)
+            and expires - issued > issuer.max_token_lifetime
+        ):
+            return Reason.TOKEN_LIFETIME_TOO_LONG
+        return None
+
+    def _recorded(self, past: PastDecision, lens: _Lens, claims: Claims) -> frozenset[str]:
+        """Name the claims that events of this one's moment hold, as far as that is known.
+
+        What one of them holds, and no allow-list has, a policy of then named.
+        """
+        moment = (past.policy_set, past.issuer)
+        named = self._named.get(moment, frozenset())
+        seen = claims.keys() - lens.always
+        if not seen <= named:
+            named = self._named[moment] = named | seen
+        return lens.always | named
+
+    def _has_account(self, client_id: str) -> bool:
+        return client_id in self._policies.policy_set.service_accounts
+
+    def _open_policies(self, issuer: Issuer, unknown: tuple[str, ...]) -> OpenPolicies:
+        key = (issuer.name, unknown)
+        found = self._open.get(key)
+        if found is None:
+            if len(self._open) >= _MOST_OPEN:
+                self._open.clear()
+            found = self._open[key] = OpenPolicies(self._policies, issuer, unknown)
+        return found
+
+    def _lens(self, issuer: Issuer) -> _Lens:
+        policies = self._policies
+        named = set(policies.named_claims[issuer.name])
+        by_expiry = "exp" in named
+        if issuer.platform is not None:
+            named.add(issuer.platform.event_claim)
+        for account in _accounts_of(policies, issuer):
+            named.update(account.instances)
+        always = always_recorded(issuer)
+        return _Lens(issuer, tuple(sorted(named)), always, not named <= always, by_expiry)
+
+
+class _Memory:
+    """What was decided lately: as many as fit, and as many of before these."""
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._now: dict[object, Outcome | Undecidable] = {}
+        self._before: dict[object, Outcome | Undecidable] = {}
+
+    def get(self, key: object) -> Outcome | Undecidable | None:
+        """Give what was decided, None when that is not remembered."""
+        found = self._now.get(key)
+        if found is None and (found := self._before.get(key)) is not None:
+            self.keep(key, found)
+        return found
+
+    def keep(self, key: object, found: Outcome | Undecidable) -> None:
+        """Remember a decision."""
+        if len(self._now) >= self._size:
+            self._before, self._now = self._now, {}
+        self._now[key] = found
+
+
+def _accounts_of(policies: IndexedPolicies, issuer: Issuer) -> Iterator[ServiceAccount]:
+    accounts = policies.policy_set.service_accounts
+    for policy in policies.policy_set.policies.values():
+        account = accounts.get(policy.service_account or "")
+        if policy.issuer == issuer.name and account is not None:
+            yield account
+
+
+def _hashable(values: tuple[object, ...]) -> tuple[object, ...]:
+    """Tell values apart as conditions do: 1, true and "1" are three."""
+    if are_texts(values):
+        return values
+    return tuple(
+        each if each is None or isinstance(each, str) else (type(each).__name__, repr(each))
+        for each in values
+    )

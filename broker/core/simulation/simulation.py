@@ -1,0 +1,151 @@
+"""A simulation under way: one event after the other, in memory that does not grow with them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from broker.core.decision import IndexedPolicies
+from broker.core.policy import Issuer
+from broker.core.simulation.causes import Cause, causes_of
+from broker.core.simulation.change import Change, Subject, service_of, tenant_of
+from broker.core.simulation.outcome import Kind, Outcome, Undecidable, differences, kind_of
+from broker.core.simulation.past_decision import PassedOver, PastDecision, past_decision
+from broker.core.simulation.redecision import REMEMBERED, Redecision
+from broker.core.simulation.tally import Report, Tally
+
+NOT_REPRODUCED: Final = "this very set decided otherwise then"
+
+
+class Simulation:
+    """Decides events once more by a policy set, and counts what changes."""
+
+    def __init__(
+        self,
+        policies: IndexedPolicies,
+        *,
+        base: IndexedPolicies | None = None,
+        all_accounts: bool = False,
+        own_audience: str | None = None,
+        remembered: int = REMEMBERED,
+    ) -> None:
+        """The arguments are those of `Redecision`."""
+        self._policies = policies.policy_set
+        self._base = None if base is None else base.policy_set
+        self._redecision = Redecision(
+            policies,
+            base=base,
+            all_accounts=all_accounts,
+            own_audience=own_audience,
+            remembered=remembered,
+        )
+        self._tally = Tally()
+
+    def take(self, event: Mapping[str, Any], *, size: int | None = None) -> None:
+        """Decide one event, given as JSON members; `size` is that of its line in bytes.
+
+        Raises `EventRefused`.
+        """
+        past = past_decision(event) if size is None else past_decision(event, size=size)
+        if isinstance(past, PassedOver):
+            self._tally.pass_over(past)
+            return
+        found = self._redecision.decide(past)
+        issuer = self._issuer(past)
+        tenant = tenant_of(past, issuer)
+        kind, differing = self._compared(past, found)
+        self._tally.count(kind, past, tenant, known=self._knows(past, issuer))
+        if kind is Kind.UNCHANGED:
+            return
+        if kind is Kind.UNDECIDABLE and isinstance(found, Outcome):
+            found = Undecidable(NOT_REPRODUCED)
+        change = self._change(
+            kind, past, found, Subject(tenant, past.client_id is not None), differing
+        )
+        ttl = found.ttl if isinstance(found, Outcome) else None
+        self._tally.group(change, past, (past.outcome.ttl, ttl))
+
+    def report(self) -> Report:
+        """Tell what was found so far."""
+        return self._tally.report(self._policies.version)
+
+    def _compared(
+        self, past: PastDecision, found: Outcome | Undecidable
+    ) -> tuple[Kind, tuple[str, ...]]:
+        if isinstance(found, Undecidable):
+            return Kind.UNDECIDABLE, ()
+        # The instant is on record to the millisecond, so that a life that was cut may be one off.
+        slack = int(found.cut)
+        differing = differences(past.outcome, found, granted=past.grant_recorded, ttl_slack=slack)
+        kind = kind_of(past.outcome, found, differing)
+        same_set = bool(self._policies.version) and past.policy_set == self._policies.version
+        if kind is not Kind.UNCHANGED and same_set:
+            return Kind.UNDECIDABLE, ()
+        return kind, differing
+
+    def _change(
+        self,
+        kind: Kind,
+        past: PastDecision,
+        found: Outcome | Undecidable,
+        subject: Subject,
+        differing: tuple[str, ...],
+    ) -> Change:
+        service = service_of(past, found, self._policies)
+        if isinstance(found, Undecidable):
+            return Change(
+                kind, subject, service, reason=found.cause, claims=found.claims, detail=found.detail
+            )
+        was, now = set(past.outcome.scopes or ()), set(found.scopes or ())
+        if kind is Kind.NEWLY_DENIED:
+            return Change(
+                kind,
+                subject,
+                service,
+                past.outcome.service_account,
+                past.outcome.policies,
+                found.reason,
+                self._causes(past, found),
+                detail=found.detail,
+                losses=tuple(sorted(was)),
+            )
+        shorter = (found.ttl or 0) < (past.outcome.ttl or 0)
+        return Change(
+            kind,
+            subject,
+            service,
+            found.service_account,
+            found.policies,
+            past.outcome.reason,
+            self._causes_before(past, found),
+            gains=tuple(sorted(now - was)),
+            losses=tuple(sorted(was - now)),
+            others=tuple(
+                (name, getattr(past.outcome, name), getattr(found, name))
+                for name in differing
+                if name not in ("scopes", "ttl")
+            ),
+            life=("shorter" if shorter else "longer") if "ttl" in differing else "",
+        )
+
+    def _causes(self, past: PastDecision, found: Outcome) -> tuple[Cause, ...]:
+        """Say what stands between a job and the token that it had."""
+        issuer, claims = self._issuer(past), past.claims or {}
+        return causes_of(found, past.outcome.policies, self._policies, issuer, claims, past.time)
+
+    def _causes_before(self, past: PastDecision, found: Outcome) -> tuple[Cause, ...]:
+        """Say what stood between a job and a token in the set of before, if that is there."""
+        if self._base is None or past.outcome.reason is None or past.claims is None:
+            return ()
+        issuer = self._base.issuer_by_url(str(past.claims.get("iss")))
+        return causes_of(past.outcome, found.policies, self._base, issuer, past.claims, past.time)
+
+    def _issuer(self, past: PastDecision) -> Issuer | None:
+        return self._policies.issuer_by_url(str((past.claims or {}).get("iss")))
+
+    def _knows(self, past: PastDecision, issuer: Issuer | None) -> bool:
+        """Tell whether the files name anything of an event: what asked, or what was asked for."""
+        accounts = self._policies.service_accounts
+        return (
+            issuer is not None
+            or past.client_id in accounts
+            or past.outcome.service_account in accounts
+        )
