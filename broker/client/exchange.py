@@ -132,7 +132,7 @@ def revoke(client: "httpx.Client", url: str, token: str) -> None:
         client, _WHAT, "POST", f"{url}/oauth/revoke", form={"token": token}, headers=_headers()
     )
     if answer.status != HTTPStatus.OK:
-        raise _refused(answer)
+        raise refused_by(answer)
 
 
 def explain(
@@ -149,7 +149,7 @@ def explain(
     answer = send(client, _WHAT, "POST", f"{url}/oauth/explain", form=form, headers=_headers())
     members = answer.members()
     if answer.status != HTTPStatus.OK:
-        raise _refused(answer)
+        raise refused_by(answer)
     if members is None or members.get("decision") not in ("permit", "deny"):
         raise BrokerTrouble(f"{url} answered with 200, but with no decision")
     return members
@@ -163,7 +163,7 @@ def _ask(
     began = time.time()
     answer = send(client, _WHAT, "POST", endpoint, form=form, headers=_headers(), basic=basic)
     if answer.status != HTTPStatus.OK:
-        raise _refused(answer)
+        raise refused_by(answer)
     return _service_token(answer, began)
 
 
@@ -195,7 +195,8 @@ def _service_token(answer: Answer, now: float) -> ServiceToken:
     )
 
 
-def _refused(answer: Answer) -> BrokerTrouble | Refused:
+def refused_by(answer: Answer) -> BrokerTrouble | Refused:
+    """Give the error that an answer other than 200 stands for."""
     members = answer.members() or {}
     error = members.get("error") or members.get("code")
     if not isinstance(error, str):

@@ -80,7 +80,7 @@ def new_client() -> "httpx.Client":
         ) from None
 
 
-def send(
+def send(  # noqa: PLR0913 - as many facts as a request has
     client: "httpx.Client",
     what: str,
     method: str,
@@ -89,8 +89,11 @@ def send(
     form: Mapping[str, str] | None = None,
     headers: Mapping[str, str] | None = None,
     basic: tuple[str, str] | None = None,
+    at_most: int = MAX_BODY,
 ) -> Answer:
     """Send one request; `what` names the other side in messages.
+
+    Of the body of the answer, `at_most` bytes are read.
 
     Raises `TryAgain` for what may pass (no answer, 408, 429, 5xx), `BrokerTrouble` for a redirect
     or a certificate that is not trusted, `Misuse` for what cannot be written into a request.
@@ -107,7 +110,9 @@ def send(
                 method, url, data=form, headers=headers, auth=auth, extensions={"trace": limit}
             ) as response,
         ):
-            answer = Answer(what, response.status_code, dict(response.headers), _read(response))
+            answer = Answer(
+                what, response.status_code, dict(response.headers), _read(response, at_most)
+            )
     except (httpx.InvalidURL, httpx.UnsupportedProtocol):
         raise BrokerTrouble(f"the address of {what} cannot be used") from None
     except (httpx.LocalProtocolError, UnicodeError):
@@ -133,13 +138,13 @@ def _kind(answer: Answer) -> int:
     return answer.status // 100
 
 
-def _read(response: "httpx.Response") -> bytes:
-    body = b""
+def _read(response: "httpx.Response", at_most: int) -> bytes:
+    body = bytearray()
     for chunk in response.iter_raw():
         body += chunk
-        if len(body) > MAX_BODY:
+        if len(body) > at_most:
             break
-    return body[:MAX_BODY]
+    return bytes(body[:at_most])
 
 
 def _no_answer(what: str, error: "httpx.HTTPError", *, late: bool) -> BrokerTrouble:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from broker.client import BrokerTrouble, ClientError, Misuse, Refused
 from broker.client import http as client_http
-from broker.client.exchange import _refused
+from broker.client.exchange import refused_by
 from broker.client.http import MAX_BODY, new_client, send
 from broker.client.patience import TryAgain
 from broker.client.refusal import told
@@ -354,7 +354,7 @@ def test_whatever_a_broker_says_reaches_no_terminal_raw(text: str, name: str) ->
         {"x-request-id": HOSTILE},
         as_json({"error": HOSTILE, "error_description": HOSTILE, name: text}).body,
     )
-    assert all(line.isprintable() for line in told(_refused(answer)).split("\n"))
+    assert all(line.isprintable() for line in told(refused_by(answer)).split("\n"))
 
 
 def test_control_characters_are_shown_as_what_they_are() -> None:

@@ -6,6 +6,7 @@ from broker.cli.policies import (
     check_command,
     explain_command,
     schema_command,
+    simulate_command,
     test_command,
 )
 
@@ -19,3 +20,4 @@ app.command("check")(check_command.check)
 app.command("test")(test_command.run_tests)
 app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)
+app.command("simulate")(simulate_command.simulate)

@@ -27,7 +27,7 @@ DEV_ISSUERS: Final = {
     "dev-github": "http://127.0.0.1:8081/github",
     "dev-gitlab": "http://127.0.0.1:8081/gitlab",
 }
-_DEV_BROKER: Final = "http://127.0.0.1:8080"
+DEV_BROKER: Final = "http://127.0.0.1:8080"
 
 
 def load_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[LoadedPolicies, ...]":
@@ -51,7 +51,7 @@ def read_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[Loade
     The last of the sets holds all files. Raises `ConfigurationError` with every problem of the
     first set that does not load, and `ModuleNotFoundError` without the extra `server`.
     """
-    settings = _settings(config)
+    settings = settings_for(config)
     chosen = list(paths or [_from_here(settings.policies)])
     production = [path for path in chosen if not _is_in_dev(path)]
     sets = [_load(production, settings, dev=False)] if production else []
@@ -60,7 +60,8 @@ def read_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[Loade
     return tuple(sets)
 
 
-def _settings(config: Path | None) -> "Settings":
+def settings_for(config: Path | None) -> "Settings":
+    """Read the configuration as far as it is about policies. Raises `ConfigurationError`."""
     from broker.settings import load
 
     return load(config, os.environ, working_directory=Path.cwd(), serving=False)
@@ -73,7 +74,7 @@ def _load(paths: Sequence[Path], settings: "Settings", *, dev: bool) -> "LoadedP
     elsewhere = dev and not settings.loopback
     return load_paths(
         paths,
-        broker_issuer=_DEV_BROKER if elsewhere else settings.issuer,
+        broker_issuer=DEV_BROKER if elsewhere else settings.issuer,
         token_defaults=(settings.tokens.ttl, settings.tokens.max_ttl),
         signing_algorithms=settings.signing.algorithms,
         loopback=dev or settings.loopback,

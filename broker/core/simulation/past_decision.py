@@ -117,7 +117,7 @@ def past_decision(
         raise EventRefused("`claims` is no object")
     return PastDecision(
         id=_text(event, "id"),
-        time=_time(event),
+        time=event_time(event),
         policy_set=_text_or_none(event, "policy_set"),
         issuer=issuer,
         claims=claims,
@@ -223,7 +223,8 @@ def _object_or_none(event: Mapping[str, Any], name: str) -> Mapping[str, Any] | 
     return value
 
 
-def _time(event: Mapping[str, Any]) -> float:
+def event_time(event: Mapping[str, Any]) -> float:
+    """Give the instant of an event, in seconds since the epoch. Raises `EventRefused`."""
     try:
         return datetime.fromisoformat(_text(event, "time")).timestamp()
     except (ValueError, OverflowError):

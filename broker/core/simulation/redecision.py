@@ -70,18 +70,19 @@ class Redecision:
         *,
         base: IndexedPolicies | None = None,
         all_accounts: bool = False,
-        own_audience: str | None = None,
+        own_audiences: frozenset[str] = frozenset(),
         remembered: int = REMEMBERED,
     ) -> None:
         """`base` is the set that most of it was decided by, if it is there.
 
-        `all_accounts` tells whether the set holds those that were made through the API as well; an
-        issuer whose sole audience is `own_audience`, that of the broker, takes any.
+        `all_accounts` tells whether the set holds those that were made through the API as well. An
+        issuer whose audiences are `own_audiences` takes any: which URL the broker has, its policies
+        do not say.
         """
         self._policies = policies
         self._base = base
         self._all_accounts = all_accounts
-        self._own = None if own_audience is None else frozenset({own_audience})
+        self._own = own_audiences
         policy_set = policies.policy_set
         self._ends = sorted(
             {each.expires_at for each in policy_set.policies.values() if each.expires_at}
@@ -182,7 +183,7 @@ class Redecision:
         account = self._policies.policy_set.service_accounts.get(client_id)
         if account is None:
             in_base = self._base and client_id in self._base.policy_set.service_accounts
-            if self._all_accounts or in_base:
+            if in_base:
                 return Outcome(Reason.CLIENT_UNKNOWN_OR_BAD_SECRET)
             return Undecidable(NO_ACCOUNT, detail=client_id)
         if not account.enabled or not account.secrets_allowed:
@@ -210,7 +211,7 @@ class Redecision:
         if (
             isinstance(audience, str)
             and audience not in issuer.audiences
-            and issuer.audiences != self._own
+            and not issuer.audiences <= self._own
         ):
             return Reason.AUDIENCE_MISMATCH
         expires, issued = claims.get("exp"), claims.get("iat")

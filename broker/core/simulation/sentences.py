@@ -51,7 +51,8 @@ def scope_sentence(report: Report) -> str:
     least = "" if report.all_tenants else "more than "
     repositories = _number(len(report.tenants), "repository")
     first, last = _date(report.first), _date(report.last)
-    return f"{runs} of {least}{repositories}, {first} to {last}, decided again"
+    of = f" of {least}{repositories}" if report.tenants else ""
+    return f"{runs}{of}, {first} to {last}, decided again"
 
 
 def passed_sentence(report: Report) -> str | None:

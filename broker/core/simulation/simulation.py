@@ -24,7 +24,7 @@ class Simulation:
         *,
         base: IndexedPolicies | None = None,
         all_accounts: bool = False,
-        own_audience: str | None = None,
+        own_audiences: frozenset[str] = frozenset(),
         remembered: int = REMEMBERED,
     ) -> None:
         """The arguments are those of `Redecision`."""
@@ -34,7 +34,7 @@ class Simulation:
             policies,
             base=base,
             all_accounts=all_accounts,
-            own_audience=own_audience,
+            own_audiences=own_audiences,
             remembered=remembered,
         )
         self._tally = Tally()
@@ -52,7 +52,8 @@ class Simulation:
         issuer = self._issuer(past)
         tenant = tenant_of(past, issuer)
         kind, differing = self._compared(past, found)
-        self._tally.count(kind, past, tenant, known=self._knows(past, issuer))
+        named = tenant if past.client_id is None else ""
+        self._tally.count(kind, past, named, known=self._knows(past, issuer))
         if kind is Kind.UNCHANGED:
             return
         if kind is Kind.UNDECIDABLE and isinstance(found, Outcome):

@@ -131,12 +131,17 @@ class Tally:
         self._passed_over[passed] += 1
 
     def count(self, kind: Kind, past: PastDecision, tenant: str, *, known: bool) -> None:
-        """Count a decision; `known` tells whether the files have its issuer or account."""
+        """Count a decision on a job of a tenant, "" for none.
+
+        `known` tells whether the files have its issuer or account.
+        """
         self._counts[kind] += 1
         self._known += known
         if self._first is None or self._last is None:
             self._first = self._last = past.time
         self._first, self._last = min(self._first, past.time), max(self._last, past.time)
+        if not tenant:
+            return
         counts = self._tenants.get(tenant)
         if counts is None:
             if len(self._tenants) >= MAX_NAMED:
