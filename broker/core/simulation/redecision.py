@@ -8,6 +8,7 @@ it is the same as without.
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
+from math import isfinite
 from typing import Final
 
 from broker.core import client
@@ -117,7 +118,7 @@ class Redecision:
         expires = claims.get("exp")
         if single_use:
             return self._by_policies(past, lens, claims, cut=False)
-        if not isinstance(expires, int | float):
+        if not isinstance(expires, int | float) or not isfinite(expires):
             return Undecidable(NO_EXPIRY, ("exp",))
         found = self._by_policies(past, lens, claims, cut=True)
         if not isinstance(found, Outcome) or found.ttl is None:

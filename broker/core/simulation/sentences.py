@@ -136,7 +136,7 @@ def _differences(group: Group, mark: Mark) -> Iterator[str]:
         yield f"has the {name.replace('_', ' ')} {mark(now or '')} instead of {mark(was or '')}"
     if change.life:
         was, now = (duration_text(each or 0) for each in group.ttls)
-        yield f"has a {change.life} life, such as {now} instead of {was}"
+        yield f"has a {change.life} life (such as {now} instead of {was})"
 
 
 def _through(change: Change, mark: Mark) -> str:
