@@ -21,6 +21,7 @@ from broker.http.api.keys import KeysApi
 from broker.http.api.limits import ApiLimits
 from broker.http.api.policies import PoliciesApi
 from broker.http.api.service_accounts import ServiceAccountsApi
+from broker.http.api.simulation import SimulationApi
 from broker.http.app import Endpoints
 from broker.http.client_credentials import is_used_by_grant
 from broker.http.discovery import Discovery
@@ -34,7 +35,7 @@ from broker.http.protected_resource import ProtectedResource
 from broker.http.revocation_endpoint import RevocationEndpoint
 from broker.http.token_endpoint import TokenEndpoint
 from broker.issuer_keys import HttpIssuerKeys
-from broker.ports import Store
+from broker.ports import PolicySimulation, Store
 from broker.reload.following import Following
 from broker.reload.kept_sets import KeptSets
 from broker.reload.policy_reload import PolicyReload
@@ -53,6 +54,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
     issuer_keys: HttpIssuerKeys,
     verification: LogVerification,
     measured: Measured,
+    simulation: PolicySimulation,
 ) -> Endpoints:
     """Make every endpoint."""
     policies, keys, clock = exchange.policies, exchange.signing_keys, exchange.clock
@@ -113,6 +115,14 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         policies=ApiEndpoint(bearer, api_limits, "broker:policies:read", policies_api.show),
         policies_reload=ApiEndpoint(
             bearer, api_limits, "broker:policies:write", policies_api.reload
+        ),
+        policies_simulate=ApiEndpoint(
+            bearer,
+            api_limits,
+            "broker:policies:read",
+            SimulationApi(simulation, clock).simulate,
+            or_scope="broker:policies:write",
+            and_scope="broker:audit:read",
         ),
         keys=ApiEndpoint(bearer, api_limits, "broker:keys:read", keys_api.show),
         keys_rotate=ApiEndpoint(bearer, api_limits, "broker:keys:write", keys_api.rotate),

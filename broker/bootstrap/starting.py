@@ -33,6 +33,7 @@ from broker.issuer_keys import HttpIssuerKeys
 from broker.ports import Clock, Store
 from broker.registry.deciding_accounts import PoliciesWithAccounts
 from broker.registry.policies_with_blocks import PoliciesWithBlocks
+from broker.reload.candidate import CandidateSimulation
 from broker.reload.collector import setting_aside
 from broker.reload.following import Following
 from broker.reload.held import HeldPolicies
@@ -229,6 +230,17 @@ async def _started(
         issuer_keys,
         LogVerification(store, head_key),
         worker.measured,
+        CandidateSimulation(
+            deciding,
+            kept,
+            # One of its own: a reload would end the process of the other.
+            PolicyReader(settings.policies, policy_parameters(settings, dev_issuers), clock),
+            SealedAccounts(store, box),
+            store,
+            store,
+            clock,
+            identifiers,
+        ),
     )
     counted = CountedRefusals(counts, store, clock)
     heads = AuditHeads(

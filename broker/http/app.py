@@ -36,6 +36,7 @@ class Endpoints:
     oauth_introspect: OAuthEndpoint
     policies: ApiEndpoint
     policies_reload: ApiEndpoint
+    policies_simulate: ApiEndpoint
     keys: ApiEndpoint
     keys_rotate: ApiEndpoint
     accounts: Mapping[str, ByMethod]
@@ -146,6 +147,7 @@ def _admin_routes(endpoints: Endpoints) -> list[BaseRoute]:
     return [
         Route("/api/v1/policies", endpoints.policies, methods=["GET"]),
         Route("/api/v1/policies/reload", endpoints.policies_reload, methods=["POST"]),
+        Route("/api/v1/policies/simulate", endpoints.policies_simulate, methods=["POST"]),
         Route("/api/v1/keys", endpoints.keys, methods=["GET"]),
         Route("/api/v1/keys/rotate", endpoints.keys_rotate, methods=["POST"]),
         *(Route(path, each) for path, each in endpoints.accounts.items()),

@@ -1,6 +1,6 @@
 """The policy sets: the one in force, those that ran, where they are kept, and reloading."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -8,6 +8,7 @@ from broker.core.decision import IndexedPolicies
 from broker.core.errors import Problem
 from broker.core.policy import PolicySet
 from broker.core.policy_changes import PolicyChanges
+from broker.core.simulation.tally import Report
 
 
 class PolicySource(Protocol):
@@ -74,6 +75,39 @@ class PolicyReloading(Protocol):
 
         `forced` also takes a set that is empty or drops a deny policy; `actor` goes into the audit.
         Raises `Unavailable`.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Simulated:
+    """What other files would have made of the decisions on record."""
+
+    report: Report
+    complete: bool
+    """Whether every event of the span was decided; if not, the newest were."""
+
+
+class CandidateRefused(Exception):
+    """What is to be simulated is no change of policy files; the message says why."""
+
+
+class PolicySimulation(Protocol):
+    """Trying changed policy files on the decisions on record; nothing comes into force."""
+
+    async def simulate(
+        self,
+        files: Mapping[str, str | None],
+        *,
+        since: float | None,
+        until: float | None,
+        actor: str,
+    ) -> Simulated | Rejected:
+        """Decide once more what is on record, by the files in force with these in their place.
+
+        `files` are texts by path below the policy folder, None where a file is gone; `since` and
+        `until` are seconds since the epoch; `actor` goes into the audit. Raises `CandidateRefused`
+        and `Unavailable`.
         """
         ...
 

@@ -1,5 +1,6 @@
 """The policy sets that ran: kept under seal, made again when they are asked for."""
 
+import asyncio
 import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,6 +9,7 @@ from broker.core.policy import PolicySet
 from broker.ports import Clock, PolicySetReading, PolicySetStore
 from broker.reload.reading import LoadedSet, PolicyReader
 from broker.reload.seal import Seal
+from broker.reload.sources import PolicySources
 
 logger = logging.getLogger(__name__)
 
@@ -45,6 +47,12 @@ class KeptSetsReading:
             return None
         loaded = await self._rebuilt(version, content, at_start=at_start)
         return loaded.policy_set if loaded else None
+
+    async def sources(self, version: str) -> PolicySources | None:
+        """Give what a set was made of. Raises `Unavailable`."""
+        content = await self.store.policy_set(version)
+        packed = None if content is None else self.seal.take_off(version, content)
+        return None if packed is None else await asyncio.to_thread(PolicySources.unpack, packed)
 
     async def _rebuilt(
         self, version: str, content: bytes, *, again: bool = False, at_start: bool = False

@@ -163,6 +163,15 @@ class PolicyReader:
         finally:
             await self.close()
 
+    async def candidate(self, packed: bytes) -> LoadedSet | Refused:
+        """Make a set of sources that never ran, and run the tests in them."""
+        request = Message({"do": "candidate", "now": self._clock.now()}, (packed,))
+        try:
+            answer = await self._ask(lambda _: request, at_start=False)
+            return answer if isinstance(answer, Refused) else await self._outcome(answer)
+        finally:
+            await self.close()
+
     async def rest(self) -> None:
         """Await the next order: with a process for a large folder, without one for any other."""
         tired = self._prepared is not None and self._prepared.answers >= MOST_ANSWERS

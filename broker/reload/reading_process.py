@@ -80,9 +80,11 @@ def _come_second() -> None:
 
 
 def serve(request: Message, memory: Memory) -> Message:
-    """Answer one request: to read the folder, or to make a kept set again."""
+    """Answer one request: to read the folder, or to make a set of what comes with it."""
     if request.header["do"] == "read":
         return read(request, memory)
+    if request.header["do"] == "candidate":
+        return candidate(bytes(request.parts[0]), request.header["now"])
     stated = request.header["parameters"]
     current = None if stated is None else DeploymentParameters.from_json(stated)
     return rebuild(request.header["version"], bytes(request.parts[0]), current)
@@ -156,6 +158,17 @@ def rebuild(version: str, packed: bytes, current: DeploymentParameters | None) -
         if current is not None and current != sources.parameters:
             sources = replace(sources, parameters=current)
             loaded = _build_again(sources)
+    except ConfigurationError as error:
+        return _refusal(error.problems)
+    return _answer(loaded, sources)
+
+
+def candidate(packed: bytes, now: float) -> Message:
+    """Make a set of sources that never ran; its tests must hold as those of a read set."""
+    sources = PolicySources.unpack(packed)
+    try:
+        loaded = _build_again(sources)
+        refuse_failed(run(loaded, now))
     except ConfigurationError as error:
         return _refusal(error.problems)
     return _answer(loaded, sources)

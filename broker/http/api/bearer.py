@@ -64,12 +64,18 @@ class Bearer:
     trusted_proxies: Networks
 
     async def require(
-        self, scope: Scope, wanted: str, *, or_scope: str | None = None, confined: bool = False
+        self,
+        scope: Scope,
+        wanted: str,
+        *,
+        or_scope: str | None = None,
+        and_scope: str | None = None,
+        confined: bool = False,
     ) -> ApiCaller:
         """Find out who calls and whether it holds the scope `wanted`, or else `or_scope`.
 
-        What is not `confined` to the caller's organization is for callers without one. Raises
-        `ApiRefused`.
+        With `and_scope` it has to hold that one as well. What is not `confined` to the caller's
+        organization is for callers without one. Raises `ApiRefused`.
         """
         text = self._bearer_token(scope)
         address = caller_of(scope, self.trusted_proxies).client_address
@@ -78,6 +84,8 @@ class Bearer:
         if wanted not in caller.scopes and or_scope not in caller.scopes:
             either = wanted if or_scope is None else f"{wanted} or {or_scope}"
             raise self._insufficient(caller, wanted, f"this needs the scope {either}")
+        if and_scope is not None and and_scope not in caller.scopes:
+            raise self._insufficient(caller, and_scope, f"this needs the scope {and_scope} as well")
         if caller.organization is not None and not confined:
             # What concerns the whole broker is out of an organization's reach (attacks row 142).
             detail = (

@@ -33,8 +33,9 @@ _STATUS: Final = {
 class ApiEndpoint:
     """An ASGI endpoint for callers with one scope of the broker, or with `or_scope`.
 
-    `confined` says that what it does stays within the caller's organization; any other endpoint is
-    out of reach of whoever belongs to one (attacks row 142).
+    With `and_scope` they need that one as well. `confined` says that what it does stays within the
+    caller's organization; any other endpoint is out of reach of whoever belongs to one (attacks row
+    142).
     """
 
     bearer: Bearer
@@ -42,6 +43,7 @@ class ApiEndpoint:
     scope: str
     serve: Serve
     or_scope: str | None = None
+    and_scope: str | None = None
     confined: bool = False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +69,11 @@ class ApiEndpoint:
         caller = await self.limits.admit(scope)
         try:
             account = await self.bearer.require(
-                scope, self.scope, or_scope=self.or_scope, confined=self.confined
+                scope,
+                self.scope,
+                or_scope=self.or_scope,
+                and_scope=self.and_scope,
+                confined=self.confined,
             )
         except ApiRefused as refused:
             raise await self.limits.refused(caller, refused) from None

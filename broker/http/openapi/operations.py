@@ -181,6 +181,14 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
     ("POST", "/api/v1/policies/reload"): Operation(
         "Put the policy files in force", "PolicyReload", "Policies", more={409: "Problem"}
     ),
+    ("POST", "/api/v1/policies/simulate"): Operation(
+        "Say what changed policy files would have made of what was decided",
+        "Simulation",
+        "Policies",
+        bodies={JSON: "SimulationRequest"},
+        body_required=False,
+        more={409: "Problem"},
+    ),
     ("GET", "/api/v1/keys"): Operation("List the broker's signing keys", "SigningKeys", "Keys"),
     ("POST", "/api/v1/keys/rotate"): Operation(
         "Let the next keys sign",

@@ -11,6 +11,8 @@ from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
 from broker.core.registry.block_members import MAX_REASON
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
+from broker.core.simulation.outcome import Kind
+from broker.core.simulation.past_decision import PassedOver
 from broker.core.token_profiles import PROFILES
 from broker.core.vocabulary import (
     ASSERTION_TYPE_JWT,
@@ -299,6 +301,50 @@ SCHEMAS: Final[dict[str, Schema]] = {
                 empties=FLAG,
             )
         ),
+    ),
+    "SimulationRequest": {
+        **_object(
+            ("files", "since", "until"),
+            files={"type": "object", "additionalProperties": _or_null(TEXT)},
+            since=_or_null(TEXT),
+            until=_or_null(TEXT),
+        ),
+        "additionalProperties": False,
+    },
+    "Simulation": _object(
+        policy_set=TEXT,
+        complete=FLAG,
+        first=_or_null(TIME),
+        last=_or_null(TIME),
+        decisions=WHOLE,
+        **{kind.value: WHOLE for kind in Kind},
+        passed_over=_object(**{each.value: WHOLE for each in PassedOver}),
+        groups={"type": "array", "items": ref("SimulatedChange")},
+        more=ANYTHING,
+        policies={"type": "array", "items": ANYTHING},
+        tenants={"type": "array", "items": ANYTHING},
+        conditions={"type": "array", "items": _object(policy=TEXT, what=TEXT, runs=WHOLE)},
+    ),
+    "SimulatedChange": _object(
+        kind=_one_of(tuple(Kind)),
+        tenant=_or_null(TEXT),
+        client_id=_or_null(TEXT),
+        refs=TEXTS,
+        all_refs=FLAG,
+        service=_or_null(TEXT),
+        service_account=_or_null(TEXT),
+        policies=TEXTS,
+        reason=_or_null(TEXT),
+        causes={"type": "array", "items": _object(policy=TEXT, what=TEXT)},
+        claims=TEXTS,
+        gains=TEXTS,
+        losses=TEXTS,
+        changes=ANYTHING,
+        runs=WHOLE,
+        of=_or_null(WHOLE),
+        first=TIME,
+        last=TIME,
+        decision_id=TEXT,
     ),
     "SigningKey": _object(
         kid=TEXT,
