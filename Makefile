@@ -60,6 +60,10 @@ bench: dev ## Measurements: CPU per exchange beside a bare POST; introspection; 
 bench-lists: dev ## The first page of the audit among five million events (10 GB of disk)
 	@$(BIN)/python -m bench.bench_lists
 
+.PHONY: bench-simulate
+bench-simulate: dev ## A million decisions on record, decided again by changed policies (2 GB of disk)
+	@$(BIN)/python -m bench.bench_simulate
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run

@@ -54,10 +54,12 @@ policies:
 """
 
 
-def texts_of_the_month() -> dict[str, str]:
+def texts_of_the_month(
+    repositories: int = REPOSITORIES, projects: int = PROJECTS
+) -> dict[str, str]:
     """Give the policy files by which the month was decided."""
     texts = {"base.yaml": BASE}
-    for number in range(REPOSITORIES):
+    for number in range(repositories):
         texts[f"repo-{number}.yaml"] = f"""\
 policies:
   repo-{number}-main:
@@ -76,7 +78,7 @@ policies:
       ref: [refs/heads/main, {{glob: "refs/heads/release/*"}}]
       event_name: [push, workflow_dispatch]
 """
-    for number in range(PROJECTS):
+    for number in range(projects):
         texts[f"project-{number}.yaml"] = f"""\
 policies:
   project-{number}-main:
@@ -121,12 +123,23 @@ class Run:
 
 
 class Month:
-    """The runs of a month, and the lines of its audit."""
+    """The runs of a month, and the lines of its audit; `kept` tells whether the runs stay here."""
 
-    def __init__(self, runs: int, seed: int = 7) -> None:
-        self.policies = IndexedPolicies.of(loaded(texts_of_the_month()))
+    def __init__(
+        self,
+        runs: int,
+        repositories: int = REPOSITORIES,
+        projects: int = PROJECTS,
+        *,
+        kept: bool = True,
+        seed: int = 7,
+    ) -> None:
+        self.policies = IndexedPolicies.of(loaded(texts_of_the_month(repositories, projects)))
         self.runs: list[Run] = []
+        self._kept = kept
         self._count = runs
+        self._repositories = repositories
+        self._tenants = repositories + projects
         self._random = random.Random(seed)  # noqa: S311 - no secret is drawn
         self._shapes: dict[tuple[str, str, str, str], dict[str, Any]] = {}
 
@@ -148,7 +161,8 @@ class Month:
                     client_address="192.0.2.0/24", count=3,
                 )  # fmt: skip
             run, event = self._run(number, now)
-            self.runs.append(run)
+            if self._kept:
+                self.runs.append(run)
             yield event
 
     def _run(self, number: int, now: float) -> tuple[Run, AuditEvent]:
@@ -164,9 +178,9 @@ class Month:
         """Give what a job of the dev platform claims."""
         draw = self._random
         # Some repositories run far more often than others, as in life.
-        which = int((REPOSITORIES + PROJECTS) * draw.random() ** 2)
-        if which >= REPOSITORIES:
-            name, tenant = "gitlab", str(which - REPOSITORIES)
+        which = int(self._tenants * draw.random() ** 2)
+        if which >= self._repositories:
+            name, tenant = "gitlab", str(which - self._repositories)
             kind = draw.choice(("push", "push", "web", "merge_request_event"))
             ref = "main" if draw.random() < 0.6 else f"topic-{draw.randrange(9)}"
         else:

@@ -1,4 +1,4 @@
-"""Runs `broker policies check` and `test` on a folder, and tells GitHub what they find.
+"""Runs `broker policies check`, `test` and `simulate` on a folder, and tells GitHub what they find.
 
 What the files hold may be a stranger's: it is printed as the escaped data of a command, or as HTML.
 """
@@ -10,6 +10,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -50,13 +51,73 @@ def main(env: Mapping[str, str]) -> int:
         "tests": len(tests["tests"]),
         "failed-tests": len(failed),
     }
-    _append(env.get("GITHUB_OUTPUT"), "".join(f"{name}={n}\n" for name, n in counts.items()))
+    report = _simulated(env, [*named, "--", path]) if checked["loads"] else _NONE
+    if report is None:
+        return _misused("The policies could not be simulated: see the lines above.")
+    told = {
+        **counts,
+        "simulation": report.outcome,
+        "comment": report.file,
+    }
+    _append(env.get("GITHUB_OUTPUT"), "".join(f"{name}={each}\n" for name, each in told.items()))
     sentence = _sentence(counts, policies=checked["policies"], loads=checked["loads"])
     print(sentence)
     bad = bool(counts["errors"] or counts["failed-tests"] or not checked["loads"])
     if wanted == "always" or (wanted == "on-error" and bad):
         _append(env.get("GITHUB_STEP_SUMMARY"), _summary(sentence, [*findings, *failed]))
-    return 1 if bad else 0
+    if report.outcome:
+        print(_OUTCOMES[report.outcome])
+    if report.markdown and wanted != "never":
+        # Asked for by its input: it is worth reading also when nothing is wrong.
+        _append(env.get("GITHUB_STEP_SUMMARY"), report.markdown)
+    return 1 if bad or report.outcome == "changed" else 0
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of a simulation: one word, the Markdown, and the file that holds it."""
+
+    outcome: str = ""
+    markdown: str = ""
+    file: str = ""
+
+
+_NONE = Report()
+_OUTCOMES = {
+    "unchanged": "The simulation found nothing that fails.",
+    "changed": "The simulation found changes that fail: see the summary.",
+}
+
+
+def _simulated(env: Mapping[str, str], arguments: Sequence[str]) -> Report | None:
+    """Simulate, where that is asked for; None when it could not be done, but was said why."""
+    asked = {
+        "against": env.get("POLICY_CHECK_AGAINST", "").strip(),
+        "server": env.get("POLICY_CHECK_SERVER", "").strip(),
+        "since": env.get("POLICY_CHECK_SINCE", "").strip(),
+        "fail-on": env.get("POLICY_CHECK_FAILON", "").strip(),
+    }
+    if not asked["against"] and not asked["server"]:
+        return _NONE
+    options = [f"--{name}={value}" for name, value in asked.items() if value]
+    done = subprocess.run(
+        [*BROKER, "policies", "simulate", "--format=markdown", *options, *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode not in (0, 1) or not done.stdout:
+        _show_behind_bars(done.stderr)
+        return None
+    file = Path(env["RUNNER_TEMP"]) / "broker-policy-check" / "comment.md"
+    file.write_text(done.stdout, encoding="utf-8")
+    return Report("changed" if done.returncode else "unchanged", done.stdout, str(file))
+
+
+def _show_behind_bars(text: str) -> None:
+    for line in text.splitlines():
+        # Behind a bar nothing is the beginning of a command; the other form needs `##[`.
+        print("|", re.sub(r"##+\[", "#[", printable(line)))
 
 
 def _run(command: str, *arguments: str) -> dict[str, Any] | None:
@@ -67,9 +128,7 @@ def _run(command: str, *arguments: str) -> dict[str, Any] | None:
     try:
         printed: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
-        for line in done.stderr.splitlines():
-            # Behind a bar nothing is the beginning of a command; the other form needs `##[`.
-            print("|", re.sub(r"##+\[", "#[", printable(line)))
+        _show_behind_bars(done.stderr)
         return None
     return printed
 

@@ -3,10 +3,15 @@
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from broker.core.audit import GENESIS, SerializedEvent
+from broker.core.decision import DecisionRequest
+from broker.policy_files import load_texts
 from tests.actions.policy_check_steps import ACTION, installed, outputs, run_steps
+from tests.core.simulation.recording import recorded
 from tests.docs.markdown import ROOT
 
 GOOD = """\
@@ -56,6 +61,8 @@ def test_sound_policies_are_green(workspace: Path, runner_temp: Path) -> None:
         "warnings": "0",
         "tests": "1",
         "failed-tests": "0",
+        "simulation": "",
+        "comment": "",
     }
     assert not (runner_temp / "summary").exists()
 
@@ -245,3 +252,66 @@ runpy.run_path(sys.argv[1], run_name="__main__")' "$2"
     assert done.returncode == 2
     assert "::error title=The policy check did not run::" in done.stdout
     assert "| out of #[add-mask]memory" in done.stdout
+
+
+def export(folder: Path, *refs: str) -> Path:
+    """Leave an export of what jobs of these refs got by the good policies."""
+    policy_set = load_texts(
+        {"good.yaml": GOOD},
+        broker_issuer="https://broker.example.com",
+        token_defaults=(600, 3600),
+        signing_algorithms=("ES256",),
+        loopback=False,
+    ).policy_set
+    prev, lines = GENESIS, []
+    for number, ref in enumerate(refs, start=1):
+        asked = DecisionRequest(("deploy-api",))
+        event = recorded(policy_set, asked, ref=ref, aud="https://broker.example.com")
+        chained = SerializedEvent.of_members(event).at(number, prev)
+        prev = chained.hash
+        lines.append(chained.line() + "\n")
+    file = folder / "audit.jsonl"
+    file.write_text("".join(lines))
+    return file
+
+
+def test_a_simulation_of_what_changes_nothing_is_green(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD)
+    against = export(workspace, "refs/heads/main", "refs/heads/x")
+
+    done = run_steps(workspace, runner_temp, against=str(against), since="2020-01-01")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert outputs(runner_temp)["simulation"] == "unchanged"
+    assert "| 0 | 0 | 0 | 0 | 2 |" in (runner_temp / "summary").read_text()
+
+
+def test_what_jobs_would_lose_is_in_the_summary_and_fails(
+    workspace: Path, runner_temp: Path
+) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD.replace("heads/main", "heads/release"))
+    against = export(workspace, "refs/heads/main")
+
+    done = run_steps(workspace, runner_temp, against=str(against), since="2020-01-01")
+
+    told = outputs(runner_temp)
+    comment = Path(told["comment"]).read_text()
+    assert (done.returncode, told["simulation"], told["errors"]) == (1, "changed", "0")
+    assert "`acme/web@main` loses `deploy:write` at `deploy-api`" in comment
+    assert comment in (runner_temp / "summary").read_text()
+
+    passing: Any = {"against": str(against), "since": "2020-01-01", "fail-on": "none"}
+    passed = run_steps(workspace, runner_temp, **passing)
+    assert passed.returncode == 0
+
+
+def test_an_export_that_was_edited_is_told_and_fails(workspace: Path, runner_temp: Path) -> None:
+    (workspace / "policies/web.yaml").write_text(GOOD)
+    against = export(workspace, "refs/heads/main")
+    against.write_text(against.read_text().replace("heads/main", "heads/%0A::error::x"))
+
+    done = run_steps(workspace, runner_temp, against=str(against))
+
+    assert done.returncode == 2
+    assert "audit.jsonl: line 1 is not the next event" in done.stdout
+    assert "could not be simulated" in done.stdout

@@ -7,7 +7,7 @@ from typing import Any
 import httpx
 import pytest
 
-from tests.running_broker import POLICIES, RunningBroker
+from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
 
 OPERATORS = """\
@@ -49,14 +49,11 @@ def simulate(
     return broker.request("POST", "/api/v1/policies/simulate", headers=headers, **sent)
 
 
-def usual_file(broker: RunningBroker) -> str:
-    """Name the file of the usual policies, as it lies in the folder."""
-    [name] = [
-        each.name
-        for each in (broker.folder / "policies").glob("*.yaml")
-        if each.name != "more.yaml"
-    ]
-    return name
+def usual_file(broker: RunningBroker) -> Path:
+    """Find the file of the usual policies."""
+    files = (broker.folder / "policies").glob("*.yaml")
+    [usual] = [each for each in files if each.name != "more.yaml"]
+    return usual
 
 
 def test_what_is_in_force_changes_nothing(broker: RunningBroker) -> None:
@@ -71,10 +68,10 @@ def test_what_is_in_force_changes_nothing(broker: RunningBroker) -> None:
 
 
 def test_a_changed_file_says_who_loses_what(broker: RunningBroker) -> None:
-    text = POLICIES.replace("refs/heads/main", "refs/heads/release")
-    assert text != POLICIES
+    usual = usual_file(broker)
+    text = usual.read_text().replace("refs/heads/main", "refs/heads/release")
 
-    found = simulate(broker, {"files": {usual_file(broker): text}, "since": "30d"}).json()
+    found = simulate(broker, {"files": {usual.name: text}, "since": "30d"}).json()
 
     assert found["newly_denied"] == 3
     [group] = [each for each in found["groups"] if each["kind"] == "newly_denied"]
