@@ -54,12 +54,12 @@ def main(env: Mapping[str, str]) -> int:
     report = _simulated(env, [*named, "--", path]) if checked["loads"] else _NONE
     if report is None:
         return _misused("The policies could not be simulated: see the lines above.")
-    told = {
+    written = {
         **counts,
         "simulation": report.outcome,
         "comment": report.file,
     }
-    _append(env.get("GITHUB_OUTPUT"), "".join(f"{name}={each}\n" for name, each in told.items()))
+    _append(env.get("GITHUB_OUTPUT"), "".join(f"{name}={each}\n" for name, each in written.items()))
     sentence = _sentence(counts, policies=checked["policies"], loads=checked["loads"])
     print(sentence)
     bad = bool(counts["errors"] or counts["failed-tests"] or not checked["loads"])
@@ -91,15 +91,17 @@ _OUTCOMES = {
 
 def _simulated(env: Mapping[str, str], arguments: Sequence[str]) -> Report | None:
     """Simulate, where that is asked for; None when it could not be done, but was said why."""
-    asked = {
-        "against": env.get("POLICY_CHECK_AGAINST", "").strip(),
-        "server": env.get("POLICY_CHECK_SERVER", "").strip(),
-        "since": env.get("POLICY_CHECK_SINCE", "").strip(),
-        "fail-on": env.get("POLICY_CHECK_FAILON", "").strip(),
-    }
-    if not asked["against"] and not asked["server"]:
+    against = env.get("POLICY_CHECK_AGAINST", "").strip()
+    server = env.get("POLICY_CHECK_SERVER", "").strip()
+    if not against and not server:
         return _NONE
-    options = [f"--{name}={value}" for name, value in asked.items() if value]
+    asked = (
+        ("--against", against),
+        ("--server", server),
+        ("--since", env.get("POLICY_CHECK_SINCE", "").strip()),
+        ("--fail-on", env.get("POLICY_CHECK_FAILON", "").strip()),
+    )
+    options = [f"{option}={value}" for option, value in asked if value]
     done = subprocess.run(
         [*BROKER, "policies", "simulate", "--format=markdown", *options, *arguments],
         capture_output=True,

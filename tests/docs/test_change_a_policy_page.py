@@ -1,0 +1,111 @@
+"""docs/guides/change-a-policy.md: its change is simulated, and its comment is what comes out."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from broker.core.audit import GENESIS, SerializedEvent
+from broker.core.policy import PolicySet
+from broker.core.simulation import report_markdown, report_text
+from broker.core.simulation.tally import Report
+from broker.policy_files import load_texts
+from tests.core.builders import BROKER
+from tests.core.simulation.recording import recorded, simulated
+from tests.docs.markdown import ROOT, Page
+
+PAGE = Page("docs/guides/change-a-policy.md")
+BEGINS = 1_792_972_800.0
+DAYS = 31
+
+
+def loaded(text: str) -> PolicySet:
+    return load_texts(
+        {"page.yaml": text},
+        broker_issuer=BROKER,
+        token_defaults=(600, 3600),
+        signing_algorithms=["RS256", "ES256"],
+        loopback=False,
+    ).policy_set
+
+
+def before() -> str:
+    return PAGE.blocks("yaml")[0].text
+
+
+def after() -> str:
+    """Make the change that the page shows as a diff."""
+    [diff] = PAGE.blocks("diff")
+    lines = diff.text.splitlines()
+    [removed] = [line[1:] for line in lines if line.startswith("-")]
+    added = "\n".join(line[1:] for line in lines if line.startswith("+"))
+    assert before().count(f"{removed}\n") == 1
+    return before().replace(removed, added)
+
+
+def month() -> list[dict[str, object]]:
+    """Record the runs of the page: deployments, those without an environment, release branches."""
+    policy_set = loaded(before())
+    jobs = [("refs/heads/main", "production")] * 120
+    jobs += [("refs/heads/main", "")] * 14
+    jobs += [("refs/heads/release/2.1", "production")] * 6
+    jobs += [("refs/heads/topic", "")] * 3
+    return [
+        recorded(
+            policy_set,
+            at=BEGINS + DAYS * 86_400 * number / len(jobs),
+            ref=ref,
+            environment=environment,
+            iat=int(BEGINS),
+            exp=int(BEGINS) + 300,
+        )
+        for number, (ref, environment) in enumerate(jobs)
+    ]
+
+
+@pytest.fixture(scope="module")
+def report() -> Report:
+    return simulated(loaded(after()), *month())
+
+
+def test_the_comment_of_the_page_is_what_comes_out(report: Report) -> None:
+    [comment] = PAGE.blocks("markdown")
+
+    assert comment.text == report_markdown.render(report)
+
+
+def test_the_text_of_the_page_is_what_comes_out(report: Report) -> None:
+    [text] = PAGE.blocks("text")
+
+    assert text.text == report_text.render(report)
+
+
+def test_the_command_of_the_page_says_so_and_fails(tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/page.yaml").write_text(after())
+    prev, lines = GENESIS, []
+    for number, event in enumerate(month(), start=1):
+        chained = SerializedEvent.of_members(event).at(number, prev)
+        prev = chained.hash
+        lines.append(f"{chained.line()}\n")
+    (tmp_path / "audit.jsonl").write_text("".join(lines))
+    command = PAGE.blocks("sh")[0].text.splitlines()[2]
+    words = command.split()
+
+    done = subprocess.run(
+        [sys.executable, "-m", *words],
+        cwd=tmp_path,
+        env={"PYTHONPATH": str(ROOT), "BROKER_ISSUER": BROKER},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    [text] = PAGE.blocks("text")
+    assert (done.returncode, done.stderr) == (1, "")
+    assert done.stdout == text.text
+
+
+def test_the_policy_of_the_review_loads() -> None:
+    loaded("issuers: {github: {preset: github}}\n" + PAGE.blocks("yaml")[-1].text)
