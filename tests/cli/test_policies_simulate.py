@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,7 @@ from broker.core.audit import GENESIS, SerializedEvent
 from tests.audited_broker import AuditedStore, audited_store
 from tests.core.builders import BROKER, a_policy
 from tests.core.simulation.recording import recorded, then
+from tests.special_brokers import special_broker
 
 POLICIES = """\
 issuers:
@@ -256,34 +258,34 @@ def test_the_store_of_a_running_broker_is_read_beside_it(
     assert "count as they are now" in done.stdout
 
 
-def test_a_broker_is_asked_by_its_api(audited: AuditedStore, tmp_path: Path) -> None:
-    secret_file = tmp_path / "secret"
-    made = CliRunner().invoke(
-        app,
-        ["accounts", "create", "reviewer", "--grant", "broker=broker:audit:read", "--secret",
-         "--expires", "1d"],
-        env=audited.environment(),
-        catch_exceptions=False,
-    )  # fmt: skip
-    assert made.exit_code == 0, made.stderr
-    secret_file.write_text(made.stdout)
-    listed = CliRunner().invoke(app, ["accounts", "list", "--json"], env=audited.environment())
-    [account] = [
-        each for each in map(json.loads, listed.stdout.splitlines()) if "reviewer" in str(each)
-    ]
-    (tmp_path / "policies").mkdir()
-    changed_policies(audited, tmp_path / "policies")
+REVIEWER = """\
+service_accounts:
+  reviewer: {grants: {broker: ["broker:audit:read"]}}
+policies:
+  reviewer:
+    service_account: reviewer
+    issuer: github
+    match: {repository_id: 456789, environment: review}
+"""
 
-    done = of_store(
-        audited,
-        "--server", audited.broker.url,
-        "--auth", "client-secret",
-        "--service-account", account["client_id"],
-        "--client-secret-file", str(secret_file),
-        path=tmp_path / "policies",
-    )  # fmt: skip
+
+def test_a_broker_is_asked_by_its_api(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.client.audit_pages.PAGE", 2)
+    served, changed, token = (tmp_path / name for name in ("broker", "policies", "token"))
+    served.mkdir()
+    changed.mkdir()
+    # The command goes by the clock of this machine.
+    with special_broker(served, REVIEWER, now=time.time()) as broker:
+        for _ in range(3):
+            broker.exchange(broker.github_token())
+        token.write_text(broker.github_token(environment="review", ref="refs/heads/policies"))
+        store = AuditedStore(broker)
+        changed_policies(store, changed)
+
+        done = of_store(store, "--server", broker.url, "--id-token-file", str(token), path=changed)
 
     assert done.exit_code == 1, done.stderr
+    assert done.stdout.startswith("4 runs of 1 repository, ")
     assert "  3 newly denied" in done.stdout
 
 

@@ -177,8 +177,9 @@ def test_every_type_has_a_row(
     account_events: list[dict[str, Any]],
 ) -> None:
     of_moved_stores = {"store.restored", "store.copied"}  # tests/cli/test_store.py
+    of_simulations = {"policy.simulated"}  # tests/http/test_simulation_api.py
     seen = {event["type"] for event in [*events, *key_events, *account_events]}
-    assert seen | of_moved_stores == set(TYPES)
+    assert seen | of_moved_stores | of_simulations == set(TYPES)
 
 
 def test_the_bounds_are_those_of_the_code() -> None:
