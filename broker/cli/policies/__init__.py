@@ -4,6 +4,7 @@ import typer
 
 from broker.cli.policies import (
     check_command,
+    diff_command,
     explain_command,
     schema_command,
     simulate_command,
@@ -20,4 +21,5 @@ app.command("check")(check_command.check)
 app.command("test")(test_command.run_tests)
 app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)
+app.command("diff")(diff_command.diff)
 app.command("simulate")(simulate_command.simulate)

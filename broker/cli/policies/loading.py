@@ -52,12 +52,17 @@ def read_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[Loade
     first set that does not load, and `ModuleNotFoundError` without the extra `server`.
     """
     settings = settings_for(config)
-    chosen = list(paths or [_from_here(settings.policies)])
+    chosen = paths_for(paths, config)
     production = [path for path in chosen if not _is_in_dev(path)]
     sets = [_load(production, settings, dev=False)] if production else []
     if production != chosen or any((path / DEV_FOLDER).is_dir() for path in production):
         sets.append(_load(chosen, settings, dev=True))
     return tuple(sets)
+
+
+def paths_for(paths: Sequence[Path] | None, config: Path | None) -> list[Path]:
+    """Give the files and folders that are meant. Raises `ConfigurationError`."""
+    return list(paths or [_from_here(settings_for(config).policies)])
 
 
 def settings_for(config: Path | None) -> "Settings":

@@ -1,0 +1,81 @@
+"""`broker policies diff`: the files beside those of a revision, and what the difference does."""
+
+import json
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Broker
+from tests.cli.test_policies_simulate import EXPORT, POLICIES
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Path:
+    """A repository whose policies have changed since its only commit."""
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    (folder / "web.yaml").write_text(POLICIES % "refs/heads/main")
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    (folder / "web.yaml").write_text(POLICIES % "refs/heads/x")
+    (tmp_path / "audit.jsonl").write_text(EXPORT)
+    return tmp_path
+
+
+def test_what_the_files_say_otherwise_is_named(broker: Broker, repository: Path) -> None:
+    done = broker("policies", "diff", "--base", "HEAD")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "changed in policies: web: match\n"
+    one = broker("policies", "diff", "--base", "HEAD", "policies/web.yaml")
+    assert one.stdout == done.stdout
+
+
+def test_what_the_difference_would_have_done_is_told_as_well(
+    broker: Broker, repository: Path
+) -> None:
+    words = ["policies", "diff", "--base", "HEAD", "--simulate", "2026-01-01"]
+    done = broker(*words, "--against", "audit.jsonl")
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert "  2 newly denied\n  1 newly permitted\n" in done.stdout
+    assert "; before, web asked for ref: refs/heads/main (" in done.stdout
+
+    found = json.loads(broker(*words, "--against", "audit.jsonl", "--json").stdout)
+    assert found["changes"] == [
+        {"map": "policies", "name": "web", "what": "changed", "members": ["match"]}
+    ]
+    assert found["simulation"]["newly_denied"] == 2
+    markdown = broker(*words, "--against", "audit.jsonl", "--format", "markdown").stdout
+    assert markdown.startswith("### What the files say otherwise\n\n- changed in `policies`: `web`")
+    assert "### What these policies change" in markdown
+
+
+def test_files_that_say_the_same_say_so(broker: Broker, repository: Path) -> None:
+    (repository / "policies/web.yaml").write_text(POLICIES % "refs/heads/main")
+
+    assert broker("policies", "diff", "--base", "HEAD").stdout == "the files say the same\n"
+    as_markdown = broker("policies", "diff", "--base", "HEAD", "--format", "markdown").stdout
+    assert as_markdown.endswith("\nNothing.\n")
+
+
+@pytest.mark.parametrize(
+    ("base", "path", "said"),
+    [
+        ("nothing", "policies", "git knows no revision 'nothing' here"),
+        ("--output=x", "policies", "write a revision"),
+        ("HEAD", "../outside", "is not below this folder"),
+        ("HEAD", "new", "HEAD has not all of new"),
+    ],
+)
+def test_a_base_that_is_none_is_told(
+    broker: Broker, repository: Path, base: str, path: str, said: str
+) -> None:
+    (repository / "new").mkdir()
+    (repository.parent / "outside").mkdir(exist_ok=True)
+    done = broker("policies", "diff", f"--base={base}", path)
+
+    assert done.returncode == 2
+    assert said in done.stderr
