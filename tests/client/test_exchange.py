@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 from broker.client import BrokerTrouble, ClientError, IdentityExpired, Misuse, Refused
 from broker.client.exchange import (
     Wanted,
-    _refused,
     _service_token,
     default_audience,
     explain,
+    refused_by,
     revoke,
 )
 from broker.client.http import Answer as Read
@@ -71,7 +71,7 @@ def test_any_answer_with_200_is_a_sound_token_or_trouble(body: bytes) -> None:
 
 @given(body=BODIES, status=st.sampled_from([204, 400, 401, 403, 404, 418]))
 def test_any_other_answer_is_a_refusal_or_trouble(body: bytes, status: int) -> None:
-    error = _refused(Read("the broker", status, {}, body))
+    error = refused_by(Read("the broker", status, {}, body))
 
     assert isinstance(error, Refused | BrokerTrouble)
     assert all(line.isprintable() for line in told(error).split("\n"))

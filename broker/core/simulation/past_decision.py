@@ -102,7 +102,9 @@ def past_decision(
         return PassedOver.COUNTED
     reason = _text_or_none(event, "reason")
     policies = _texts(event, "policies")
-    if reason is not None and (passed := _passed_over(reason, policies)) is not None:
+    of_client = event.get("issuer") is None
+    passed = _passed_over(reason, asked=bool(policies) or of_client)
+    if passed is not None:
         return passed
     erased = event.get("claims") is None and "claims_erased" in event
     claims = _object_or_none(event, "claims")
@@ -130,11 +132,12 @@ def past_decision(
     )
 
 
-def _passed_over(reason: str, policies: tuple[str, ...]) -> PassedOver | None:
-    if reason in _BY_POLICIES:
+def _passed_over(reason: str | None, *, asked: bool) -> PassedOver | None:
+    """Say why a refusal is passed over; `asked` tells whether policies or grants were asked."""
+    if reason is None or reason in _BY_POLICIES:
         return None
-    if reason == Reason.CLAIM_INVALID and policies:
-        # An instance without a value: the policies had been asked.
+    if reason == Reason.CLAIM_INVALID and asked:
+        # What an instance or a template is filled in with.
         return None
     if reason == Reason.TOKEN_ALREADY_USED:
         return PassedOver.ALREADY_USED

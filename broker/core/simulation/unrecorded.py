@@ -25,6 +25,7 @@ from broker.core.policy import Issuer, Mode, Policy, Service
 from broker.core.policy_index import PolicyIndex
 from broker.core.record import record
 from broker.core.simulation.past_decision import NO_ROOM
+from broker.core.token_shape import claim_of_job
 
 _IN_EVERY_TOKEN: Final[Mapping[str, frozenset[str]]] = {
     "github": frozenset({
@@ -97,6 +98,14 @@ class OpenPolicies:
         plain = decide(claims, self._issuer, request, self._policies, now)
         if not all_hold(self._known_require, claims, Effect.ALLOW):
             return Possible((plain,))
+        found = self._possible(plain, claims, request, now)
+        # What is filled into a service's own claims may be what is not on record.
+        unfilled = frozenset().union(*map(self._unfilled, found.decisions))
+        return Possible((), tuple(sorted(unfilled))) if unfilled else found
+
+    def _possible(
+        self, plain: Decision, claims: Claims, request: DecisionRequest, now: float
+    ) -> "Possible":
         held = [
             each
             for each in self._index.candidates(claims)
@@ -127,6 +136,16 @@ class OpenPolicies:
             # It may not hold either, and then nothing does.
             found.append(self._supposed([], {}, claims, request, now))
         return Possible(tuple(found), hangs_on)
+
+    def _unfilled(self, decision: Decision) -> frozenset[str]:
+        """Name the unknown claims that a service wanted to fill into its tokens, and could not."""
+        if isinstance(decision, Permit) or decision.template is None:
+            return frozenset()
+        shape = self._policies.policy_set.services[decision.template.service].shape
+        named = shape.workload if shape else ()
+        return self._unknown.intersection(
+            claim_of_job(name, self._issuer.platform) for name in named
+        )
 
     def _hangs_on(self, held: Iterable[Policy]) -> tuple[str, ...]:
         """Name the unknown claims that these policies look at, or whatever is required."""

@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from broker.core.claim_templates import parse_template
 from broker.core.conditions import Condition, Equals, Not
 from broker.core.decision import DecisionRequest, IndexedPolicies
 from broker.core.policy import Mode
@@ -288,3 +289,31 @@ def test_an_expiry_that_a_policy_looks_at_counts() -> None:
 
     events = [recorded(BEFORE), recorded(BEFORE, exp=NOW + 291)]
     assert kinds(simulated(now(exact), *events)) == {"unchanged": 1, "newly_denied": 1}
+
+
+def test_what_a_service_fills_into_its_tokens_may_not_be_on_record() -> None:
+    match = {"repository": "acme/web", "tier": "gold"}
+    service = a_service(claims={"group": parse_template("{workload.tier}")})
+    after = now(a_policy("web", match), services=[service])
+
+    assert undecidable(after, recorded(BEFORE))[1] == ("tier",)
+    before = then(a_policy("web", match), services=[service])
+    event = recorded(before, tier="gold")
+    assert event["type"] == "token.exchanged"
+    assert kinds(simulated(replace(before, version="3" * 64), event)) == {"unchanged": 1}
+
+
+def test_what_it_cannot_be_filled_with_by_what_is_on_record_is_decidable() -> None:
+    service = a_service(claims={"group": parse_template("{metadata.team}")})
+    after = now(WEB, a_policy("other", TEAM), services=[service])
+
+    assert kinds(simulated(after, recorded(BEFORE))) == {"newly_denied": 1}
+
+
+def test_a_client_for_whom_nothing_could_be_filled_in_was_decided() -> None:
+    account = an_account("bot", secrets_allowed=True)
+    service = a_service(claims={"group": parse_template("{metadata.team}")})
+    event = recorded_client(then(accounts=[account], services=[service]), "bot")
+
+    assert event["reason"] == "claim_invalid"
+    assert kinds(simulated(now(accounts=[account]), event)) == {"newly_permitted": 1}
