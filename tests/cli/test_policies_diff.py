@@ -79,3 +79,16 @@ def test_a_base_that_is_none_is_told(
 
     assert done.returncode == 2
     assert said in done.stderr
+
+
+def test_a_link_in_the_revision_is_not_followed(broker: Broker, repository: Path) -> None:
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+    (repository / "policies/link.yaml").symlink_to("/etc/passwd")
+    for words in (["add", "-A"], [*who, "commit", "-qm", "y"]):
+        subprocess.run(["git", *words], cwd=repository, check=True)
+    (repository / "policies/link.yaml").unlink()
+
+    done = broker("policies", "diff", "--base", "HEAD")
+
+    assert done.returncode == 2
+    assert "policies/link.yaml is a link there" in done.stderr

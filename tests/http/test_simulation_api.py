@@ -1,12 +1,18 @@
 """`POST /api/v1/policies/simulate`: other files, tried on what a running broker has decided."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from broker.cli.app import app
+from broker.core.redis_address import read_redis_address
+from tests.audited_broker import AuditedStore
+from tests.redis_server import RedisServer
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
 
@@ -199,3 +205,25 @@ def test_beyond_the_bound_the_newest_are_decided(
     found = simulate(short).json()
 
     assert (found["complete"], found["decisions"]) == (False, 3)
+
+
+def test_events_in_redis_are_decided_again_by_the_api_and_the_command(
+    tmp_path: Path, redis: RedisServer
+) -> None:
+    with special_broker(tmp_path, OPERATORS, store=read_redis_address(redis.url)) as running:
+        for _ in range(3):
+            running.exchange(running.github_token())
+        usual = usual_file(running)
+        text = usual.read_text().replace("refs/heads/main", "refs/heads/release")
+        found = simulate(running, {"files": {usual.name: text}}).json()
+
+        done = CliRunner().invoke(
+            app,
+            ["policies", "simulate", "--against", "store", "--json"],
+            env=AuditedStore(running).environment() | {"BROKER_STORE": redis.url},
+            catch_exceptions=False,
+        )
+
+    assert found["newly_denied"] == 3
+    assert done.exit_code == 0, done.stderr
+    assert json.loads(done.stdout)["unchanged"] == 4

@@ -29,9 +29,22 @@ def files_of_revision(revision: str, paths: Sequence[Path]) -> Iterator[list[Pat
     if archive is None:
         fail(f"--base: {revision} has not all of {', '.join(map(str, paths))}")
     with TemporaryDirectory(prefix="broker-policies-") as directory:
-        with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-            tar.extractall(directory, filter="data")
+        _unpack(archive, Path(directory))
         yield [Path(directory, each) for each in below]
+
+
+def _unpack(archive: bytes, folder: Path) -> None:
+    """Write the files of an archive of git's; it has nothing else but folders and links."""
+    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
+        for member in tar:
+            if member.isdir():
+                continue
+            content = tar.extractfile(member) if member.isfile() else None
+            if content is None:
+                fail(f"--base: {member.name} is a link there; put the file itself in its place")
+            target = folder / member.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(content.read())
 
 
 def _below_here(path: Path) -> str:
