@@ -58,7 +58,7 @@ def account_members(
     members: dict[str, Any] = {
         "name": name,
         "description": description,
-        "grants": _grants(grants),
+        "grants": grants_said(grants),
         "ttl": ttl,
         "max_ttl": max_ttl,
         "metadata": _pairs("--metadata", metadata),
@@ -111,7 +111,8 @@ def print_members(members: dict[str, Any]) -> None:
             typer.echo(f"{name}: {text}")
 
 
-def _grants(texts: Sequence[str] | None) -> dict[str, list[str]] | None:
+def grants_said(texts: Sequence[str] | None) -> dict[str, list[str]] | None:
+    """Read grants, scopes by service. Ends the command when one is not understood."""
     if texts is None:
         return None
     grants: dict[str, list[str]] = {}

@@ -6,6 +6,7 @@ from broker.cli.policies import (
     check_command,
     diff_command,
     explain_command,
+    import_command,
     schema_command,
     simulate_command,
     test_command,
@@ -23,3 +24,4 @@ app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)
 app.command("diff")(diff_command.diff)
 app.command("simulate")(simulate_command.simulate)
+app.command("import")(import_command.import_)
