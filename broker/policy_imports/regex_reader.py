@@ -53,11 +53,11 @@ class _Reader:
 
     def whole(self) -> Node:
         node = self._alternatives(0)
-        if self._peek() == "$":
+        if self._pattern[self._at :] == "$":
             self._at += 1
             self._anchored = True
         if self._at < len(self._pattern):
-            raise RegexNotRead(f"`{self._pattern[self._at]}` in the middle of it")
+            raise RegexNotRead(f"`{self._peek()}` in the middle of it")
         if self._anchored and isinstance(node, Alternatives):
             raise RegexNotRead("`^` or `$` beside a `|`, which leaves the other side open")
         return node

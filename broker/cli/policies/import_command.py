@@ -119,11 +119,13 @@ def _text_of(file: Path) -> bytes:
 
     try:
         if str(file) == "-":
-            return sys.stdin.buffer.read(MAX_BYTES + 1)
-        with file.open("rb") as source:
-            return source.read(MAX_BYTES + 1)
+            text = sys.stdin.buffer.read(MAX_BYTES + 1)
+        else:
+            with file.open("rb") as source:
+                text = source.read(MAX_BYTES + 1)
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}")
+    return text
 
 
 def _issuer_url(said: str | None, existing: JoinedSet) -> str | None:
