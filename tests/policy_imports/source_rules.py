@@ -116,9 +116,9 @@ def _vault_same(wanted: Any, got: Any, *, globs: bool, fold: bool) -> bool:
         return False
     left = got[len(first) :]
     for part in rest[:-1]:
-        before, found, left = left.partition(part) if part else ("", True, left)
-        if not found:
+        if part not in left:
             return False
+        left = left[left.index(part) + len(part) :]
     return bool(left.endswith(rest[-1]))
 
 

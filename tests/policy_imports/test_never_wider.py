@@ -1,4 +1,4 @@
-"""What is imported admits nothing that its source does not, and all that it does, but for the guard.
+"""What is imported admits nothing that its source does not, and all else but for the guard.
 
 The sources' rules are those of `source_rules`, written from the peers' documentation.
 """

@@ -78,7 +78,7 @@ def test_a_sample_matches(regex: str) -> None:
         ("a{2}b*", [("aa", False)]),
         ("(ab)+", [("ab", False)]),
         ("[a-h]{6}", [(each, False) for each in "abcdefgh"]),
-        ("x([a-z]{2}|b)y", [("x", False)]),
+        ("[a-h][a-h]", [(each, False) for each in "abcdefgh"]),
         ("x[a-z]{0,9}", [("x", False)]),
         (r"x\w", [("x", False)]),
     ],

@@ -137,9 +137,9 @@ def _issuer_url(said: str | None, existing: JoinedSet) -> str | None:
     known = existing.issuers()
     if said in known:
         return known[said].url
-    if said in PRESETS:
-        return PRESETS[said].issuer
-    fail(f"--issuer: there is no issuer '{said}'; known: {', '.join([*known, *PRESETS])}")
+    if said not in PRESETS:
+        fail(f"--issuer: there is no issuer '{said}'; known: {', '.join([*known, *PRESETS])}")
+    return PRESETS[said].issuer
 
 
 def _destination(
