@@ -110,7 +110,7 @@ def _statements(
             for index, each in enumerate(value)
         ]
     else:
-        found = [(path, mapping_in(document, path, value))]
+        found = [] if value is None else [(path, mapping_in(document, path, value))]
     if not found:
         raise ConfigurationError([document.problem(path, "no statement")])
     return found

@@ -17,7 +17,7 @@ Endings = dict[str, tuple[int, str, str]]
 WITHOUT_EXTRA = {
     "token", "exec", "whoami", "explain", "revoke", "credential-helper", "dev token",
 }  # fmt: skip
-VALUES = {"--platform": "github", "--claims": "claims.json"}
+VALUES = {"--platform": "github", "--claims": "claims.json", "form": "aws"}
 MORE = {
     "accounts create": ["--expires", "90d"],
     "accounts update": ["--expires", "90d"],

@@ -16,7 +16,7 @@ from tests.policy_imports.tokens_near import (
     near_values,
     regexes,
     star_patterns,
-    tokens,
+    token_families,
 )
 
 DOMAIN = "octo-sts.dev"
@@ -55,13 +55,17 @@ def claims_of(token: dict[str, Any], names: list[str]) -> list[str]:
 @st.composite
 def aws_statements(draw: st.DrawFn, preset: str, token: dict[str, Any]) -> dict[str, Any]:
     provider = ISSUERS[preset].removeprefix("https://")
-    names = ["repository", "repository_id", "ref", "environment", "actor", "workflow"]
-    names += ["event_name", "job_workflow_ref"]
-    names = claims_of(token, ["sub"] if preset == "gitlab" else ["sub"] * 8 + names)
+    names = ["ref", "environment", "actor", "workflow", "job_workflow_ref", "repository"]
+    further = claims_of(token, [] if preset == "gitlab" else [*names, "event_name"])
     block: dict[str, dict[str, Any]] = {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com"}}
-    chosen = draw(st.lists(st.sampled_from(names), min_size=1, max_size=3))
-    for claim in chosen if draw(st.integers(0, 9)) == 0 else dict.fromkeys(chosen):
+    # Nearly always a tenant, without which a policy is refused, and conditions beside it.
+    pins = ["sub", "sub", "repository_id", *further]
+    first = draw(st.sampled_from(["sub"] if preset == "gitlab" else pins))
+    beside = draw(st.lists(st.sampled_from(further), max_size=2, unique=True)) if further else []
+    for claim in [first, *beside, *draw(st.sampled_from([[], [], [], [first]]))]:
         operator = draw(st.sampled_from(OPERATORS))
+        if claim == "repository_id":
+            operator = "StringEquals"
         like = operator.endswith("Like")
         values = [
             draw(star_patterns(token[claim]) if like else near_values(token[claim]))
@@ -82,7 +86,7 @@ def aws_statements(draw: st.DrawFn, preset: str, token: dict[str, Any]) -> dict[
 @given(st.data())
 def test_a_trust_policy_of_aws(data: st.DataObject) -> None:
     preset = data.draw(PRESETS)
-    known = data.draw(st.lists(tokens(preset), min_size=4, max_size=8))
+    known = data.draw(token_families(preset))
     number = data.draw(st.sampled_from([1, 1, 2]))
     statements = [data.draw(aws_statements(preset, each)) for each in known[:number]]
     policy = {"Version": "2012-10-17", "Statement": statements}
@@ -100,7 +104,7 @@ def test_a_trust_policy_of_aws(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_role_of_vault(data: st.DataObject) -> None:
     preset = data.draw(PRESETS)
-    known = data.draw(st.lists(tokens(preset), min_size=4, max_size=8))
+    known = data.draw(token_families(preset))
     token = known[0]
     globs = data.draw(st.booleans())
     names = claims_of(
@@ -150,7 +154,7 @@ def test_a_role_of_vault(data: st.DataObject) -> None:
 @given(st.data())
 def test_a_trust_policy_of_octo_sts(data: st.DataObject) -> None:
     preset = data.draw(PRESETS)
-    known = data.draw(st.lists(tokens(preset), min_size=4, max_size=8))
+    known = data.draw(token_families(preset))
     token = known[0]
     policy: dict[str, Any] = {"issuer": ISSUERS[preset]}
     if data.draw(st.booleans()):

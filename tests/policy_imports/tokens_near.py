@@ -23,19 +23,32 @@ GITLAB_EVENTS = ["push", "push", "web", "merge_request_event", "pipeline", "x"]
 ENVIRONMENTS = [None, None, "production", "Production", "prod:eu", "prod%3Aeu", "staging"]
 
 
-@st.composite
-def github_tokens(draw: st.DrawFn) -> dict[str, Any]:
-    repository = draw(st.sampled_from(NAMES))
-    facts: dict[str, Any] = {
-        "repository": repository,
-        "repository_id": draw(st.sampled_from(["456789", "4567890"])),
-        "repository_owner_id": draw(st.sampled_from(["1234567", "1"])),
-        "ref": draw(st.sampled_from(REFS)),
-        "environment": draw(st.sampled_from(ENVIRONMENTS)),
-        "actor": draw(st.sampled_from(["octocat", "dependabot[bot]"])),
-        "workflow": draw(st.sampled_from(["Deploy", "deploy", "a*b", "what?"])),
-    }
-    form = draw(st.sampled_from(["classic", "classic", "immutable", "repo", "owner", "workflow"]))
+Facts = dict[str, st.SearchStrategy[Any]]
+GITHUB_FACTS: Facts = {
+    "repository": st.sampled_from(NAMES),
+    "repository_id": st.sampled_from(["456789", "4567890"]),
+    "repository_owner_id": st.sampled_from(["1234567", "1"]),
+    "ref": st.sampled_from(REFS),
+    "environment": st.sampled_from(ENVIRONMENTS),
+    "actor": st.sampled_from(["octocat", "dependabot[bot]"]),
+    "workflow": st.sampled_from(["Deploy", "deploy", "a*b", "what?"]),
+    "event_name": st.sampled_from(GITHUB_EVENTS),
+    "form": st.sampled_from(["classic", "classic", "immutable", "repo", "owner", "workflow"]),
+}
+GITLAB_FACTS: Facts = {
+    "project_path": st.sampled_from([*NAMES, "acme/group/web", "acme/group/sub/web"]),
+    "project_id": st.sampled_from(["20", "200"]),
+    "ref": st.sampled_from(["main", "main-x", "release/1", "release/1/2", "v1", "a;b"]),
+    "ref_type": st.sampled_from(["branch", "branch", "tag"]),
+    "ref_protected": st.sampled_from(["true", "false"]),
+    "environment": st.sampled_from(ENVIRONMENTS),
+    "pipeline_source": st.sampled_from(GITLAB_EVENTS),
+}
+
+
+def github_token(facts: dict[str, Any]) -> dict[str, Any]:
+    facts, repository = dict(facts), facts["repository"]
+    form, event = facts.pop("form"), facts["event_name"]
     custom = {
         "repo": f"repo:{repository}",
         "owner": f"repository_owner:{repository.partition('/')[0]}:environment:x",
@@ -43,28 +56,25 @@ def github_tokens(draw: st.DrawFn) -> dict[str, Any]:
     }
     if form in custom:
         facts["sub"] = custom[form]
-    event = draw(st.sampled_from(GITHUB_EVENTS))
     token = typical_claims("github", event, facts, immutable_sub=form == "immutable")
-    return token | {"iss": GITHUB, "event_name": event}
+    return token | {"iss": GITHUB}
+
+
+def gitlab_token(facts: dict[str, Any]) -> dict[str, Any]:
+    return typical_claims("gitlab", facts["pipeline_source"], facts) | {"iss": GITLAB}
 
 
 @st.composite
-def gitlab_tokens(draw: st.DrawFn) -> dict[str, Any]:
-    names = [*NAMES, "acme/group/web", "acme/group/sub/web"]
-    facts: dict[str, Any] = {
-        "project_path": draw(st.sampled_from(names)),
-        "project_id": draw(st.sampled_from(["20", "200"])),
-        "ref": draw(st.sampled_from(["main", "main-x", "release/1", "release/1/2", "v1", "a;b"])),
-        "ref_type": draw(st.sampled_from(["branch", "branch", "tag"])),
-        "ref_protected": draw(st.sampled_from(["true", "false"])),
-        "environment": draw(st.sampled_from(ENVIRONMENTS)),
-    }
-    event = draw(st.sampled_from(GITLAB_EVENTS))
-    return typical_claims("gitlab", event, facts) | {"iss": GITLAB, "pipeline_source": event}
-
-
-def tokens(preset: str) -> st.SearchStrategy[dict[str, Any]]:
-    return github_tokens() if preset == "github" else gitlab_tokens()
+def token_families(draw: st.DrawFn, preset: str) -> list[dict[str, Any]]:
+    """Several tokens, most of which differ from the first one in a fact or two."""
+    facts = GITHUB_FACTS if preset == "github" else GITLAB_FACTS
+    token = github_token if preset == "github" else gitlab_token
+    first = draw(st.fixed_dictionaries(facts))
+    family = [first]
+    for _ in range(draw(st.integers(6, 12))):
+        names = draw(st.lists(st.sampled_from(sorted(facts)), max_size=2, unique=True))
+        family.append(first | {name: draw(facts[name]) for name in names})
+    return [token(each) for each in family]
 
 
 Edit = Callable[[str], str]
@@ -77,7 +87,15 @@ def _first_part_starred(value: str) -> str:
 @st.composite
 def near_values(draw: st.DrawFn, value: str) -> str:
     """The value, or one that is nearly it."""
-    edits: list[Edit] = [str, str, str.swapcase, lambda each: f"{each}-x", lambda each: each[:-1]]
+    edits: list[Edit] = [
+        str,
+        str,
+        str,
+        str.swapcase,
+        lambda each: f"{each}-x",
+        lambda each: each[:-1],
+        lambda each: f"{each[:-1]}*",
+    ]
     return draw(st.sampled_from(edits))(value)
 
 
@@ -94,6 +112,7 @@ def star_patterns(draw: st.DrawFn, value: str) -> str:
         lambda each: each[:at] + "*" + each[end:],
         lambda each: each[:at] + "**" + each[end:],
         lambda each: each[:at] + "?" + each[at + 1 :],
+        lambda each: f"{each[:-1]}?",
         lambda each: re.sub(r"[^:]*\Z", "*", each),
         lambda each: re.sub(r"[^/]*\Z", "*", each),
         _first_part_starred,
