@@ -3,7 +3,16 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from broker.core.claims import Claims
-from broker.core.conditions import AnyOf, Condition, Effect, Equals, Glob, Matcher, all_hold
+from broker.core.conditions import (
+    AnyOf,
+    Condition,
+    Effect,
+    Equals,
+    Glob,
+    Matcher,
+    Present,
+    all_hold,
+)
 from broker.core.platforms import GITHUB, Platform
 from broker.core.sub_forms import tenant_in
 from broker.core.typical_claims import TYPICAL_EVENTS, typical_claims
@@ -114,6 +123,8 @@ def _of_matcher(matcher: Matcher) -> Iterator[str]:
             yield item.text
         elif isinstance(item, Glob):
             yield item.pattern.replace("**", "x")
+        elif isinstance(item, Present):
+            yield "x"
 
 
 def _missed(

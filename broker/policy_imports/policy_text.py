@@ -24,8 +24,11 @@ def policy_text(translation: Translation, destination: Destination, origin: str)
     Raises `ConfigurationError` where the text does not say what was to be said.
     """
     tests = policy_tests(translation, destination) if destination.grants else []
+    about = [f"Translated from {origin}.", *_rights(translation, destination)]
+    if destination.grants and not tests:
+        about.append("No job that it admits could be made up: write `tests` by hand.")
     lines = [
-        *_comments([f"Translated from {origin}.", *_rights(translation, destination)], ""),
+        *_comments(about, ""),
         *_issuer(destination),
         *_account(destination),
         "policies:",

@@ -20,10 +20,10 @@ from tests.policy_imports.tokens_near import (
 )
 
 DOMAIN = "octo-sts.dev"
-OPERATORS = [
-    "StringEquals", "StringEquals", "StringLike", "StringLike", "StringLike", "StringLike",
-    "ForAnyValue:StringLike", "StringEqualsIgnoreCase", "StringEqualsIgnoreCase",
-    "ForAllValues:StringLike", "StringEqualsIfExists", "StringNotEquals", "StringNotLike",
+PLAIN = ["StringEquals", "StringLike", "StringLike", "ForAnyValue:StringLike"]
+ODD = [
+    "StringEqualsIgnoreCase", "ForAllValues:StringLike", "StringEqualsIfExists",
+    "StringLikeIfExists", "StringNotEquals", "StringNotLike", "ForAllValues:StringEquals",
 ]  # fmt: skip
 PRESETS = st.sampled_from(["github", "github", "gitlab"])
 quick = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -55,18 +55,22 @@ def claims_of(token: dict[str, Any], names: list[str]) -> list[str]:
 @st.composite
 def aws_statements(draw: st.DrawFn, preset: str, token: dict[str, Any]) -> dict[str, Any]:
     provider = ISSUERS[preset].removeprefix("https://")
+    # A tenant, without which a policy is refused, a condition beside it, and one odd thing at most.
+    odd = draw(st.sampled_from([None, None, "operator", "operator", "key", "twice"]))
     names = ["ref", "environment", "actor", "workflow", "job_workflow_ref", "repository"]
-    further = claims_of(token, [] if preset == "gitlab" else [*names, "event_name"])
+    further = claims_of(token, [] if preset == "gitlab" else names)
+    pins = ["sub"] if preset == "gitlab" else ["sub", "sub", "repository_id", "repository"]
+    chosen = [draw(st.sampled_from(pins))]
+    if further and draw(st.booleans()):
+        chosen.append(draw(st.sampled_from([each for each in further if each not in chosen])))
+    if odd in ("key", "twice"):
+        chosen.append("event_name" if odd == "key" and preset == "github" else chosen[0])
     block: dict[str, dict[str, Any]] = {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com"}}
-    # Nearly always a tenant, without which a policy is refused, and conditions beside it.
-    pins = ["sub", "sub", "repository_id", *further]
-    first = draw(st.sampled_from(["sub"] if preset == "gitlab" else pins))
-    beside = draw(st.lists(st.sampled_from(further), max_size=2, unique=True)) if further else []
-    for claim in [first, *beside, *draw(st.sampled_from([[], [], [], [first]]))]:
-        operator = draw(st.sampled_from(OPERATORS))
-        if claim == "repository_id":
-            operator = "StringEquals"
-        like = operator.endswith("Like")
+    for claim in chosen:
+        operator = draw(st.sampled_from(PLAIN if claim != "repository_id" else PLAIN[:1]))
+        if odd == "operator" and claim == chosen[-1]:
+            operator = draw(st.sampled_from(ODD))
+        like = "Like" in operator
         values = [
             draw(star_patterns(token[claim]) if like else near_values(token[claim]))
             for _ in range(draw(st.integers(1, 2)))

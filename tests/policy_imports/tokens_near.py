@@ -23,26 +23,26 @@ GITLAB_EVENTS = ["push", "push", "web", "merge_request_event", "pipeline", "x"]
 ENVIRONMENTS = [None, None, "production", "Production", "prod:eu", "prod%3Aeu", "staging"]
 
 
-Facts = dict[str, st.SearchStrategy[Any]]
+Facts = dict[str, list[Any]]
 GITHUB_FACTS: Facts = {
-    "repository": st.sampled_from(NAMES),
-    "repository_id": st.sampled_from(["456789", "4567890"]),
-    "repository_owner_id": st.sampled_from(["1234567", "1"]),
-    "ref": st.sampled_from(REFS),
-    "environment": st.sampled_from(ENVIRONMENTS),
-    "actor": st.sampled_from(["octocat", "dependabot[bot]"]),
-    "workflow": st.sampled_from(["Deploy", "deploy", "a*b", "what?"]),
-    "event_name": st.sampled_from(GITHUB_EVENTS),
-    "form": st.sampled_from(["classic", "classic", "immutable", "repo", "owner", "workflow"]),
+    "repository": NAMES,
+    "repository_id": ["456789", "4567890"],
+    "repository_owner_id": ["1234567", "1"],
+    "ref": REFS,
+    "environment": ENVIRONMENTS,
+    "actor": ["octocat", "dependabot[bot]"],
+    "workflow": ["Deploy", "deploy", "a*b", "what?"],
+    "event_name": GITHUB_EVENTS,
+    "form": ["classic", "classic", "immutable", "repo", "owner", "workflow"],
 }
 GITLAB_FACTS: Facts = {
-    "project_path": st.sampled_from([*NAMES, "acme/group/web", "acme/group/sub/web"]),
-    "project_id": st.sampled_from(["20", "200"]),
-    "ref": st.sampled_from(["main", "main-x", "release/1", "release/1/2", "v1", "a;b"]),
-    "ref_type": st.sampled_from(["branch", "branch", "tag"]),
-    "ref_protected": st.sampled_from(["true", "false"]),
-    "environment": st.sampled_from(ENVIRONMENTS),
-    "pipeline_source": st.sampled_from(GITLAB_EVENTS),
+    "project_path": [*NAMES, "acme/group/web", "acme/group/sub/web"],
+    "project_id": ["20", "200"],
+    "ref": ["main", "main-x", "release/1", "release/1/2", "v1", "a;b"],
+    "ref_type": ["branch", "branch", "tag"],
+    "ref_protected": ["true", "false"],
+    "environment": ENVIRONMENTS,
+    "pipeline_source": GITLAB_EVENTS,
 }
 
 
@@ -66,15 +66,21 @@ def gitlab_token(facts: dict[str, Any]) -> dict[str, Any]:
 
 @st.composite
 def token_families(draw: st.DrawFn, preset: str) -> list[dict[str, Any]]:
-    """Several tokens, most of which differ from the first one in a fact or two."""
-    facts = GITHUB_FACTS if preset == "github" else GITLAB_FACTS
+    """A token, and every other one that differs in one fact, with its environment and without."""
+    pools = GITHUB_FACTS if preset == "github" else GITLAB_FACTS
     token = github_token if preset == "github" else gitlab_token
-    first = draw(st.fixed_dictionaries(facts))
-    family = [first]
-    for _ in range(draw(st.integers(6, 12))):
-        names = draw(st.lists(st.sampled_from(sorted(facts)), max_size=2, unique=True))
-        family.append(first | {name: draw(facts[name]) for name in names})
-    return [token(each) for each in family]
+    facts = draw(
+        st.fixed_dictionaries({name: st.sampled_from(pool) for name, pool in pools.items()})
+    )
+    near = [
+        facts | {name: value, "environment": environment}
+        for environment in dict.fromkeys([facts["environment"], None, "production"])
+        for name, pool in pools.items()
+        if name != "environment"
+        for value in dict.fromkeys(pool)
+    ]
+    near += [facts | {"environment": value} for value in ENVIRONMENTS]
+    return [token(facts), *map(token, near)]
 
 
 Edit = Callable[[str], str]
