@@ -31,6 +31,8 @@ from broker.policy_imports.implied_tenant import Start, implied_tenants
 from broker.yaml_document import Document, Path
 
 MAX_TEXT: Final = 1000
+MAX_COMPARED: Final = 10_000
+"""How many pairs of a literal and a pattern are tried where two conditions are made one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ def _both(one: Condition, other: Condition) -> Condition | None:
         return one
     for literal, second in ((one, other), (other, one)):
         texts = literal.literals()
-        if texts is not None:
+        if texts is not None and len(texts) * len(_texts(second.matcher)) <= MAX_COMPARED:
             exact = replace(second, folded=False)
             left = [Equals(text) for text in texts if exact.holds({second.claim: text})]
             return replace(literal, matcher=any_of(left)) if left else None

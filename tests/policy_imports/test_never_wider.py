@@ -59,10 +59,13 @@ def aws_statements(draw: st.DrawFn, preset: str, token: dict[str, Any]) -> dict[
     odd = draw(st.sampled_from([None, None, "operator", "operator", "key", "twice"]))
     names = ["ref", "environment", "actor", "workflow", "job_workflow_ref", "repository"]
     further = claims_of(token, [] if preset == "gitlab" else names)
-    pins = ["sub"] if preset == "gitlab" else ["sub", "sub", "repository_id", "repository"]
+    pins = ["sub"] if preset == "gitlab" else ["sub", "sub", "repository_id", "repository_id"]
     chosen = [draw(st.sampled_from(pins))]
     if further and draw(st.booleans()):
         chosen.append(draw(st.sampled_from([each for each in further if each not in chosen])))
+    if odd == "operator" and "environment" in further and draw(st.booleans()):
+        # The one claim that jobs of the same repository are with and without.
+        chosen = [*(each for each in chosen if each != "environment"), "environment"]
     if odd in ("key", "twice"):
         chosen.append("event_name" if odd == "key" and preset == "github" else chosen[0])
     block: dict[str, dict[str, Any]] = {"StringEquals": {f"{provider}:aud": "sts.amazonaws.com"}}
