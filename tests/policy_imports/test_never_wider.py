@@ -61,7 +61,8 @@ def aws_statements(draw: st.DrawFn, preset: str, token: dict[str, Any]) -> dict[
     further = claims_of(token, [] if preset == "gitlab" else names)
     pins = ["sub"] if preset == "gitlab" else ["sub", "sub", "repository_id", "repository_id"]
     chosen = [draw(st.sampled_from(pins))]
-    if further and draw(st.booleans()):
+    is_beside = draw(st.booleans())
+    if further and is_beside:
         chosen.append(draw(st.sampled_from([each for each in further if each not in chosen])))
     if odd == "operator" and "environment" in further and draw(st.booleans()):
         # The one claim that jobs of the same repository are with and without.
