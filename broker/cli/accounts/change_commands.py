@@ -11,7 +11,6 @@ from broker.cli.accounts.opening import AccountId, OpenedAccounts, run
 from broker.cli.accounts.options import (
     Description,
     Expires,
-    Grant,
     JwksFile,
     JwksUri,
     MaxTtl,
@@ -24,6 +23,7 @@ from broker.cli.accounts.options import (
 )
 from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail
+from broker.cli.grant_option import Grant
 
 
 def update(

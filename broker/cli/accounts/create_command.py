@@ -10,7 +10,6 @@ from broker.cli.accounts.opening import OpenedAccounts, run
 from broker.cli.accounts.options import (
     Description,
     Expires,
-    Grant,
     JwksFile,
     JwksUri,
     MaxTtl,
@@ -21,6 +20,7 @@ from broker.cli.accounts.options import (
     account_members,
 )
 from broker.cli.common_options import AsJson, Config, Data
+from broker.cli.grant_option import Grant
 
 if TYPE_CHECKING:
     from broker.ports import Made

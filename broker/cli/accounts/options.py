@@ -10,15 +10,8 @@ from typing import Annotated, Any
 import typer
 
 from broker.cli.endings import fail, server_extra
+from broker.cli.grant_option import grants_said
 
-Grant = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--grant",
-        metavar="SERVICE=SCOPE,…",
-        help="Scopes of a service, or nothing behind the `=` for one without; repeatable.",
-    ),
-]
 Name = Annotated[str | None, typer.Option(help="What people call it.")]
 Description = Annotated[str | None, typer.Option(help="What it is for.")]
 Ttl = Annotated[str | None, typer.Option(help="How long its tokens live, as in 10m.")]
@@ -109,19 +102,6 @@ def print_members(members: dict[str, Any]) -> None:
         if value not in (None, "", [], {}):
             text = value if isinstance(value, str) else json.dumps(value)
             typer.echo(f"{name}: {text}")
-
-
-def grants_said(texts: Sequence[str] | None) -> dict[str, list[str]] | None:
-    """Read grants, scopes by service. Ends the command when one is not understood."""
-    if texts is None:
-        return None
-    grants: dict[str, list[str]] = {}
-    for text in texts:
-        service, equals, scopes = text.partition("=")
-        if not equals or not service:
-            fail(f"--grant: '{text}' is not SERVICE=SCOPE,…; write `--grant broker='broker:*'`")
-        grants.setdefault(service, []).extend(each for each in scopes.split(",") if each)
-    return grants
 
 
 def _pairs(option: str, texts: Sequence[str] | None) -> dict[str, str] | None:

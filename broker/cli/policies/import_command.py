@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Final, Literal, NoReturn
 
 import typer
 
-from broker.cli.accounts.options import Grant, grants_said
 from broker.cli.common_options import AsJson, Config
 from broker.cli.endings import fail, server_extra, told_plainly
+from broker.cli.grant_option import Grant, grants_said
 from broker.cli.policies.joining import STAND_IN, JoinedSet, joined_with
 
 if TYPE_CHECKING:

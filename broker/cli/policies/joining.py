@@ -1,7 +1,6 @@
 """The policy set that a text joins: whether it loads, its tests hold, and what lints say of it."""
 
 import os
-import tempfile
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -81,6 +80,8 @@ def joined_with(
     Without `paths` the configured folder, if there is one. Raises `ConfigurationError` with every
     problem.
     """
+    import tempfile
+
     from broker.core.errors import ConfigurationError
 
     chosen = list(paths or _configured_folder(config))
