@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from broker.core.conditions import Effect, all_hold
 from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
 from broker.core.platforms import GITHUB, GITLAB
 from broker.core.policy import Issuer
@@ -57,17 +58,20 @@ class Imported:
         return isinstance(decision, Permit)
 
     def is_guarded(self, token: Mapping[str, Any]) -> bool:
-        """Whether the guard refuses the token's event, which the file says in a comment."""
+        """Whether nothing but the guard refuses the token, which the file says in a comment."""
         platform = self.issuer.platform
         assert platform is not None
         event = token[platform.event_claim]
         if event in platform.trusted_events:
             return False
-        return not any(
-            event in condition.named_literals()
+        return any(
+            all_hold(policy.conditions, token, Effect.ALLOW)
+            and not any(
+                event in condition.named_literals()
+                for condition in policy.conditions
+                if condition.claim == platform.event_claim
+            )
             for policy in self.set.policy_set.policies.values()
-            for condition in policy.conditions
-            if condition.claim == platform.event_claim
         )
 
 
