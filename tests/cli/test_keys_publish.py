@@ -1,18 +1,22 @@
 """`broker keys publish`: the files hold what a running broker answers, byte for byte."""
 
 import json
+import sqlite3
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from datetime import datetime
 from pathlib import Path
 
+import httpx
 import pytest
 
 from broker.cli.keys.publish_command import JWKS, METADATA
 from tests.cli.conftest import Broker
 from tests.running_broker import RunningBroker
+from tests.serving_process import serving_process
 from tests.special_brokers import special_broker
 
 Publish = Callable[..., subprocess.CompletedProcess[str]]
@@ -159,6 +163,42 @@ def test_a_store_that_no_broker_has_served_from_publishes_nothing(
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "no broker has served from this store yet" in done.stderr
+    assert not (tmp_path / "public").exists()
+
+
+def test_beside_a_dev_platform_the_files_hold_what_the_broker_serves(
+    tmp_path: Path, environment: dict[str, str], shipped: Path
+) -> None:
+    ports = ("--listen", "127.0.0.1:0", "--dev-listen", "127.0.0.1:0")
+    with serving_process(shipped.parent, "--dev", *ports) as broker:
+        done = subprocess.run(
+            [sys.executable, "-m", "broker", "keys", "publish", "public"],
+            cwd=shipped.parent,
+            env=environment | {"BROKER_ISSUER": broker.url},
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+
+        assert (done.returncode, done.stderr.count("\n")) == (0, 1), done.stderr
+        assert written(tmp_path / "public") == {
+            name: httpx.get(f"{broker.url}/{name}", trust_env=False).content
+            for name in (JWKS, *METADATA)
+        }
+
+
+def test_a_policy_set_that_was_altered_is_not_taken_for_none(
+    publish: Publish, running: RunningBroker, tmp_path: Path
+) -> None:
+    with closing(sqlite3.connect(running.folder / "broker.db")) as store, store:
+        store.execute("UPDATE policy_sets SET content = x'00'")
+    done = publish(str(tmp_path / "public"))
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "in the store was altered, or sealed elsewhere" in done.stderr
+    assert "cannot be made again" in done.stderr
+    assert "no broker has served" not in done.stderr
     assert not (tmp_path / "public").exists()
 
 

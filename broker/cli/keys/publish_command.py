@@ -13,6 +13,7 @@ from broker.cli.keys.opening import OpenedKeys, run
 from broker.cli.keys.rotate_command import CACHED_SECONDS
 
 if TYPE_CHECKING:
+    from broker.core.errors import ConfigurationError
     from broker.core.policy import PolicySet
 
 JWKS: Final = ".well-known/jwks.json"
@@ -59,7 +60,6 @@ async def _published(opened: OpenedKeys) -> tuple[dict[str, bytes], str]:
     """Give the documents by the names of their files, and until when they will do."""
     from broker.core.audit import rfc3339
     from broker.core.decision import IndexedPolicies
-    from broker.core.errors import ConfigurationError, Problem
     from broker.http.discovery import Discovery
     from broker.reload.held import HeldPolicies
     from broker.system import SystemClock
@@ -67,8 +67,7 @@ async def _published(opened: OpenedKeys) -> tuple[dict[str, bytes], str]:
     clock = SystemClock()
     policy_set = await _in_force(opened)
     if policy_set is None or not opened.keyring.can_sign(clock.now()):
-        what = "no broker has served from this store yet, so there is nothing to publish"
-        raise ConfigurationError([Problem(opened.settings.store.shown, 0, 0, what)])
+        raise _refused(opened, "no broker has served from this store yet")
     policies = HeldPolicies(IndexedPolicies.of(policy_set))
     discovery = Discovery(opened.settings.issuer, policies, opened.keyring, clock)
     # The keys first: no document may name an algorithm whose key is not there yet.
@@ -80,7 +79,10 @@ async def _published(opened: OpenedKeys) -> tuple[dict[str, bytes], str]:
 
 
 async def _in_force(opened: OpenedKeys) -> "PolicySet | None":
-    """Make the policy set again that ran last on the store. Raises `Unavailable`."""
+    """Make the policy set again that ran last on the store, as it ran.
+
+    None when none did. Raises `ConfigurationError` and `Unavailable`.
+    """
     from broker.bootstrap import policy_parameters
     from broker.reload.kept_sets import KeptSetsReading
     from broker.reload.reading import PolicyReader
@@ -90,8 +92,24 @@ async def _in_force(opened: OpenedKeys) -> "PolicySet | None":
     settings = opened.settings
     reader = PolicyReader(settings.policies, policy_parameters(settings), SystemClock())
     kept = KeptSetsReading(opened.store, Seal(opened.master_key.derive(KEY_PURPOSE)), reader)
-    loaded = await kept.last()
-    return None if loaded is None else loaded.policy_set
+    version = await kept.last_version()
+    if version is None:
+        return None
+    policy_set = await kept.find(version, at_start=True)
+    if policy_set is None:
+        raise _refused(
+            opened,
+            f"the policy set {version}, which ran last, cannot be made again, as told above; it is"
+            " replaced when a broker is started again",
+        )
+    return policy_set
+
+
+def _refused(opened: OpenedKeys, why: str) -> "ConfigurationError":
+    from broker.core.errors import ConfigurationError, Problem
+
+    what = f"{why}, so there is nothing to publish"
+    return ConfigurationError([Problem(opened.settings.store.shown, 0, 0, what)])
 
 
 def _write_whole(file: Path, text: bytes) -> None:
