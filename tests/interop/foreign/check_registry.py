@@ -6,7 +6,7 @@ from typing import Any, Final
 import httpx
 import pytest
 
-from tests.interop.foreign.servers import ACCESS, REPOSITORY, lets_pull, registry
+from tests.interop.foreign.servers import ACCESS, REPOSITORY, begins_upload, lets_pull, registry
 from tests.interop.near_misses import ISSUER, at_now
 from tests.interop.verifiers import Service
 from tests.verify.publishing import AUDIENCE, Publisher, signing_key
@@ -20,14 +20,6 @@ def url() -> Iterator[str]:
     service = Service(ISSUER, AUDIENCE, "ES256")
     with registry(service, Publisher.jwks(KEY).decode()) as running:
         yield running
-
-
-def begins_upload(url: str, token: str) -> int:
-    return httpx.post(
-        f"{url}/v2/{REPOSITORY}/blobs/uploads/",
-        headers={"authorization": f"Bearer {token}"},
-        trust_env=False,
-    ).status_code
 
 
 def test_a_token_that_may_pull_pulls_its_repository_alone(url: str) -> None:

@@ -11,7 +11,12 @@ from typing import Final
 
 import httpx
 
+from broker.bootstrap import load_store_key, open_signing_keys
+from broker.core.signing_keys import SigningKey
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
+from broker.settings import load
+from broker.stores.opening import open_store
+from broker.system import SystemClock, UuidV7Identifiers
 from broker.testing.dev_platform import DevPlatform
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
 from tests.interop.foreign.programs import ROOT, free_port
@@ -65,8 +70,8 @@ class ServedBroker:
         """Tell where tokens for a service are presented."""
         return Service(self.issuer, *SERVICES[name])
 
-    def token(self, name: str, **claims: object) -> str:
-        """Get a token for a service as a job on main does."""
+    def token(self, name: str, scope: str = "", **claims: object) -> str:
+        """Get a token for a service as a job on main does; without a scope it has all."""
         answer = httpx.post(
             f"{self.url}/oauth/token",
             data={
@@ -74,12 +79,38 @@ class ServedBroker:
                 "subject_token": self.platform.token("github", claims, audience=self.issuer),
                 "subject_token_type": TOKEN_TYPE_JWT,
                 "audience": name,
+                **({"scope": scope} if scope else {}),
             },
             trust_env=False,
         )
         assert answer.status_code == 200, answer.text
         token: str = answer.json()["access_token"]
         return token
+
+    async def signing_key(self, algorithm: str) -> SigningKey:
+        """Read the key that it signs with now, as nobody else can: for tokens that nearly count."""
+        clock = SystemClock()
+        settings = load(
+            self.folder / "broker.yaml",
+            {},
+            data_dir=self.folder / "data",
+            working_directory=self.folder,
+            serving=False,
+        )
+        store = await open_store(settings.store, clock, serving=False)
+        try:
+            master_key = await load_store_key(settings, store, may_create=False)
+            keyring, _ = await open_signing_keys(
+                settings, store, master_key, clock, UuidV7Identifiers()
+            )
+            return keyring.signing_key(algorithm, clock.now())
+        finally:
+            await store.close()
+
+    def snippet(self, name: str, form: str, *options: str) -> dict[str, str]:
+        """Print a snippet of a service beside it; gives the texts by the names of their files."""
+        printed = self.command("services", "snippet", name, "--for", form, "--json", *options)
+        return {each["name"]: each["text"] for each in json.loads(printed)["files"]}
 
     def command(self, *arguments: str) -> str:
         """Run `broker` beside it, in its folder."""

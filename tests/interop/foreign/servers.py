@@ -85,6 +85,15 @@ def lets_pull(url: str, token: str, repository: str = REPOSITORY) -> bool:
     return answer.status_code == 404
 
 
+def begins_upload(url: str, token: str, repository: str = REPOSITORY) -> int:
+    """Ask a registry to take a layer; gives the status of its answer."""
+    return httpx.post(
+        f"{url}/v2/{repository}/blobs/uploads/",
+        headers={"authorization": f"Bearer {token}"},
+        trust_env=False,
+    ).status_code
+
+
 def lets_call(url: str, token: str) -> bool:
     """Tell whether the Spring application answers a token."""
     answer = httpx.get(
