@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -52,7 +52,10 @@ def spring(files: Files) -> Iterator[httpx.Client]:
             yield http
 
 
-SERVICES: Final[dict[str, Callable[[Files], object]]] = {"go": go, "spring": spring}
+SERVICES: Final[dict[str, Callable[[Files], AbstractContextManager[httpx.Client]]]] = {
+    "go": go,
+    "spring": spring,
+}
 
 
 def set_up(vault: Vault, script: str) -> None:
