@@ -12,11 +12,16 @@ from typer.testing import CliRunner
 from broker.cli.app import app
 from broker.snippets import FORMS
 from tests.docs.markdown import Page, code, rows
+from tests.interop.foreign import snippet_servers
+from tests.interop.foreign.shaped_services import AUDIENCES
+from tests.snippets.blind_spots import BLIND_SPOTS
+from tests.snippets.presented import near_misses
 from tests.snippets.running import SERVICES
-from tests.snippets.trusts import files, trust
+from tests.snippets.trusts import HOSTILE, ISSUER, files, trust
 
 PAGE = Page("docs/reference/snippets.md")
 POLICIES = Page("docs/reference/policies.md")
+WORDS = {9: "nine", 10: "ten", 11: "eleven"}
 FIT = {
     name: row[1:]
     for row in rows(PAGE.section("Where a form cannot work"))
@@ -43,6 +48,24 @@ def test_what_runs_in_tests_is_said_to() -> None:
     running = {code(row[0]) for row in rows(PAGE.section("Forms")) if row[3] == "runs"}
 
     assert running == SERVICES.keys()
+
+
+def test_what_runs_elsewhere_is_said_to() -> None:
+    told = {code(row[0]): row[3] for row in rows(PAGE.section("Forms"))}
+    elsewhere = {form for form, tried in told.items() if "runs in `make interop`" in tried}
+
+    assert elsewhere == {*snippet_servers.SERVICES, "kubernetes", "vault"}
+
+
+def test_what_a_form_does_not_see_is_said() -> None:
+    told = {
+        code(row[0]): set(row[1].split(", ")) for row in rows(PAGE.section("What to know of each"))
+    }
+
+    assert told == BLIND_SPOTS
+    assert set().union(*told.values()) <= near_misses(ISSUER, HOSTILE).keys()
+    assert f"refuses {len(near_misses(ISSUER, HOSTILE))} that nearly count" in PAGE.text
+    assert f"each of {WORDS[len(AUDIENCES)]} services" in PAGE.text
 
 
 def test_every_option_has_a_row_and_no_other() -> None:
