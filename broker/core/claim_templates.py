@@ -75,7 +75,8 @@ def parse_template(text: str) -> Template:
         elif piece:
             parts.append(piece)
     template = Template(text, tuple(parts))
-    if template.literal_length > MAX_TEXT:
+    # No placeholder stands for nothing.
+    if template.literal_length + sum(1 for _ in template.placeholders()) > MAX_TEXT:
         raise ValueError(f"is longer than {MAX_TEXT} characters")
     return template
 

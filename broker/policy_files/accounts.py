@@ -102,12 +102,13 @@ def _template_faults(
 
 
 def _check_instances(entry: Entry[ServiceAccountModel], problems: list[Problem]) -> None:
-    claims = entry.model.instances
-    for index, claim in enumerate(claims):
+    earlier: set[str] = set()
+    for index, claim in enumerate(entry.model.instances):
         fault = claim_fault(claim)
         if fault is None and ":" in claim:
             fault = "the name of an instance claim has no colon"
-        if fault is None and claim in claims[:index]:
+        if fault is None and claim in earlier:
             fault = f"`{claim}` is here twice"
+        earlier.add(claim)
         if fault is not None:
             problems.append(entry.problem(("instances", index), fault))

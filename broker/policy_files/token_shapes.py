@@ -48,6 +48,8 @@ def read_claims(entry: Entry[ServiceModel], problems: list[Problem]) -> Mapping[
     if len(stated) > MAX_CLAIMS:
         text = f"there are more than {MAX_CLAIMS} claims"
         problems.append(entry.problem(("claims",), text, at_key=True))
+        # Each is compared with all others: there may be no more of them than can be.
+        return found
     for name, value in stated.items():
         fault = claim_name_fault(name) or _twice(name, found)
         if fault is not None:
@@ -69,6 +71,7 @@ def read_session_tags(
     if len(stated) > MAX_TAGS:
         text = f"there are more than {MAX_TAGS} tags"
         problems.append(entry.problem(("session_tags",), text, at_key=True))
+        return found
     for key, value in stated.items():
         fault = _tag_key_fault(key) or _twice(key, found)
         if fault is not None:
@@ -177,10 +180,11 @@ def _twice(name: str, others: Mapping[str, object]) -> str | None:
 
 
 def _transitive_faults(entry: Entry[ServiceModel]) -> Iterator[Problem]:
-    keys = entry.model.transitive_tags
-    for index, key in enumerate(keys):
+    earlier: set[str] = set()
+    for index, key in enumerate(entry.model.transitive_tags):
         if key not in entry.model.session_tags:
             text = f"there is no tag `{key}` in `session_tags`"
             yield entry.problem(("transitive_tags", index), text)
-        elif key in keys[:index]:
+        elif key in earlier:
             yield entry.problem(("transitive_tags", index), f"`{key}` is here twice")
+        earlier.add(key)
