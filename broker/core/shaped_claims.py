@@ -19,6 +19,7 @@ from broker.core.platforms import Platform
 from broker.core.policy import Service, ServiceAccount
 from broker.core.record import record
 from broker.core.reserved_claims import AWS_TAGS
+from broker.core.token_profiles import PROFILES
 from broker.core.token_shape import ClaimTemplate, TokenShape, claim_of_job
 
 VALUE_RULE: Final = "up to 100 of A-Z a-z 0-9 . _ -"
@@ -135,6 +136,15 @@ class _Filling:
             self._refuse(
                 f"it would be longer than {MAX_TEXT} characters",
                 "name fewer or shorter things in it",
+                place,
+                template,
+            )
+        profile = PROFILES.get(self.service.profile or "")
+        if profile and profile.own_prefix and text.startswith(profile.own_prefix):
+            # Two values with a colon between them would do, each of them harmless.
+            self._refuse(
+                f"it would begin with {profile.own_prefix}, which belongs to {profile.name}",
+                "begin it with a text of its own",
                 place,
                 template,
             )

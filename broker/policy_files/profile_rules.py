@@ -56,10 +56,18 @@ def _tag_faults(entry: Entry[ServiceModel]) -> Iterator[Problem]:
 
 def _prefix_faults(entry: Entry[ServiceModel], profile: str, prefix: str) -> Iterator[Problem]:
     for name, value in entry.model.claims.items():
-        for text in value if isinstance(value, list) else [value]:
-            if isinstance(text, str) and text.startswith(prefix):
+        for text in _texts(value):
+            if text.startswith(prefix):
                 fault = f"`{text}` begins with `{prefix}`, which belongs to {profile}; take another"
                 yield entry.problem(("claims", name), fault)
+
+
+def _texts(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list | dict):
+        for item in value.values() if isinstance(value, dict) else value:
+            yield from _texts(item)
 
 
 def _algorithm_faults(
