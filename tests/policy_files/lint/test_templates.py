@@ -26,6 +26,15 @@ OPEN = "organizations: [tenant], "
         'claims: {groups: ►["{organization}", "x:{metadata.team}"]}',
         'claims: {access: ►[{name: "{metadata.team}"}]}',
         'session_tags: {team: ►"{metadata.team}"}',
+        # acme with corp-web says what acme-corp has with web.
+        'claims: {groups: ►"{organization}-{metadata.team}"}',
+        'claims: {groups: ►"{organization}{metadata.team}"}',
+        'claims: {groups: ►"{metadata.team}.{organization}"}',
+        'session_tags: {team: ►"x:{organization}_{metadata.team}"}',
+        # So does other with x/acme/y before other, where x is before acme.
+        'claims: {groups: ►"{metadata.team}/{organization}/{metadata.team}"}',
+        'claims: {groups: ►"{metadata.team}/{organization}:{metadata.team}"}',
+        'claims: {groups: ►"{metadata.team}:{organization}{service_account}"}',
     ],
 )
 def test_metadata_alone_is_what_an_organization_says_of_itself(fields: str) -> None:
@@ -38,6 +47,10 @@ def test_metadata_alone_is_what_an_organization_says_of_itself(fields: str) -> N
         ("", 'claims: {groups: "{metadata.team}"}'),
         (OPEN, 'claims: {groups: "{organization}/{metadata.team}"}'),
         (OPEN, 'claims: {groups: [ci, "{sub}"]}'),
+        (OPEN, 'claims: {groups: ["x-{organization}:{metadata.team}"]}'),
+        (OPEN, 'claims: {groups: ["{metadata.team}/{organization}-y"]}'),
+        (OPEN, 'claims: {groups: "{organization}-x/{metadata.team}/{metadata.team}"}'),
+        (OPEN, 'claims: {groups: "{metadata.team}:{organization}@{metadata.team}"}'),
         (OPEN, 'session_tags: {team: "{organization}/{metadata.team}"}'),
     ],
 )
