@@ -182,7 +182,11 @@ def decide(
     if not request.targets:
         if len(account.grants) != 1:
             return _deny(Reason.TARGET_REQUIRED)
-        service = policy_set.services[next(iter(account.grants))]
+        # The account may have been found by the set before, as its keys are fetched meanwhile.
+        only = policy_set.services.get(next(iter(account.grants)))
+        if only is None:
+            return _deny(Reason.TARGET_UNKNOWN)
+        service = only
     else:
         named = {each.name: each for each in map(policy_set.service, request.targets) if each}
         if len(named) != 1 or None in map(policy_set.service, request.targets):
