@@ -119,8 +119,11 @@ def _object(path: Path, value: object) -> Mapping[str, Texts]:
         if not _MEMBER.fullmatch(name):
             text = (
                 "a member's name is up to 100 letters, digits, `_`, `.` and `-`, the first a letter"
+                " or `_`"
             )
             raise _Refused((*path, name), text, at_key=True)
+        if (fault := _twice(name, members)) is not None:
+            raise _Refused((*path, name), fault, at_key=True)
         members[name] = _texts((*path, name), member)
     return members
 

@@ -76,6 +76,7 @@ def test_what_tokens_carry_is_part_of_the_version() -> None:
         ("{x: [►[v]]}", "must be a text; a claim is"),
         ("{x: [►{}]}", "is empty"),
         ("{x: [►v, {v: z}]}", "texts or mappings, not both"),
+        ("{x: [{type: v, ►Type: z}]}", "differs from `type` in case alone"),
         ("{x: [{v: ►{z: a}}]}", "must be a text; a claim is"),
         ("{x: [{v: [►[z]]}]}", "must be a text; a claim is"),
         ("{x: [{►'v z': a}]}", "a member's name is"),
