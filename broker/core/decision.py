@@ -81,6 +81,9 @@ class Deny:
     template: TemplateFault | None = None
     """The template of the service that cannot be filled in, where that is the reason."""
 
+    template_told: bool = True
+    """Whether the caller may know of it: one of its policies is visibly its own."""
+
     @property
     def block(self) -> str | None:
         """The block that refused it, as the audit names it."""
@@ -256,7 +259,11 @@ def _shaped(
     """Fill in the claims of the service's own, or refuse."""
     pinned = pinned_claims(condition for each in allows for condition in each.conditions)
     job = JobFacts(claims, issuer.platform, pinned)
-    return with_claims(permit, shape, job)
+    decision = with_claims(permit, shape, job)
+    if isinstance(decision, Deny):
+        told = any(visible_to_caller(each, issuer, claims) for each in allows)
+        return replace(decision, template_told=told)
+    return decision
 
 
 def with_claims(permit: Permit, shape: TokenShape, job: JobFacts) -> Decision:

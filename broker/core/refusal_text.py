@@ -43,8 +43,13 @@ def describe(deny: Deny, request: DecisionRequest, claims: Claims, issuer: Issue
             return "its policies and its service account have no scope of this service in common"
         case Reason.SCOPE_NOT_ALLOWED:
             return f"scope '{deny.detail}' is not available to this token at this service"
-        case _ if deny.template is not None:
+        case _ if deny.template is not None and deny.template_told:
             return template_text(deny.template)
+        case _ if deny.template is not None:
+            return (
+                "a claim that tokens of this service carry cannot be filled in; whoever runs the"
+                " broker can look up the decision_id"
+            )
         case _:
             return "a claim that names the instance is missing or outside [A-Za-z0-9._-]{1,100}"
 

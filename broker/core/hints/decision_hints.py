@@ -102,7 +102,8 @@ def _account(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterato
 
 def _claim(case: Case, deny: Deny, candidates: Sequence[Candidate]) -> Iterator[str]:
     if deny.template is not None:
-        yield template_text(deny.template)
+        if case.to_operator or deny.template_told:
+            yield template_text(deny.template)
     elif any(each.policy.name in deny.policies for each in candidates):
         yield from _instance(case, deny)
 
