@@ -3,9 +3,11 @@
 from collections.abc import Iterator
 from typing import Final
 
+from broker.core.claim_templates import is_value
 from broker.core.conditions import AnyOf, Condition, Effect, Glob, pinned_claims
 from broker.core.errors import Problem
 from broker.core.policy import Issuer, Mode, Policy
+from broker.core.shaped_claims import PATH_RULE, VALUE_RULE
 from broker.core.tenant_floor import pins_tenant
 from broker.core.token_shape import claim_of_job
 from broker.policy_files.catalogue import read_grants, unknown_service
@@ -202,6 +204,22 @@ def _template_faults(
                 )
                 path = ("service_account",) if model.grants is None else ("grants", name)
                 yield entry.problem(path, text, at_key=model.grants is not None)
+            elif (rule := _unmet_rule(claim, conditions, issuer)) is not None:
+                text = (
+                    f"tokens of `{name}` name `{{workload.{member}}}`, and no value here fits: it"
+                    f" must be {rule}"
+                )
+                yield entry.problem(("match", claim), text)
+
+
+def _unmet_rule(claim: str, conditions: tuple[Condition, ...], issuer: Issuer) -> str | None:
+    """Give the form that none of the literals has which a claim is pinned to, None if one has."""
+    path = issuer.platform is not None and claim in issuer.platform.tenant_paths
+    for condition in conditions:
+        literals = condition.literals() if condition.claim == claim else None
+        if literals and not any(is_value(text, path=path) for text in literals):
+            return PATH_RULE if path else VALUE_RULE
+    return None
 
 
 def _is_settled(claim: str, conditions: tuple[Condition, ...], issuer: Issuer) -> bool:

@@ -3,6 +3,7 @@
 import pytest
 
 from broker.core.policy import Service
+from broker.core.shaped_claims import PATH_RULE, VALUE_RULE
 from tests.core.shaped_services import a_template, some_claims
 from tests.policy_files.loading import assert_refused, load_beside_base, problems_beside_base
 
@@ -241,6 +242,27 @@ def test_a_policy_that_lets_a_job_choose_is_refused(
     assert [problem.line for problem in problems] == [9] * len(claims)
     for claim, problem in zip(claims, problems, strict=True):
         assert f"`{claim}` is no immutable id of issuer `{issuer}`" in problem.message
+
+
+@pytest.mark.parametrize(
+    ("issuer", "match", "rule"),
+    [
+        ("github", "repository: ►acme:web", PATH_RULE),
+        ("github", "repository: ►['x y', 'x,y']", PATH_RULE),
+        ("github", "repository: acme/web, repository_id: ►1/2", VALUE_RULE),
+        ("single", "repository_id: 7, repository: ►acme/web", VALUE_RULE),
+    ],
+)
+def test_a_policy_that_pins_only_what_can_never_be_filled_in_is_refused(
+    issuer: str, match: str, rule: str
+) -> None:
+    text = POLICY.replace("►", "") % (issuer, match)
+
+    assert_refused(text, f"no value here fits: it must be {rule}")
+
+
+def test_one_value_that_fits_is_enough() -> None:
+    load_beside_base(POLICY.replace("►", "") % ("github", "repository: ['x y', acme/web]"))
 
 
 def test_grants_of_the_policys_own_are_held_to_the_same() -> None:
