@@ -2,7 +2,6 @@
 
 import ast
 import json
-import shutil
 import stat
 import subprocess
 from pathlib import Path
@@ -18,13 +17,14 @@ from hypothesis import strategies as st
 
 from broker.core.claim_templates import parse_template
 from broker.snippets import FORMS, Subject
-from broker.snippets.gcp import provider_id
 from broker.snippets.terraform import label
 from tests.snippets.literals import go_literals, hcl_text, java_literals
 from tests.snippets.trusts import HOSTILE, ISSUER, SCOPES, files, text, trust
 
 AUDIENCES = st.text(st.characters(min_codepoint=33, max_codepoint=126), min_size=1, max_size=60)
 NAMES = st.from_regex(r"[A-Za-z0-9._-]{1,100}", fullmatch=True)
+POOL = "google_iam_workload_identity_pool"
+POOL_ID = "workload_identity_pool_id"
 BOTH = ["deploy-web", "repo-ci:repository_id:456789"]
 
 
@@ -163,8 +163,7 @@ def test_aws_lets_tags_of_a_session_come_only_as_the_service_has_them() -> None:
 @given(AUDIENCES)
 def test_google_takes_this_audience_and_these_identities_alone(audience: str) -> None:
     module = text("gcp", trust(audience=audience))
-    kind = "google_iam_workload_identity_pool_provider"
-    provider = block(module, kind, "deploy-api")
+    provider = block(module, f"{POOL}_provider", "deploy-api")
     [oidc] = provider["oidc"]
     condition = hcl_text(provider["attribute_condition"])
     members = block(module, "google_service_account_iam_member", "deploy-api")
@@ -175,6 +174,27 @@ def test_google_takes_this_audience_and_these_identities_alone(audience: str) ->
         f'assertion.token_type == "service" && assertion.sub in {json.dumps(BOTH)}'
     )
     assert json.dumps(BOTH) in members["for_each"].replace("'", '"')
+
+
+def test_no_two_services_share_a_pool_of_google_and_its_principals() -> None:
+    for name in ("deploy-api", "store"):
+        module = text("gcp", trust(name=name))
+        pool = block(module, POOL, name)
+        provider = block(module, f"{POOL}_provider", name)
+        members = block(module, "google_service_account_iam_member", name)
+
+        assert hcl_text(pool["workload_identity_pool_id"]) == name
+        assert provider["workload_identity_pool_id"] == f"${{{POOL}.{name}.{POOL_ID}}}"
+        assert f"${{{POOL}.{name}.name}}/subject/${{each.value}}" in members["member"]
+
+
+def test_the_pool_of_google_is_that_of_an_audience_that_names_it() -> None:
+    audience = "https://iam.googleapis.com/projects/1234/locations/global/workloadIdentityPools"
+    module = text("gcp", trust(audience=f"{audience}/acme-ci/providers/broker"))
+    provider = block(module, f"{POOL}_provider", "deploy-api")
+
+    assert hcl_text(block(module, POOL, "deploy-api")["workload_identity_pool_id"]) == "acme-ci"
+    assert hcl_text(provider["workload_identity_pool_provider_id"]) == "broker"
 
 
 @given(AUDIENCES)
@@ -287,45 +307,6 @@ def test_no_name_of_kubernetes_itself_is_given_away() -> None:
     }  # fmt: skip
 
 
-@pytest.mark.skipif(shutil.which("terraform") is None, reason="it is asked where it is")
-@pytest.mark.parametrize("keys", [[], ["team"], ["cost center", "team"]])
-def test_terraform_itself_reads_the_modules_as_they_should_be_written(
-    keys: list[str], tmp_path: Path
-) -> None:
-    tags = {key: parse_template("{sub}") for key in keys}
-    module = text("terraform-aws", trust(session_tags=tags))
-    (tmp_path / "aws.tf").write_text(module)
-    (tmp_path / "gcp.tf").write_text(text("gcp", trust()))
-    assert terraform(tmp_path, "fmt", "-check", "-diff", ".") == ""
-
-    policy = module.partition("assume_role_policy = ")[2].removesuffix("}\n")
-    policy = policy.replace("aws_iam_openid_connect_provider.broker.arn", '"ARN"')
-    (tmp_path / "alone").mkdir()
-    (tmp_path / "alone/policy.tf").write_text(f"locals {{\n  policy = {policy}}}\n")
-    told = json.loads(json.loads(terraform(tmp_path / "alone", "console", stdin="local.policy")))
-
-    [statement] = told["Statement"]
-    assert statement["Condition"].pop("StringEquals") == {
-        "broker.example.com:aud": HOSTILE.replace("${", "${$}{"),
-        "broker.example.com:sub": BOTH,
-    }
-    assert statement["Condition"].keys() <= {"ForAllValues:StringEquals", "Null"}
-
-
-def terraform(folder: Path, *arguments: str, stdin: str = "") -> str:
-    done = subprocess.run(
-        ["terraform", *arguments],
-        cwd=folder,
-        input=stdin,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def test_groups_of_the_service_become_groups_of_kubernetes_and_none_of_the_systems() -> None:
     groups = trust(claims={"groups": (parse_template("team:{metadata.team}"),)})
     [trusted] = yaml.safe_load(files("kubernetes", groups)["authentication-config.yaml"])["jwt"]
@@ -342,13 +323,13 @@ def test_groups_of_the_service_become_groups_of_kubernetes_and_none_of_the_syste
 @settings(max_examples=30)
 @given(NAMES)
 def test_any_name_of_a_service_makes_names_that_clouds_allow(name: str) -> None:
-    module = text("gcp", trust(name=name))
+    pool = block(text("gcp", trust(name=name)), POOL, label(name))
     role = block(text("terraform-aws", trust(name=name)), "aws_iam_role", label(name))
 
-    assert provider_id(name) in module
-    assert 4 <= len(provider_id(name)) <= 32
-    assert not provider_id(name).startswith("gcp-")
-    assert set(provider_id(name)) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
+    pool_id = hcl_text(pool["workload_identity_pool_id"])
+    assert 4 <= len(pool_id) <= 32
+    assert not pool_id.startswith("gcp-")
+    assert set(pool_id) <= set("abcdefghijklmnopqrstuvwxyz0123456789-")
     assert hcl_text(role["name"]) == name[:64]
 
 

@@ -8,14 +8,16 @@ variable "service_account" {
   type        = string
 }
 
-resource "google_iam_workload_identity_pool" "broker" {
+# A pool for this service alone: a principal of a pool is the same by whichever provider of the pool
+# it comes, and what a token for another service says must not count here.
+resource "google_iam_workload_identity_pool" "«label»" {
   project                   = var.project
-  workload_identity_pool_id = "ci-token-broker"
+  workload_identity_pool_id = «pool»
 }
 
 resource "google_iam_workload_identity_pool_provider" "«label»" {
   project                            = var.project
-  workload_identity_pool_id          = google_iam_workload_identity_pool.broker.workload_identity_pool_id
+  workload_identity_pool_id          = google_iam_workload_identity_pool.«label».workload_identity_pool_id
   workload_identity_pool_provider_id = «provider»
 
   attribute_mapping = {
@@ -34,5 +36,5 @@ resource "google_service_account_iam_member" "«label»" {
   for_each           = toset([«subs»])
   service_account_id = var.service_account
   role               = "roles/iam.workloadIdentityUser"
-  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.broker.name}/subject/${each.value}"
+  member             = "principal://iam.googleapis.com/${google_iam_workload_identity_pool.«label».name}/subject/${each.value}"
 }
