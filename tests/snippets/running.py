@@ -206,9 +206,14 @@ def behind() -> Iterator[str]:
         protocol_version = "HTTP/1.1"
 
         def do_GET(self) -> None:
+            # As WSGI and CGI name headers, `-` and `_` are the same.
+            named = [
+                (name.upper().replace("-", "_"), value) for name, value in self.headers.items()
+            ]
             told = {
-                "caller": ", ".join(self.headers.get_all("x-caller", [])),
+                "caller": ", ".join(value for name, value in named if name == "X_CALLER"),
                 "token_seen": "authorization" in self.headers,
+                "to_envoy": [name for name, _ in named if name == "X_ENVOY_ORIGINAL_PATH"],
             }
             body = json.dumps(told).encode()
             self.send_response(200)

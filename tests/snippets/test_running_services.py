@@ -12,7 +12,7 @@ import pytest
 
 from tests.snippets.blind_spots import let_in_by
 from tests.snippets.presented import ALGORITHM, near_misses, presented
-from tests.snippets.running import SERVICES, edit, folder, node, validated_by_envoy
+from tests.snippets.running import SERVICES, edit, envoy, folder, node, validated_by_envoy
 from tests.snippets.trusts import HOSTILE, files, trust
 from tests.verify.publishing import Publisher, publishing, signing_key
 
@@ -33,7 +33,7 @@ def test_a_snippet_lets_in_a_good_token_alone(form: str, publisher: Publisher) -
     with SERVICES[form](files(form, trust(issuer=publisher.url))) as http:
         good = presented(publisher.url, HOSTILE)
 
-        answer = ask(http, good, **{"x-caller": "root"})
+        answer = ask(http, good, **{"x-caller": "root", "x_caller": "root", "X-CALLER": "root"})
         assert (answer.status_code, answer.json()["caller"]) == (200, "deploy-web"), answer.text
         assert not answer.json().get("token_seen")
 
@@ -78,6 +78,13 @@ def test_a_node_service_lets_nobody_in_while_there_are_no_keys() -> None:
 
             publisher.status = 200
             assert ask(http, presented(publisher.url, HOSTILE)).status_code == 200
+
+
+def test_envoy_does_not_take_orders_from_a_caller(publisher: Publisher) -> None:
+    with envoy(files("envoy", trust(issuer=publisher.url))) as http:
+        good = presented(publisher.url, HOSTILE)
+
+        assert ask(http, good, **{"x-envoy-original-path": "/admin"}).json()["to_envoy"] == []
 
 
 def test_envoy_takes_what_is_printed_for_a_public_issuer_without_a_warning() -> None:
