@@ -28,15 +28,6 @@ POOL_ID = "workload_identity_pool_id"
 BOTH = ["deploy-web", "repo-ci:repository_id:456789"]
 
 
-def values(tree: Any) -> list[Any]:
-    """Give every scalar below a value."""
-    if isinstance(tree, dict):
-        return [value for each in tree.values() for value in values(each)]
-    if isinstance(tree, list):
-        return [value for each in tree for value in values(each)]
-    return [tree]
-
-
 def block(module: str, kind: str, name: str) -> dict[str, Any]:
     """Give the one resource of a kind with this label."""
     resources = hcl2.loads(module)["resource"]
@@ -80,6 +71,14 @@ def test_a_go_service_is_for_this_audience_alone(audience: str) -> None:
     assert [*SCOPES] == [each for each in literals if each in SCOPES]
 
 
+def test_a_go_service_asks_for_keys_seldom_and_does_not_wait_for_ever() -> None:
+    program = text("go", trust())
+
+    assert "Transport: &seldom{}" in program
+    assert "Timeout: 5 * time.Second" in program
+    assert "NewRemoteKeySet(oidc.ClientContext(context.Background(), client), jwksURI)" in program
+
+
 @given(AUDIENCES)
 def test_a_spring_service_is_for_this_audience_alone(audience: str) -> None:
     written = files("spring", trust(audience=audience))
@@ -90,7 +89,11 @@ def test_a_spring_service_is_for_this_audience_alone(audience: str) -> None:
     assert [f"SCOPE_{each}" for each in SCOPES] == [
         each for each in literals if each.startswith("SCOPE_")
     ]
-    assert values(properties) == [ISSUER, f"{ISSUER}/.well-known/jwks.json"]
+    assert properties == {
+        "service-tokens": {"issuer": ISSUER, "jwks-uri": f"{ISSUER}/.well-known/jwks.json"}
+    }
+    read = {each for each in literals if each.startswith("${service-tokens.")}
+    assert read == {f"${{service-tokens.{each}}}" for each in properties["service-tokens"]}
 
 
 @given(AUDIENCES)

@@ -41,8 +41,8 @@ public class ServiceTokens {
 
     @Bean
     JwtDecoder serviceTokenDecoder(
-            @Value("${spring.security.oauth2.resourceserver.jwt.issuer-uri}") String issuer,
-            @Value("${spring.security.oauth2.resourceserver.jwt.jwk-set-uri}") String keys) {
+            @Value("${service-tokens.issuer}") String issuer,
+            @Value("${service-tokens.jwks-uri}") String keys) {
         NimbusJwtDecoder decoder = NimbusJwtDecoder.withJwkSetUri(keys)
             .jwsAlgorithm(SignatureAlgorithm.«algorithm»)
             // Left alone, it takes `JWT` and tokens without a type.
