@@ -11,6 +11,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
@@ -33,7 +34,31 @@ type caller struct {
 	TokenType string `json:"token_type"`
 }
 
-var keys = oidc.NewRemoteKeySet(context.Background(), jwksURI)
+// seldom lets a request pass once in five seconds: go-oidc asks for keys at each token that does not
+// verify, and anybody can send those.
+type seldom struct {
+	mutex sync.Mutex
+	last  time.Time
+}
+
+func (each *seldom) RoundTrip(request *http.Request) (*http.Response, error) {
+	each.mutex.Lock()
+	now := time.Now()
+	early := now.Sub(each.last) < 5*time.Second
+	if !early {
+		each.last = now
+	}
+	each.mutex.Unlock()
+	if early {
+		return nil, errors.New("the keys have just been asked for")
+	}
+	return http.DefaultTransport.RoundTrip(request)
+}
+
+// Without a timeout, one answer that does not come would hold up everybody.
+var client = &http.Client{Timeout: 5 * time.Second, Transport: &seldom{}}
+
+var keys = oidc.NewRemoteKeySet(oidc.ClientContext(context.Background(), client), jwksURI)
 
 var verifier = oidc.NewVerifier(issuer, keys, &oidc.Config{
 	ClientID:             audience,
