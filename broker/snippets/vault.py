@@ -25,7 +25,7 @@ def _role(trust: Trust, subject: Subject) -> str:
         "bound_claims": {"client_id": subject.account, "token_type": "service"},
         # In the log of Vault, beside what the broker has under this id.
         "claim_mappings": {"jti": "broker_token"},
-        # Unset, Vault adds minutes to tokens that say for themselves when they end.
+        # Unset, Vault gives minutes to a token that does not say when it ends.
         "expiration_leeway": -1,
         "not_before_leeway": -1,
         "clock_skew_leeway": 30,

@@ -2,10 +2,14 @@
 
 import json
 import re
+import shlex
+from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from broker.cli.app import app
 from broker.core.access_token import claims_for
 from broker.core.decision import Decision, DecisionRequest, IndexedPolicies, Permit, decide
 from tests.core.builders import NOW, github_claims
@@ -82,6 +86,24 @@ def test_rights_and_trust_speak_of_the_tags_that_the_service_signs() -> None:
         tags
     )
     assert set(re.findall(r"aws:PrincipalTag/(\w+)", json.dumps(RIGHTS))) <= tags
+
+
+def test_the_command_prints_the_role_for_an_identity_of_the_page(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("BROKER_ISSUER", f"https://{PROVIDER}")
+    monkeypatch.setenv("BROKER_MASTER_KEY_FILE", "master.key")
+    (tmp_path / "policies").mkdir()
+    (tmp_path / "policies/all.yaml").write_text(
+        "issuers: {github: {preset: github}}\n" + PAGE.blocks("yaml")[0].text
+    )
+    [command] = [each.text for each in PAGE.blocks("sh") if "services snippet" in each.text]
+
+    answer = CliRunner().invoke(app, shlex.split(command)[1:])
+
+    assert answer.exit_code == 0, answer.output
+    assert f'"{token_of()["sub"]}"' in answer.stdout
 
 
 def test_what_the_page_says_of_refusals_is_so() -> None:
