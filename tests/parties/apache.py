@@ -44,7 +44,7 @@ class Apache:
         if token:
             sent["Authorization"] = f"Bearer {token}"
         status = self.http.request(method, self.url, headers=sent).status_code
-        assert status in (200, 401, 404), self.log.read_text()
+        assert status in (200, 401, 403, 404), self.log.read_text()
         return status
 
 

@@ -109,6 +109,22 @@ def test_without_requirements_a_module_lets_in_whatever_the_broker_has_signed(
 
 
 @pytest.mark.parametrize("module", PACKAGES)
+def test_nobody_comes_in_without_a_token_by_any_method(
+    module: str, authority: Authority, publisher: Publisher
+) -> None:
+    """By itself, mod_auth_openidc lets OPTIONS through, as browsers send it before a request."""
+    with guarded(module, authority, publisher.url, ISSUER) as (server, service):
+        ask = server.http.request
+        before = len(service.requests)
+        for method in ("OPTIONS", "GET", "HEAD", "POST", "DELETE", "PATCH", "PROPFIND", "ANY"):
+            for sent in ({}, {"Authorization": ""}, {"Authorization": "Basic eDp5"}):
+                answer = ask(method, f"{server.url}/admin", headers=sent)
+
+                assert answer.status_code in (401, 403), (method, sent)
+        assert len(service.requests) == before
+
+
+@pytest.mark.parametrize("module", PACKAGES)
 def test_nobody_tells_the_service_claims_but_the_module(
     module: str, authority: Authority, publisher: Publisher
 ) -> None:

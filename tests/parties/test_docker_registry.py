@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
@@ -93,6 +94,19 @@ def test_near_misses_neither_push_nor_pull(
             answered = {name: request(registry, token) for name, token in misses.items()}
 
             assert {name for name, status in answered.items() if status != 401} == LET_IN
+
+
+def test_the_registry_is_not_asked_without_a_token_by_any_method(
+    tmp_path: Path, authority: Authority, publisher: Publisher
+) -> None:
+    with behind_apache(tmp_path, authority, publisher.url, ISSUER) as registry:
+        for method in ("OPTIONS", "GET", "HEAD", "PUT", "DELETE"):
+            for sent in ({}, {"Authorization": "Bearer x"}):
+                answer = httpx.request(
+                    method, f"{registry}/v2/_catalog", headers=sent, trust_env=False, timeout=60
+                )
+
+                assert answer.status_code in (401, 403), (method, sent)
 
 
 # --- by itself ------------------------------------------------------------------------------------
