@@ -15,10 +15,12 @@ import pytest
 from tests.interop.foreign.programs import asking
 from tests.interop.foreign.served_broker import ServedBroker, served_broker
 from tests.interop.foreign.shaped_services import AUDIENCES, of_every_shape
-from tests.interop.foreign.snippet_servers import SERVICES, set_up
+from tests.interop.foreign.snippet_servers import SERVICES, set_up, spring
 from tests.interop.foreign.vault import Vault, running_vault
 from tests.snippets.blind_spots import let_in_by
 from tests.snippets.presented import near_misses, presented
+from tests.snippets.trusts import HOSTILE, files, trust
+from tests.verify.publishing import publishing, signing_key
 
 LetsIn = Callable[[str], bool]
 
@@ -102,6 +104,24 @@ def test_a_service_of_another_algorithm_and_type_without_scopes_asks_for_none(
             algorithm,
             token_type=token_type,
         )
+
+
+def test_a_spring_service_lets_nobody_in_where_it_does_not_find_the_beans(
+    broker: ServedBroker,
+) -> None:
+    with spring(broker.snippet("images", "spring"), package="elsewhere") as http:
+        assert [status(http, broker.token(each)) for each in AUDIENCES] == [401] * len(AUDIENCES)
+
+
+def test_a_go_service_asks_for_keys_once_for_many_tokens_that_do_not_verify() -> None:
+    with publishing(signing_key("RS256")) as publisher:
+        with SERVICES["go"](files("go", trust(issuer=publisher.url))) as http:
+            good = presented(publisher.url, HOSTILE)
+            assert status(http, good) == 200
+            assert {status(http, f"{good[:-9]}{each:09}") for each in range(20)} == {401}
+            assert status(http, good) == 200
+
+        assert len(publisher.requests) == 1
 
 
 @pytest.mark.parametrize(

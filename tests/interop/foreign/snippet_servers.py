@@ -34,15 +34,15 @@ def go(files: Files) -> Iterator[httpx.Client]:
 
 
 @contextmanager
-def spring(files: Files) -> Iterator[httpx.Client]:
-    """Compile ServiceTokens.java into the package of an application that trusts nobody yet."""
+def spring(files: Files, package: str = "example") -> Iterator[httpx.Client]:
+    """Compile ServiceTokens.java beside an application of `example` that trusts nobody yet."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with zipfile.ZipFile(built("spring/resource-server.jar")) as jar:
             jar.extractall(folder, [each for each in jar.namelist() if each.startswith("BOOT-INF")])
         classes, libraries = "BOOT-INF/classes", "BOOT-INF/lib/*"
         (folder / "application.yaml").write_text(files["application.yaml"])
-        source = "package example;\n" + files["ServiceTokens.java"]
+        source = f"package {package};\n" + files["ServiceTokens.java"]
         (folder / "ServiceTokens.java").write_text(source)
         _run(folder, "javac", "-cp", libraries, "-d", classes, "ServiceTokens.java")
         port = free_port()
