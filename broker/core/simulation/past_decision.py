@@ -28,6 +28,12 @@ _BY_POLICIES: Final = frozenset({
 })  # fmt: skip
 
 
+_BY_ISSUER: Final = frozenset({
+    Reason.AUDIENCE_MISMATCH, Reason.TOKEN_LIFETIME_TOO_LONG, Reason.TOKEN_ALREADY_USED,
+})  # fmt: skip
+"""What an issuer's entry in the files refuses, of a token that verified."""
+
+
 class PassedOver(StrEnum):
     """Why an event is no decision that other policies could make otherwise."""
 
@@ -38,10 +44,10 @@ class PassedOver(StrEnum):
     """It counts refusals of before any signature held, of which nothing else is known."""
 
     BEFORE_POLICIES = "before_policies"
-    """The token verified, but was refused before any policy was asked."""
+    """The token verified, but was refused before any policy was asked, and would be again."""
 
     ALREADY_USED = "already_used"
-    """The policies permitted it, but the token had been used before."""
+    """The policies permitted it, but the token had been used before, and may not be again."""
 
     BLOCKED = "blocked"
     """It was blocked, whatever the policies said."""
@@ -82,6 +88,9 @@ class PastDecision:
     large: bool = True
     """Whether the claims may be so large that there was no room for another."""
 
+    unless_lifted: PassedOver | None = None
+    """What it counts as, unless the issuer's entry would not refuse it any more."""
+
     @property
     def request(self) -> DecisionRequest:
         """What was asked for."""
@@ -104,7 +113,8 @@ def past_decision(
     policies = _texts(event, "policies")
     of_client = event.get("issuer") is None
     passed = _passed_over(reason, asked=bool(policies) or of_client)
-    if passed is not None:
+    liftable = reason in _BY_ISSUER and not of_client and isinstance(event.get("claims"), Mapping)
+    if passed is not None and not liftable:
         return passed
     erased = event.get("claims") is None and "claims_erased" in event
     claims = _object_or_none(event, "claims")
@@ -129,6 +139,7 @@ def past_decision(
         client_id=client_id,
         grant_recorded=kind != "token.explained",
         large=size > NO_ROOM,
+        unless_lifted=passed,
     )
 
 
@@ -229,6 +240,11 @@ def _object_or_none(event: Mapping[str, Any], name: str) -> Mapping[str, Any] | 
 def event_time(event: Mapping[str, Any]) -> float:
     """Give the instant of an event, in seconds since the epoch. Raises `EventRefused`."""
     try:
-        return datetime.fromisoformat(_text(event, "time")).timestamp()
+        moment = datetime.fromisoformat(_text(event, "time"))
+        instant = moment.timestamp()
     except (ValueError, OverflowError):
         raise EventRefused("`time` is no time") from None
+    if moment.tzinfo is None:
+        # It would be taken for a time of wherever this runs.
+        raise EventRefused("`time` is no time with its offset from UTC")
+    return instant

@@ -8,7 +8,6 @@ it is the same as without.
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from math import isfinite
 from typing import Final
 
 from broker.core import client
@@ -26,8 +25,8 @@ from broker.core.policy import Issuer, Replay, ServiceAccount
 from broker.core.simulation.outcome import Outcome, Undecidable
 from broker.core.simulation.past_decision import EventRefused, PastDecision
 from broker.core.simulation.unrecorded import (
+    RECORDED_BY_PRESET,
     OpenPolicies,
-    always_recorded,
     is_full,
     unknown_claims,
 )
@@ -48,12 +47,12 @@ _MOST_OPEN: Final = 64
 
 @dataclass(frozen=True, slots=True)
 class _Lens:
-    """What decisions on the tokens of one issuer look at."""
+    """What decisions on the tokens of one issuer look at, that were recorded by one preset."""
 
     issuer: Issuer
     names: tuple[str, ...]
     always: frozenset[str]
-    """The claims that any event of the issuer holds."""
+    """The claims that any event of the preset holds, that the issuer had then."""
 
     beyond: bool
     """Whether decisions look at others as well."""
@@ -88,7 +87,11 @@ class Redecision:
         self._ends = sorted(
             {each.expires_at for each in policy_set.policies.values() if each.expires_at}
         )
-        self._lenses = {issuer.url: self._lens(issuer) for issuer in policy_set.issuers.values()}
+        self._lenses = {
+            (issuer.url, platform): self._lens(issuer, always)
+            for issuer in policy_set.issuers.values()
+            for platform, always in RECORDED_BY_PRESET.items()
+        }
         self._named: dict[tuple[str | None, str | None], frozenset[str]] = {}
         for known in (policies, base):
             if known is not None and known.policy_set.version:
@@ -107,7 +110,8 @@ class Redecision:
         url = claims.get("iss")
         if not isinstance(url, str):
             raise EventRefused("`claims.iss` is no text")
-        lens = self._lenses.get(url)
+        preset = past.platform if past.platform in RECORDED_BY_PRESET else None
+        lens = self._lenses.get((url, preset))
         if lens is None:
             return Outcome(Reason.ISSUER_NOT_TRUSTED)
         issuer = lens.issuer
@@ -118,13 +122,39 @@ class Redecision:
         expires = claims.get("exp")
         if single_use:
             return self._by_policies(past, lens, claims, cut=False)
-        if not isinstance(expires, int | float) or not isfinite(expires):
+        if not isinstance(expires, int | float) or not 0 < expires < _FAR:
             return Undecidable(NO_EXPIRY, ("exp",))
         found = self._by_policies(past, lens, claims, cut=True)
         if not isinstance(found, Outcome) or found.ttl is None:
             return found
         left = max(int(expires - past.time), MIN_REMAINING_LIFE)
         return replace(found, ttl=left, cut=True) if left <= found.ttl else found
+
+    def lifts(self, past: PastDecision) -> bool:
+        """Tell whether what an issuer's entry refused then is what this set would not refuse.
+
+        Raises `EventRefused`.
+        """
+        claims = past.claims or {}
+        url = claims.get("iss")
+        issuer = self._policies.policy_set.issuer_by_url(url) if isinstance(url, str) else None
+        if issuer is None or self._refused_before(claims, issuer) is not None:
+            return False
+        match past.outcome.reason:
+            case Reason.TOKEN_ALREADY_USED:
+                return self._reusable(issuer)
+            case Reason.AUDIENCE_MISMATCH:
+                # Which audiences are the broker's own is not known: these are taken as they are.
+                return _audience(claims) in issuer.audiences
+            case _:
+                return True
+
+    def _reusable(self, issuer: Issuer) -> bool:
+        """Tell whether a token may be used where one of then had been used before."""
+        if issuer.replay is not Replay.PER_AUDIENCE:
+            return issuer.replay is Replay.REUSABLE
+        before = self._base.policy_set.issuer_by_url(issuer.url) if self._base else None
+        return before is not None and before.replay is Replay.SINGLE_USE
 
     def _by_policies(
         self, past: PastDecision, lens: _Lens, claims: Claims, *, cut: bool
@@ -206,11 +236,9 @@ class Redecision:
         """
         if not issuer.enabled:
             return Reason.ISSUER_DISABLED
-        audience = claims.get("aud")
-        if isinstance(audience, list) and len(audience) == 1:
-            [audience] = audience
+        audience = _audience(claims)
         if (
-            isinstance(audience, str)
+            audience is not None
             and audience not in issuer.audiences
             and not issuer.audiences <= self._own
         ):
@@ -232,7 +260,8 @@ class Redecision:
         moment = (past.policy_set, past.issuer)
         named = self._named.get(moment, frozenset())
         seen = claims.keys() - lens.always
-        if not seen <= named:
+        # What names no set may be of several, of which one named it and another did not.
+        if not seen <= named and past.policy_set is not None:
             named = self._named[moment] = named | seen
         return lens.always | named
 
@@ -248,7 +277,7 @@ class Redecision:
             found = self._open[key] = OpenPolicies(self._policies, issuer, unknown)
         return found
 
-    def _lens(self, issuer: Issuer) -> _Lens:
+    def _lens(self, issuer: Issuer, always: frozenset[str]) -> _Lens:
         policies = self._policies
         named = set(policies.named_claims[issuer.name])
         by_expiry = "exp" in named
@@ -256,7 +285,6 @@ class Redecision:
             named.add(issuer.platform.event_claim)
         for account in _accounts_of(policies, issuer):
             named.update(account.instances)
-        always = always_recorded(issuer)
         return _Lens(issuer, tuple(sorted(named)), always, not named <= always, by_expiry)
 
 
@@ -280,6 +308,14 @@ class _Memory:
         if len(self._now) >= self._size:
             self._before, self._now = self._now, {}
         self._now[key] = found
+
+
+def _audience(claims: Claims) -> str | None:
+    """Name the sole audience of a token, as far as that is on record."""
+    audience = claims.get("aud")
+    if isinstance(audience, list) and len(audience) == 1:
+        [audience] = audience
+    return audience if isinstance(audience, str) else None
 
 
 def _accounts_of(policies: IndexedPolicies, issuer: Issuer) -> Iterator[ServiceAccount]:

@@ -48,6 +48,9 @@ class Simulation:
         if isinstance(past, PassedOver):
             self._tally.pass_over(past)
             return
+        if past.unless_lifted is not None and not self._redecision.lifts(past):
+            self._tally.pass_over(past.unless_lifted)
+            return
         found = self._redecision.decide(past)
         issuer = self._issuer(past)
         tenant = tenant_of(past, issuer)

@@ -20,12 +20,19 @@ from broker.core.decision import (
     decide,
     policy_holds,
 )
-from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
+from broker.core.errors import Reason
+from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET, PRESETS
 from broker.core.policy import Issuer, Mode, Policy, Service
 from broker.core.policy_index import PolicyIndex
 from broker.core.record import record
 from broker.core.simulation.past_decision import NO_ROOM
 from broker.core.token_shape import claim_of_job
+
+RECORDED_BY_PRESET: Final[Mapping[str | None, frozenset[str]]] = {
+    None: AUDIT_CLAIMS_WITHOUT_PRESET,
+    **{name: platform.audit_claims for name, platform in PRESETS.items()},
+}
+"""By the preset of then, the claims that an event holds, when the token had them and they fit."""
 
 _IN_EVERY_TOKEN: Final[Mapping[str, frozenset[str]]] = {
     "github": frozenset({
@@ -47,11 +54,6 @@ _MAX_OPEN: Final = 5
 """Of more, not every combination is tried: the decision counts as hanging on them."""
 
 _NEVER: Final = Condition("", AnyOf(()))
-
-
-def always_recorded(issuer: Issuer) -> frozenset[str]:
-    """Name the claims that an event of this issuer holds, when the token had them and they fit."""
-    return issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
 
 
 def unknown_claims(
@@ -99,7 +101,7 @@ class OpenPolicies:
         if not all_hold(self._known_require, claims, Effect.ALLOW):
             return Possible((plain,))
         found = self._possible(plain, claims, request, now)
-        # What is filled into a service's own claims may be what is not on record.
+        # What is filled into a service's own claims, or a `sub`, may be what is not on record.
         unfilled = frozenset().union(*map(self._unfilled, found.decisions))
         return Possible((), tuple(sorted(unfilled))) if unfilled else found
 
@@ -138,9 +140,13 @@ class OpenPolicies:
         return Possible(tuple(found), hangs_on)
 
     def _unfilled(self, decision: Decision) -> frozenset[str]:
-        """Name the unknown claims that a service wanted to fill into its tokens, and could not."""
-        if isinstance(decision, Permit) or decision.template is None:
+        """Name the unknown claims that were to be filled into a token, or its `sub`, in vain."""
+        if isinstance(decision, Permit) or decision.reason is not Reason.CLAIM_INVALID:
             return frozenset()
+        if decision.template is None:
+            policy = self._policies.policy_set.policies[decision.policies[0]]
+            accounts = self._policies.policy_set.service_accounts
+            return self._unknown.intersection(accounts[policy.service_account or ""].instances)
         shape = self._policies.policy_set.services[decision.template.service].shape
         named = shape.workload if shape else ()
         return self._unknown.intersection(

@@ -33,6 +33,7 @@ JSON = st.recursive(
         ({"id": None}, "`id` is no text"),
         ({"time": "yesterday"}, "`time` is no time"),
         ({"time": None}, "`time` is no time"),
+        ({"time": "2026-11-26T12:00:00"}, "`time` is no time with its offset from UTC"),
         ({"reason": 7}, "`reason` is no text"),
         ({"policies": "web"}, "`policies` is no list of texts"),
         ({"policies": [7]}, "`policies` is no list of texts"),

@@ -317,3 +317,48 @@ def test_a_client_for_whom_nothing_could_be_filled_in_was_decided() -> None:
 
     assert event["reason"] == "claim_invalid"
     assert kinds(simulated(now(accounts=[account]), event)) == {"newly_permitted": 1}
+
+
+def test_a_preset_that_is_new_does_not_say_what_was_recorded_before_it() -> None:
+    plain = replace(an_issuer("ci"), tenant=("project_path",))
+    match = {"project_path": "acme/web"}
+    before = then(a_policy("web", match, issuer="ci"), issuers=[plain])
+    preset = replace(an_issuer("gitlab"), name="ci", url=plain.url)
+    named = {**match, "pipeline_source": "push"}
+    seen = {"project_path": "acme/web", "pipeline_source": "push", "environment": "production"}
+    allow = a_policy("web", {**named, "environment": "production"}, issuer="ci")
+
+    event = recorded(before, issuer="ci", **seen)
+    assert undecidable(now(allow, issuers=[preset]), event)[1] == ("pipeline_source",)
+
+    before = then(a_policy("web", named, issuer="ci"), issuers=[plain])
+    event = recorded(before, issuer="ci", **seen)
+    assert undecidable(now(allow, issuers=[preset]), event)[1] == ("environment",)
+
+
+def test_an_instance_may_be_named_by_a_claim_that_is_not_on_record() -> None:
+    account = an_account("per-team", instances=("team",))
+    after = now(a_policy("team", TEAM, service_account="per-team"), accounts=[account])
+
+    assert undecidable(after, recorded(then()))[1] == ("team",)
+    elsewhere = recorded(then(), repository="acme/other")
+    assert kinds(simulated(after, elsewhere)) == {"unchanged": 1}
+
+
+def test_events_that_name_no_set_say_nothing_of_each_other() -> None:
+    before = then(a_policy("team", {"repository": "acme/web", "team": "interns"}))
+    after = now(WEB, a_deny_policy("no", {"team": "interns"}))
+    events = [recorded(before, team="release"), recorded(then(WEB))]
+    anonymous = [{**each, "policy_set": None} for each in events]
+
+    assert kinds(simulated(after, *anonymous))["undecidable"] == 1
+
+
+@pytest.mark.parametrize("end", [pytest.param(10**400, id="huge"), -1, 1e300, float("nan")])
+def test_an_end_that_no_token_has_is_none(end: float) -> None:
+    before = then(a_policy("p", {"project_path": "acme/platform/web"}, issuer="gitlab"))
+    event = recorded(before, issuer="gitlab")
+    event["claims"] = {**event["claims"], "exp": end, "iat": None}
+
+    after = now(*before.policies.values())
+    assert undecidable(after, event) == ("the end of the token is not on record", ("exp",))
