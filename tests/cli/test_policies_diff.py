@@ -92,3 +92,54 @@ def test_a_link_in_the_revision_is_not_followed(broker: Broker, repository: Path
 
     assert done.returncode == 2
     assert "policies/link.yaml is a link there" in done.stderr
+
+
+DENY = "policies:\n  closed: {effect: deny, issuer: github, match: {ref: refs/heads/old}}\n"
+
+
+def test_attributes_in_the_revision_leave_nothing_out(broker: Broker, repository: Path) -> None:
+    (repository / "policies/closed.yaml").write_text(DENY)
+    (repository / ".gitattributes").write_text("closed.yaml export-ignore\nweb.yaml export-subst\n")
+    commit(repository)
+    (repository / "policies/closed.yaml").unlink()
+
+    done = broker("policies", "diff", "--base", "HEAD")
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "removed in policies: closed\n"
+
+
+def test_a_submodule_in_the_revision_is_told(broker: Broker, repository: Path) -> None:
+    head = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=repository, check=True, capture_output=True, text=True
+    ).stdout.strip()
+    entry = f"160000,{head},policies/shared"
+    subprocess.run(
+        ["git", "update-index", "--add", "--cacheinfo", entry], cwd=repository, check=True
+    )
+    commit(repository, "commit")
+
+    done = broker("policies", "diff", "--base", "HEAD")
+
+    assert done.returncode == 2
+    assert "policies/shared is a submodule there" in done.stderr
+
+
+def test_names_that_are_patterns_to_git_are_names(broker: Broker, repository: Path) -> None:
+    for name in (":!policies", "po*"):
+        (repository / name).mkdir()
+        (repository / name / "ä b.yaml").write_bytes(
+            (repository / "policies/web.yaml").read_bytes()
+        )
+    commit(repository)
+
+    for name in (":!policies", "po*"):
+        done = broker("policies", "diff", "--base", "HEAD", f"./{name}")
+        assert (done.returncode, done.stdout) == (0, "the files say the same\n")
+
+
+def commit(repository: Path, *words: str) -> None:
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+    if not words:
+        subprocess.run(["git", "add", "-A"], cwd=repository, check=True)
+    subprocess.run(["git", *who, "commit", "-qm", "y"], cwd=repository, check=True)

@@ -118,6 +118,18 @@ def test_stdin_and_gzip_are_read(folder: Path) -> None:
     assert "  3 unchanged" in simulate(folder, against="audit.gz").stdout
 
 
+@pytest.mark.parametrize("place", [20, 30, 40, 60])
+def test_a_gzip_that_was_damaged_is_refused(folder: Path, place: int) -> None:
+    damaged = bytearray(gzip.compress(EXPORT.encode(), mtime=0))
+    damaged[place] ^= 0x55
+    (folder / "audit.gz").write_bytes(damaged)
+
+    done = simulate(folder, against="audit.gz")
+
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "no whole gzip file" in done.stderr
+
+
 def test_a_gzip_that_is_cut_off_is_refused(folder: Path) -> None:
     whole = gzip.compress(EXPORT.encode())
     (folder / "audit.gz").write_bytes(whole[: len(whole) // 2])

@@ -5,6 +5,7 @@ import gzip
 import os
 import sys
 import time
+import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -110,7 +111,7 @@ class ExportedEvents:
                 fail(f"{self._file}: line {number} {error}")
             except EventRefused as error:
                 fail(f"{self._file}: line {number} is no event of a broker: {error}")
-            except (EOFError, gzip.BadGzipFile):
+            except (EOFError, gzip.BadGzipFile, zlib.error):
                 fail(f"{self._file}: line {number + 1} is cut off: it is no whole gzip file")
         if reading.chained is None:
             fail(f"{self._file}: holds no event")

@@ -1,14 +1,30 @@
 """The policy files of a revision, as git has them."""
 
-import io
+import os
 import subprocess
-import tarfile
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Final
 
 from broker.cli.endings import fail
+
+MAX_BYTES: Final = 256 << 20
+"""Of all files together: more than any folder of policies takes."""
+
+_FILES: Final = ("100644", "100755")
+_KINDS: Final = {"120000": "a link", "160000": "a submodule"}
+
+
+@dataclass(frozen=True, slots=True)
+class _Blob:
+    """A file of a revision: where it is, seen from this folder, and which object it is."""
+
+    path: str
+    name: str
+    size: int
 
 
 @contextmanager
@@ -24,27 +40,49 @@ def files_of_revision(revision: str, paths: Sequence[Path]) -> Iterator[list[Pat
         fail(f"--base: git knows no revision '{revision}' here")
     sha = commit.decode().strip()
     below = [_below_here(path) for path in paths]
-    # Names are relative to this folder, which is where git looks from.
-    archive = _git("archive", "--format=tar", sha, "--", *below)
-    if archive is None:
-        fail(f"--base: {revision} has not all of {', '.join(map(str, paths))}")
+    # An archive would leave out, or write otherwise, what attributes in the revision say.
+    blobs = {blob.path: blob for path in below for blob in _blobs(sha, path)}
+    if missing := [
+        str(path) for path, name in zip(paths, below, strict=True) if not _has(blobs, name)
+    ]:
+        fail(f"--base: {revision} has not all of {', '.join(missing)}")
+    if sum(blob.size for blob in blobs.values()) > MAX_BYTES:
+        fail(f"--base: the files of {revision} are larger than {MAX_BYTES >> 20} MiB together")
     with TemporaryDirectory(prefix="broker-policies-") as directory:
-        _unpack(archive, Path(directory))
+        _write(list(blobs.values()), Path(directory))
         yield [Path(directory, each) for each in below]
 
 
-def _unpack(archive: bytes, folder: Path) -> None:
-    """Write the files of an archive of git's; it has nothing else but folders and links."""
-    with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        for member in tar:
-            if member.isdir():
-                continue
-            content = tar.extractfile(member) if member.isfile() else None
-            if content is None:
-                fail(f"--base: {member.name} is a link there; put the file itself in its place")
-            target = folder / member.name
-            target.parent.mkdir(parents=True, exist_ok=True)
-            target.write_bytes(content.read())
+def _blobs(sha: str, path: str) -> Iterator[_Blob]:
+    """List the files at or below a path, as it is named from here."""
+    listed = _git("--literal-pathspecs", "ls-tree", "-r", "-l", "-z", sha, "--", path)
+    for entry in (listed or b"").split(b"\0")[:-1]:
+        about, _, name = os.fsdecode(entry).partition("\t")
+        mode, _, blob, size = about.split()
+        if mode not in _FILES:
+            what = _KINDS.get(mode, "no file")
+            fail(f"--base: {name} is {what} there; put the file itself in its place")
+        yield _Blob(name, blob, int(size))
+
+
+def _has(blobs: dict[str, _Blob], name: str) -> bool:
+    return name in blobs or any(name == "." or path.startswith(f"{name}/") for path in blobs)
+
+
+def _write(blobs: Sequence[_Blob], folder: Path) -> None:
+    """Write files as they are in git, whatever its attributes and filters would make of them."""
+    asked = "".join(f"{blob.name}\n" for blob in blobs).encode()
+    found = _git("cat-file", "--batch", given=asked)
+    if found is None:
+        fail("--base: git has not all objects of that revision")
+    at = 0
+    for blob in blobs:
+        # "NAME blob SIZE", the bytes, and a line feed.
+        head = found.index(b"\n", at) + 1
+        at = head + blob.size + 1
+        target = folder / blob.path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(found[head : at - 1])
 
 
 def _below_here(path: Path) -> str:
@@ -54,10 +92,15 @@ def _below_here(path: Path) -> str:
     return whole.relative_to(here).as_posix()
 
 
-def _git(*words: str) -> bytes | None:
+def _git(*words: str, given: bytes = b"") -> bytes | None:
     """Give what git prints; None when it fails."""
     try:
-        done = subprocess.run(["git", *words], capture_output=True, check=False)  # noqa: S603, S607
+        done = subprocess.run(  # noqa: S603
+            ["git", *words],  # noqa: S607
+            input=given,
+            capture_output=True,
+            check=False,
+        )
     except OSError as error:
         fail(f"--base needs git: {error.strerror}")
     return done.stdout if done.returncode == 0 else None
