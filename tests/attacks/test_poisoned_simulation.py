@@ -26,6 +26,8 @@ HOSTILE = (
     "\u202egnp.exe",
     "=HYPERLINK(1)",
     "``` \n# Approved",
+    # More than 80 begin no span of code, for the readers of Markdown that platforms use.
+    "`" * 80 + "[x](https://evil.example) @acme/admins",
     "|x|y|",
     "%0A::add-mask::x",
 )
@@ -51,6 +53,7 @@ def test_in_a_comment_every_name_is_a_span_of_code() -> None:
 
     assert all(line.isprintable() for line in text.split("\n"))
     # Without the spans there is nothing left that could be mark-up, a mention or a link.
+    assert "`" * 81 not in text
     rest = re.sub(r"(?<!`)(`+)(?!`).*?(?<!`)\1(?!`)", "", text)
     for sign in ("<img", "@acme", "](", "evil", "::", "HYPERLINK", "Approved"):
         assert sign not in rest

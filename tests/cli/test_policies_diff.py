@@ -143,3 +143,16 @@ def commit(repository: Path, *words: str) -> None:
     if not words:
         subprocess.run(["git", "add", "-A"], cwd=repository, check=True)
     subprocess.run(["git", *who, "commit", "-qm", "y"], cwd=repository, check=True)
+
+
+def test_both_parts_of_a_comment_fit_into_one(broker: Broker, repository: Path) -> None:
+    match = "service_account: deploy-web, issuer: github, match: {repository: acme/web}"
+    many = "".join(f"  {'p' * 60}-{number}: {{{match}}}\n" for number in range(60))
+    (repository / "policies/many.yaml").write_text(f"policies:\n{many}")
+    words = ["--simulate", "2026-01-01", "--against", "audit.jsonl", "--format", "markdown"]
+
+    text = broker("policies", "diff", "--base", "HEAD", *words).stdout
+
+    assert "- and 11 more\n" in text
+    assert "### What these policies change" in text
+    assert len(text) <= 60_000

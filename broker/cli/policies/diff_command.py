@@ -94,9 +94,12 @@ def diff(
     elif output == "markdown":
         from broker.core.simulation import report_markdown
 
-        typer.echo("".join(f"{line}\n" for line in _markdown(found)), nl=False)
+        text = "".join(f"{line}\n" for line in _markdown(found))
         if report is not None:
-            typer.echo("\n" + report_markdown.render(report, notes), nl=False)
+            # Both together are one comment.
+            room = report_markdown.MAX_CHARACTERS - len(text) - 1
+            text += "\n" + report_markdown.render(report, notes, room=room)
+        typer.echo(text, nl=False)
     else:
         from broker.core.simulation import report_text
 

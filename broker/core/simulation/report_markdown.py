@@ -24,6 +24,7 @@ MAX_CHARACTERS: Final = 60_000
 MAX_LINES: Final = 20
 """How many changes of one kind are told."""
 
+_LONGEST_FENCE: Final = 20
 _CUT: Final = "\n_The rest does not fit into a comment; run the command for all of it._\n"
 _SIGNS: Final = {
     Kind.NEWLY_DENIED: "🔴",
@@ -33,11 +34,14 @@ _SIGNS: Final = {
 }
 
 
-def render(report: Report, notes: Sequence[str] = ()) -> str:
-    """Write a report; `notes` are sentences of our own for its end."""
+def render(report: Report, notes: Sequence[str] = (), *, room: int = MAX_CHARACTERS) -> str:
+    """Write a report; `notes` are sentences of our own for its end.
+
+    `room` is how many characters it may take of a comment that says something else as well.
+    """
     text = ""
     for line in _lines(report, notes):
-        if len(text) + len(line) + len(_CUT) >= MAX_CHARACTERS:
+        if len(text) + len(line) + len(_CUT) >= room:
             return text + _CUT
         text += f"{line}\n"
     return text
@@ -46,7 +50,11 @@ def render(report: Report, notes: Sequence[str] = ()) -> str:
 def code(text: str) -> str:
     """Write a text that others chose as a span of code (CommonMark §6.1)."""
     plain = shown(text)
-    fence = "`" * (_longest_run(plain) + 1)
+    longest = _longest_run(plain)
+    if longest >= _LONGEST_FENCE:
+        # Readers of Markdown take a fence of more than 80 for text, and what follows for mark-up.
+        plain, longest = plain.replace("`", r"\x60"), 0
+    fence = "`" * (longest + 1)
     # A blank on both sides is taken off again.
     blank = " " if plain[:1] in ("`", " ") or plain[-1:] in ("`", " ") else ""
     return f"{fence}{blank}{plain}{blank}{fence}"

@@ -308,6 +308,8 @@ def test_markdown_has_a_table_of_the_counts_and_a_line_for_each_change() -> None
         ("`a``", "``` `a`` ```"),
         (" a", "`  a `"),
         ("a\nb", "`a\\nb`"),
+        ("`" * 19, f"{'`' * 20} {'`' * 19} {'`' * 20}"),
+        ("`" * 80 + "[x](y)", "`" + "\\x60" * 80 + "[x](y)`"),
     ],
 )
 def test_a_span_of_code_ends_where_it_should(text: str, written: str) -> None:
@@ -325,3 +327,4 @@ def test_a_comment_is_never_longer_than_platforms_take(monkeypatch: pytest.Monke
 
     assert len(text) <= MAX_CHARACTERS
     assert text.endswith("run the command for all of it._\n")
+    assert len(report_markdown.render(report, room=5_000)) <= 5_000
