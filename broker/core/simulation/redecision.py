@@ -140,12 +140,15 @@ class Redecision:
         issuer = self._policies.policy_set.issuer_by_url(url) if isinstance(url, str) else None
         if issuer is None or self._refused_before(claims, issuer) is not None:
             return False
+        if (audience := _audience(claims)) is None:
+            # No issuer takes a token for several.
+            return False
         match past.outcome.reason:
             case Reason.TOKEN_ALREADY_USED:
                 return self._reusable(issuer)
             case Reason.AUDIENCE_MISMATCH:
                 # Which audiences are the broker's own is not known: these are taken as they are.
-                return _audience(claims) in issuer.audiences
+                return audience in issuer.audiences
             case _:
                 return True
 
