@@ -325,7 +325,7 @@ def test_a_preset_that_is_new_does_not_say_what_was_recorded_before_it() -> None
     before = then(a_policy("web", match, issuer="ci"), issuers=[plain])
     preset = replace(an_issuer("gitlab"), name="ci", url=plain.url)
     named = {**match, "pipeline_source": "push"}
-    seen = {"project_path": "acme/web", "pipeline_source": "push", "environment": "production"}
+    seen: dict[str, Any] = {**named, "environment": "production"}
     allow = a_policy("web", {**named, "environment": "production"}, issuer="ci")
 
     event = recorded(before, issuer="ci", **seen)
