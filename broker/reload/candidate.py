@@ -118,7 +118,9 @@ class CandidateSimulation:
         ends_at, behind, left = monotonic() + MAX_SECONDS, None, self.max_events
         while True:
             page = await self.log.event_page(wanted, behind=behind, limit=min(PAGE, left))
-            await finish_in_slices(_decided(simulation, page.events), partial(serving, self.ledger))
+            deciding = _decided(simulation, page.events, ends_at)
+            if not await finish_in_slices(deciding, partial(serving, self.ledger)):
+                return False
             left -= len(page.events)
             behind = page.next_behind
             if behind is None:
@@ -188,14 +190,19 @@ def _fault(name: str, *, dev: bool) -> str | None:
     return None
 
 
-def _decided(simulation: Simulation, events: Sequence[StoredEvent]) -> Steps[None]:
-    for event in events:
+def _decided(simulation: Simulation, events: Sequence[StoredEvent], ends_at: float) -> Steps[bool]:
+    """Decide events until then; tell whether these were all."""
+    for number, event in enumerate(events, start=1):
         try:
             simulation.take(event.members(), size=len(event.covered) + len(event.claims))
         except (EventRefused, ValueError):
             damaged = f"event {event.sequence} is damaged: verify the audit"
             raise _unavailable(damaged, 3600) from None
+        if number < len(events) and monotonic() >= ends_at:
+            # A decision that hangs on what is not on record takes long in a large set.
+            return False
         yield
+    return True
 
 
 def _unavailable(description: str, retry_after: int) -> Unavailable:

@@ -199,12 +199,13 @@ def test_beyond_the_bound_the_newest_are_decided(
 ) -> None:
     for _ in range(4):
         short.exchange(short.github_token())
-    monkeypatch.setattr("broker.reload.candidate.MAX_SECONDS", 0.0)
     monkeypatch.setattr("broker.reload.candidate.PAGE", 3)
+    monkeypatch.setattr("broker.reload.candidate.MAX_SECONDS", 0.0)
 
     found = simulate(short).json()
 
-    assert (found["complete"], found["decisions"]) == (False, 3)
+    # The time is kept within a page as well.
+    assert (found["complete"], found["decisions"]) == (False, 1)
 
 
 def test_events_in_redis_are_decided_again_by_the_api_and_the_command(
