@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterable, Sequence
 from bench.policy_shapes import SERVICE, SHAPES, Shape
 from bench.table import Row, Spread
 from broker.core.claims import Claims
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
 from broker.core.explain import explain, for_caller
+from broker.core.indexed_policies import IndexedPolicies
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 FEW = 10

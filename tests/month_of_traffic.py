@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from broker.core.audit import GENESIS, AuditEvent, SerializedEvent
-from broker.core.decision import Decision, DecisionRequest, Deny, IndexedPolicies, decide
+from broker.core.decision import Decision, DecisionRequest, Deny, decide
 from broker.core.explain import explain
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, PolicySet
 from broker.grants import decision_record
 from broker.grants.request import Caller, ExchangeRequest

@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.grants.token_exchange import TokenExchange
 from broker.issuer_keys import HttpIssuerKeys
 from broker.metrics.board import Board

@@ -4,36 +4,30 @@ Pure and without order: neither the order of files nor of policies can change it
 `decide` are the numbered steps of the contract.
 """
 
-import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from broker.core.blocks import NO_BLOCKS, Block, Blocks
-from broker.core.claims import Claims, fold_ascii, text_of
+from broker.core.blocks import Block
+from broker.core.claims import Claims
 from broker.core.conditions import Effect, all_hold, pinned_claims
 from broker.core.errors import Reason
-from broker.core.neighbours import Neighbours
+from broker.core.holding import visible_to_caller
+from broker.core.indexed_policies import IndexedPolicies, granted
+from broker.core.instances import sub_of
 from broker.core.policy import (
-    Grants,
     Issuer,
-    Mode,
     Policy,
     PolicySet,
     Replay,
     Service,
     ServiceAccount,
 )
-from broker.core.policy_index import PolicyIndex
 from broker.core.record import record
 from broker.core.shaped_claims import JobFacts, TemplateFault, shaped_claims
-from broker.core.steps import Steps, finish
-from broker.core.tenant_floor import is_tenant_condition
-from broker.core.token_shape import TokenShape, claim_of_job
+from broker.core.token_shape import TokenShape
 
 MIN_REMAINING_LIFE = 300
-MAX_SUB_BYTES = 127
-_INSTANCE_VALUE = re.compile(r"[A-Za-z0-9._-]{1,100}")
 
 
 @record
@@ -91,79 +85,6 @@ class Deny:
 
 
 Decision = Permit | Deny
-
-
-@dataclass(frozen=True, slots=True)
-class IndexedPolicies:
-    """The enforcing policies of a set, by issuer and effect; made once per set."""
-
-    policy_set: PolicySet
-    named_claims: Mapping[str, frozenset[str]] = field(repr=False)
-    """By issuer, every claim that one of its policies or its own `require` names, or a template of
-    a service that one of them reaches."""
-
-    _allow: Mapping[str, PolicyIndex] = field(repr=False)
-    _deny: Mapping[str, PolicyIndex] = field(repr=False)
-    _observed: Mapping[str, PolicyIndex] = field(repr=False)
-    _neighbours: Mapping[str, Neighbours] = field(repr=False)
-    blocks: Blocks = field(default=NO_BLOCKS, repr=False, compare=False)
-    """Beside the policies, and before them; no part of the set."""
-
-    @classmethod
-    def of(cls, policy_set: PolicySet) -> "IndexedPolicies":
-        """Index a policy set; observed policies stand apart, they grant and deny nothing."""
-        return finish(cls.in_steps(policy_set))
-
-    @classmethod
-    def in_steps(cls, policy_set: PolicySet) -> Steps["IndexedPolicies"]:
-        """Index a policy set, as `of` does, with a pause after every policy.
-
-        Whoever serves requests meanwhile takes some steps at a time.
-        """
-        indexes = {
-            effect: {name: PolicyIndex(issuer) for name, issuer in policy_set.issuers.items()}
-            for effect in Effect
-        }
-        observed = {name: PolicyIndex(issuer) for name, issuer in policy_set.issuers.items()}
-        everywhere = [each for service in policy_set.services.values() for each in service.require]
-        by_issuer: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
-        named = {
-            name: {condition.top_level_claim for condition in (*issuer.require, *everywhere)}
-            for name, issuer in policy_set.issuers.items()
-        }
-        shaped = {name for name, each in policy_set.services.items() if each.shape is not None}
-        for policy in policy_set.policies.values():
-            by_issuer[policy.issuer].append(policy)
-            named[policy.issuer].update(each.top_level_claim for each in policy.conditions)
-            if shaped:
-                named[policy.issuer].update(_in_templates(policy, policy_set))
-            filed = indexes[policy.effect] if policy.mode is Mode.ENFORCE else observed
-            filed[policy.issuer].file(policy)
-            yield
-        neighbours = {}
-        for name, issuer in policy_set.issuers.items():
-            neighbours[name] = yield from Neighbours.in_steps(
-                issuer, by_issuer[name], lambda each: granted(each, policy_set)
-            )
-        frozen = {name: frozenset(claims) for name, claims in named.items()}
-        allow, deny = indexes[Effect.ALLOW], indexes[Effect.DENY]
-        return cls(policy_set, frozen, allow, deny, observed, neighbours)
-
-    def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
-        """List the allow policies that hold, by name."""
-        return _holding(self._allow[issuer.name], issuer, claims, now)
-
-    def denying(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
-        """List the deny policies that hold, by name."""
-        return _holding(self._deny[issuer.name], issuer, claims, now)
-
-    def observed(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
-        """List the policies that are observed only, of both effects, and hold, by name."""
-        return _holding(self._observed[issuer.name], issuer, claims, now)
-
-    def neighbours(self, issuer: Issuer) -> Neighbours:
-        """Give the policies of an issuer, of every mode, as an explanation looks for them."""
-        return self._neighbours[issuer.name]
 
 
 def decide(
@@ -244,7 +165,7 @@ def _by_policies(
         return _deny(Reason.SCOPE_NOT_ALLOWED, allows)
     # 8 the time to live
     ttl = _ttl(request, allows, account, service, issuer, claims, now)
-    sub = _sub(account, claims, issuer)
+    sub = sub_of(account, claims, issuer)
     if sub is None:
         return _deny(Reason.CLAIM_INVALID, allows, detail=f"instances of {account.client_id}")
     permit = Permit(service, account, sub, tuple(sorted(asked)), ttl, tuple(map(_name, allows)))
@@ -273,68 +194,6 @@ def with_claims(permit: Permit, shape: TokenShape, job: JobFacts) -> Decision:
         reason = Reason.CLAIM_INVALID
         return Deny(reason, reason, permit.policies, detail=str(found), template=found)
     return replace(permit, claims=found)
-
-
-def _holding(index: PolicyIndex, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
-    candidates = index.candidates(claims)
-    if not candidates:
-        return []
-    holding = [each for each in candidates if policy_holds(each, issuer, claims, now)]
-    holding.sort(key=_name)
-    return holding
-
-
-def policy_holds(policy: Policy, issuer: Issuer, claims: Claims, now: float) -> bool:
-    """Tell whether a policy of this issuer holds for a token at an instant."""
-    if policy.expires_at is not None and now >= policy.expires_at:
-        return False
-    if policy.effect is Effect.ALLOW and not guard_holds(policy, issuer, claims):
-        return False
-    return all_hold(policy.conditions, claims, policy.effect)
-
-
-def guard_holds(policy: Policy, issuer: Issuer, claims: Claims) -> bool:
-    """Tell whether an allow policy may hold for what started this pipeline.
-
-    Events that outsiders can cause, unknown ones and none at all match only a policy that names
-    the value literally (contract §4, attacks rows 89, 91, 105, 156-158).
-    """
-    if issuer.platform is None:
-        return True
-    event = text_of(claims.get(issuer.platform.event_claim))
-    if event in issuer.platform.trusted_events:
-        return True
-    return event is not None and any(
-        condition.claim == issuer.platform.event_claim and event in condition.named_literals()
-        for condition in policy.conditions
-    )
-
-
-def visible_to_caller(policy: Policy, issuer: Issuer, claims: Claims) -> bool:
-    """Tell whether a caller may learn of an allow policy: it names the caller's own tenant."""
-    tenant = [each for each in policy.conditions if is_tenant_condition(each, issuer)]
-    return bool(tenant) and all_hold(tenant, claims, Effect.ALLOW)
-
-
-def granted(policy: Policy, policy_set: PolicySet) -> Grants:
-    """Give what a policy grants: its own narrowing, else its account's grants.
-
-    What the account does not hold counts in the choice of the target and of the account (attacks
-    row 151); it makes no scope available.
-    """
-    if policy.grants is not None:
-        return policy.grants
-    account = policy_set.service_accounts.get(policy.service_account or "")
-    return account.grants if account else {}
-
-
-def _in_templates(policy: Policy, policy_set: PolicySet) -> Iterable[str]:
-    """Name the claims that templates of the services which a policy reaches are filled in with."""
-    platform = policy_set.issuers[policy.issuer].platform
-    for service in granted(policy, policy_set):
-        shape = policy_set.services[service].shape
-        for name in shape.workload if shape else ():
-            yield claim_of_job(name, platform)
 
 
 def _target(
@@ -421,32 +280,6 @@ def _ttl(
     if issuer.replay is not Replay.SINGLE_USE:
         caps.append(max(int(claims["exp"] - now), MIN_REMAINING_LIFE))
     return min(wanted, *caps)
-
-
-def _sub(account: ServiceAccount, claims: Claims, issuer: Issuer) -> str | None:
-    """Name the identity: the account, or one instance of it per claim value."""
-    parts = [account.client_id]
-    for claim in account.instances:
-        text = text_of(claims.get(claim)) or ""
-        if not is_instance_value(text):
-            return None
-        folded = issuer.platform is not None and claim in issuer.platform.folded
-        parts += [claim, fold_ascii(text) if folded else text]
-    sub = ":".join(parts)
-    return sub if len(sub.encode()) <= MAX_SUB_BYTES else None
-
-
-def is_instance_value(value: object) -> bool:
-    """Tell whether a claim's value can name an instance of a service account."""
-    return _INSTANCE_VALUE.fullmatch(text_of(value) or "") is not None
-
-
-def is_instance(sub: str, claims: Sequence[str]) -> bool:
-    """Tell whether an identity has the form of one of an account whose `instances` are `claims`."""
-    _, *parts = sub.split(":")
-    names, values = parts[::2], parts[1::2]
-    of_claims = names == list(claims) and len(values) == len(names)
-    return of_claims and all(map(is_instance_value, values))
 
 
 def _deny(

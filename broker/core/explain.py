@@ -12,15 +12,10 @@ from typing import Any, Final
 
 from broker.core.claims import Claims
 from broker.core.conditions import Effect, all_hold
-from broker.core.decision import (
-    Decision,
-    DecisionRequest,
-    IndexedPolicies,
-    Permit,
-    decide,
-    visible_to_caller,
-)
+from broker.core.decision import Decision, DecisionRequest, Permit, decide
 from broker.core.hints.decision_hints import fix_for
+from broker.core.holding import visible_to_caller
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.judged_policy import Candidate, Case
 from broker.core.nearness import considered, ranked
 from broker.core.personal_claims import is_personal

@@ -11,15 +11,9 @@ from functools import lru_cache
 from broker.core.claims import Claims, is_absent
 from broker.core.condition_text import Operator, expected_by, got_from, operator_of
 from broker.core.conditions import AnyOf, Condition, Effect, Equals, Matcher
-from broker.core.decision import (
-    Decision,
-    DecisionRequest,
-    IndexedPolicies,
-    Permit,
-    granted,
-    guard_holds,
-    policy_holds,
-)
+from broker.core.decision import Decision, DecisionRequest, Permit
+from broker.core.holding import guard_holds, policy_holds
+from broker.core.indexed_policies import IndexedPolicies, granted
 from broker.core.policy import Issuer, Mode, Policy, Service
 from broker.core.tenant_floor import is_tenant_condition
 

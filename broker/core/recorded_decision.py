@@ -11,9 +11,10 @@ from typing import Any, Final
 
 from broker.core.accounts_in_force import accounts_named, with_accounts
 from broker.core.condition_text import shown
-from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.decision import DecisionRequest
 from broker.core.errors import Reason
 from broker.core.explain import Explanation, explain
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import PolicySet
 

@@ -5,9 +5,10 @@ from typing import Any
 
 from broker.core.audit import AuditEvent
 from broker.core.claims import Claims, text_of
-from broker.core.decision import Deny, IndexedPolicies, Permit
+from broker.core.decision import Deny, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
 from broker.core.explain import Explanation
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer
 from broker.core.recorded_claims import RecordedObject, recorded_claims, subject_token_id
 from broker.core.subject_token import MAX_SUB_LENGTH

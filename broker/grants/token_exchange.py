@@ -12,9 +12,10 @@ from typing import Final
 
 from broker.core import access_token, refusal_text, subject_token
 from broker.core.claims import SignedClaims, VerifiedClaims
-from broker.core.decision import Deny, IndexedPolicies, Permit, decide
+from broker.core.decision import Deny, Permit, decide
 from broker.core.errors import DecisionRefused, Reason, Refusal, RequestRefused, SubjectTokenRefused
 from broker.core.explain import explain, failing_conditions_for_caller
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import recognise
 from broker.core.policy import Issuer, Replay, Service
 from broker.core.refusal_counts import RefusalCounts

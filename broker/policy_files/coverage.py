@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from broker.core.conditions import Effect
-from broker.core.decision import Deny, IndexedPolicies, Permit
+from broker.core.decision import Deny, Permit
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.judged_policy import Case, judge
 from broker.core.nearness import considered
 from broker.core.policy import Mode, Policy

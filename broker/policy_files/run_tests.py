@@ -12,9 +12,10 @@ from typing import Final
 
 from broker.core.claims import Claims
 from broker.core.condition_text import shown
-from broker.core.decision import Decision, DecisionRequest, Deny, IndexedPolicies, decide
+from broker.core.decision import Decision, DecisionRequest, Deny, decide
 from broker.core.errors import ConfigurationError, Reason
 from broker.core.explain import explain, with_expiry
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, PolicySet
 from broker.core.typical_claims import typical_claims
 from broker.policy_files.build import LoadedPolicies

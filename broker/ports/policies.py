@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import Problem
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.policy_changes import PolicyChanges
 from broker.core.simulation.tally import Report

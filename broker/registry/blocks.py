@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from broker.core.audit import AuditEvent
 from broker.core.blocks import SERVICE_ACCOUNT, Block
-from broker.core.decision import is_instance
 from broker.core.errors import Unavailable
+from broker.core.instances import is_instance
 from broker.core.registry.block_members import block_members, read_block
 from broker.core.registry.refused import conflict, invalid, not_found
 from broker.ports import (

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from broker.core.accounts_in_force import accounts_named, next_end, with_accounts
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.ports import AccountReading, Clock, PolicySource
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import Protocol
 
 from broker.core.blocks import NO_BLOCKS, Block, Blocks
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, PolicySet
 from broker.core.registry.block_reach import require_reach
 from broker.core.registry.refused import ChangeRefused

@@ -16,8 +16,8 @@ from typing import Final
 from broker.core.accounts_in_force import with_accounts
 from broker.core.audit import AuditEvent
 from broker.core.audit_chain import StoredEvent
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import Reason, Unavailable
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import ManagedAccount
 from broker.core.policy import PolicySet
 from broker.core.printable import printable

@@ -1,6 +1,6 @@
 """The reference to the policy set in force."""
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 
 _NOTHING = IndexedPolicies.of(PolicySet({}, {}, {}, {}))

@@ -3,7 +3,7 @@
 import asyncio
 from typing import Final
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Policy
 from broker.core.steps import Steps
 from broker.reload.slices import finish_in_slices

@@ -7,8 +7,8 @@ from functools import partial
 from typing import Protocol
 
 from broker.core.audit import AuditEvent
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import Reason, Unavailable
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.ports import Entry, Ledger
 from broker.reload.held import HeldPolicies

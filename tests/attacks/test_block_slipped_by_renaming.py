@@ -7,7 +7,7 @@ import pytest
 
 from broker.core.audit import AuditEvent
 from broker.core.blocks import Block
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode
 from broker.registry.policies_with_blocks import PoliciesWithBlocks
 from broker.reload.held import HeldPolicies

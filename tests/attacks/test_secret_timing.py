@@ -10,8 +10,8 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from broker.core import client_secret
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import RequestRefused
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import AccountOverride, ClientSecret, ManagedAccount
 from broker.core.refusal_counts import RefusalCounts
 from broker.core.subject_token import parse

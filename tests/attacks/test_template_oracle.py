@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, decide
+from broker.core.decision import DecisionRequest, Deny, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.refusal_text import describe
 from tests.core.builders import (

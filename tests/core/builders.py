@@ -5,7 +5,8 @@ from dataclasses import replace
 from typing import Any
 
 from broker.core.conditions import AnyOf, Condition, Effect, Equals, Matcher, Single
-from broker.core.decision import Decision, DecisionRequest, IndexedPolicies, decide
+from broker.core.decision import Decision, DecisionRequest, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import GITHUB, GITLAB, Platform
 from broker.core.policy import Issuer, Policy, PolicySet, Replay, Service, ServiceAccount
 

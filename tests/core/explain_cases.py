@@ -4,8 +4,9 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from broker.core.conditions import Condition, Glob, Not, Positive, Present, Regex
-from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.decision import DecisionRequest
 from broker.core.explain import Explanation, explain, for_caller
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.judged_policy import Candidate
 from broker.core.policy import Issuer, Policy, PolicySet
 from tests.core.builders import (

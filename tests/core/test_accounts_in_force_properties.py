@@ -7,8 +7,10 @@ from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
 from broker.core.accounts_in_force import accounts_named, with_accounts
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, decide, policy_holds
+from broker.core.decision import DecisionRequest, Deny, decide
 from broker.core.explain import explain
+from broker.core.holding import policy_holds
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import Policy, PolicySet, ServiceAccount
 from tests.core import crowds

@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 from broker.core.blocks import NO_BLOCKS, Block, Blocks
 from broker.core.claims import text_of
 from broker.core.conditions import Condition, Equals
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Deny, Permit, decide
 from broker.core.errors import Reason
 from broker.core.explain import explain, for_caller
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import GITHUB
 from broker.core.policy import Mode
 from broker.core.registry.block_members import block_members, read_block

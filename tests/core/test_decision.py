@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Condition, Equals, Glob, Not
-from broker.core.decision import Decision, Deny, IndexedPolicies, Permit
+from broker.core.decision import Decision, Deny, Permit
 from broker.core.errors import Reason
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode
 from tests.core.builders import (
     NOW,

@@ -7,7 +7,9 @@ from typing import Any
 from hypothesis import event, given, settings
 from hypothesis import strategies as st
 
-from broker.core.decision import Decision, Deny, IndexedPolicies, Permit, policy_holds
+from broker.core.decision import Decision, Deny, Permit
+from broker.core.holding import policy_holds
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode, Policy, PolicySet
 from broker.core.policy_index import PolicyIndex
 from tests.core import crowds

@@ -7,18 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.conditions import Condition, Effect, Equals
-from broker.core.decision import (
-    DecisionRequest,
-    Deny,
-    IndexedPolicies,
-    Permit,
-    decide,
-    guard_holds,
-    policy_holds,
-    visible_to_caller,
-)
+from broker.core.decision import DecisionRequest, Deny, Permit, decide
 from broker.core.explain import Explanation, explain, failing_conditions_for_caller, for_caller
 from broker.core.explanation_text import render
+from broker.core.holding import guard_holds, policy_holds, visible_to_caller
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode, Policy, PolicySet, Service
 from tests.core.builders import (
     NOW,

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Glob, Not, Present, Regex
-from broker.core.decision import guard_holds
+from broker.core.holding import guard_holds
 from broker.core.platforms import GITHUB, GITLAB
 from tests.core.builders import a_policy, an_issuer, github_claims, gitlab_claims, other_claims
 

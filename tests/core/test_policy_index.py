@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Glob, Not, Present, Regex
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode, Policy
 from broker.core.policy_index import MAX_UNDIVIDED, PolicyIndex
 from tests.core.builders import (

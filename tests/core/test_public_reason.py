@@ -5,8 +5,9 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Condition, Equals, Glob
-from broker.core.decision import Deny, visible_to_caller
+from broker.core.decision import Deny
 from broker.core.errors import Reason
+from broker.core.holding import visible_to_caller
 from tests.core.builders import (
     a_deny_policy,
     a_policy,

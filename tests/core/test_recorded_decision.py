@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from broker.core.accounts_in_force import with_accounts
 from broker.core.audit import AuditEvent
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import AccountOverride
 from broker.core.policy import PolicySet
 from broker.core.recorded_claims import recorded_claims

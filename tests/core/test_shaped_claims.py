@@ -7,8 +7,9 @@ import pytest
 
 from broker.core.access_token import claims_for
 from broker.core.conditions import Glob
-from broker.core.decision import Decision, Deny, IndexedPolicies, Permit
+from broker.core.decision import Decision, Deny, Permit
 from broker.core.errors import Reason
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet, Service
 from tests.core.builders import (
     BROKER,

@@ -4,10 +4,11 @@ from typing import Any
 
 from broker.core.blocks import NO_BLOCKS
 from broker.core.client import decide, describe
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit
+from broker.core.decision import DecisionRequest, Deny, Permit
 from broker.core.decision import decide as decide_exchange
 from broker.core.errors import Reason
 from broker.core.explanation_text import render
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.recorded_decision import explain_event
 from broker.core.refusal_text import describe as describe_exchange

@@ -19,7 +19,8 @@ from broker.core.conditions import (
     Regex,
     Single,
 )
-from broker.core.decision import Deny, IndexedPolicies
+from broker.core.decision import Deny
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import PRESETS, Platform
 from broker.core.policy import Issuer, Policy
 from broker.core.tenant_floor import pins_tenant

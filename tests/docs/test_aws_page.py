@@ -11,7 +11,8 @@ from typer.testing import CliRunner
 
 from broker.cli.app import app
 from broker.core.access_token import claims_for
-from broker.core.decision import Decision, DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import Decision, DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from tests.core.builders import NOW, github_claims
 from tests.docs.iam_conditions import AWS_TAGS, admits, asked_with
 from tests.docs.markdown import Page

@@ -7,7 +7,8 @@ import kubernetes_validate
 import yaml
 
 from broker.core.access_token import claims_for
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from tests.core.builders import NOW, github_claims
 from tests.docs.markdown import ROOT, Page
 from tests.docs.policies_in_pages import load_block

@@ -5,7 +5,8 @@ import re
 import pytest
 
 from broker.core.claim_templates import MAX_TEXT, parse_template
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import PRESETS
 from broker.core.reserved_claims import MAX_NAME, claim_name_fault
 from broker.core.token_profiles import MAX_LIFE, PROFILES

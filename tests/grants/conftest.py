@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.issuer_keys import read_jwks
 from broker.core.platforms import GITHUB
 from broker.core.refusal_counts import RefusalCounts

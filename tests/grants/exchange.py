@@ -6,7 +6,8 @@ from typing import Any
 
 import jwt
 
-from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.decision import DecisionRequest
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.refusal_counts import RefusalCounts
 from broker.core.vocabulary import TOKEN_TYPE_ACCESS_TOKEN

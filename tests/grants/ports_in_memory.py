@@ -5,8 +5,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from broker.core.audit import AuditEvent
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import Reason, SubjectTokenRefused, Unavailable
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.issuer_keys import IssuerKeySet, VerificationKey
 from broker.core.limits import Total, added
 from broker.core.policy import Issuer

@@ -8,7 +8,8 @@ from typing import Any
 from typer.testing import CliRunner
 
 from broker.cli.app import app
-from broker.core.decision import Decision, IndexedPolicies, Permit
+from broker.core.decision import Decision, Permit
+from broker.core.indexed_policies import IndexedPolicies
 from tests.month_of_traffic import BROKER, Month, Run, loaded, texts_of_the_month
 
 RUNS = 100_000

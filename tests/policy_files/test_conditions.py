@@ -3,7 +3,8 @@
 import pytest
 
 from broker.core.conditions import AnyOf, Condition, Equals, Glob, Matcher, Not, Present, Regex
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from tests.policy_files.loading import assert_refused, load_beside_base, policy
 
 

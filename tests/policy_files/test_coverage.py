@@ -2,7 +2,7 @@
 
 import pytest
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.policy_files import run
 from broker.policy_files.coverage import Coverage, coverage
 from tests.policy_files.loading import load_beside_base, policy

@@ -10,9 +10,10 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from broker.core.claims import Claims
-from broker.core.decision import Decision, DecisionRequest, Deny, IndexedPolicies, Permit, decide
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit, decide
 from broker.core.delegation import Delegation
 from broker.core.errors import ConfigurationError, Reason
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.testing import github_claims
 from tests.policy_files.loading import load_alone

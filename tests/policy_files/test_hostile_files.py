@@ -6,8 +6,8 @@ from contextlib import suppress
 from hypothesis import given
 from hypothesis import strategies as st
 
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import ConfigurationError
+from broker.core.indexed_policies import IndexedPolicies
 from broker.policy_files.document_entries import MODELS, TESTS
 from broker.policy_files.models import ExpectedPermitModel, PolicyTestModel, PolicyTestRequestModel
 from tests.policy_files.loading import load_beside_base

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
 from broker.core.errors import Reason
+from broker.core.indexed_policies import IndexedPolicies
 from broker.policy_files import LoadedPolicies, load, run
 from broker.policy_files.coverage import coverage
 

@@ -5,7 +5,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from broker.core.conditions import Effect, all_hold
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import GITHUB, GITLAB
 from broker.core.policy import Issuer
 from broker.policy_files import LoadedPolicies, load_texts, run

@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import ManagedAccount
 from broker.core.registry.authority import OPERATOR
 from broker.core.registry.members import RegistryRules

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import ServiceAccount
 from broker.ports import AccountChange

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Policy, PolicySet
 from broker.ports import GivenIds
 from broker.reload.held import HeldPolicies

@@ -7,7 +7,7 @@ from time import perf_counter
 
 import pytest
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.steps import Steps
 from broker.reload.collector import set_aside, setting_aside
 from broker.reload.retirement import GRACE, let_go

@@ -105,8 +105,8 @@ async def _opened(
     config: Path | None, data: Path, *, may_make_store: bool
 ) -> AsyncIterator[OpenedAccounts]:
     from broker import bootstrap
-    from broker.core.decision import IndexedPolicies
     from broker.core.errors import ConfigurationError, Problem
+    from broker.core.indexed_policies import IndexedPolicies
     from broker.registry.store_state import StoreState
     from broker.reload.held import HeldPolicies
     from broker.settings import load

@@ -59,7 +59,7 @@ def publish(
 async def _published(opened: OpenedKeys) -> tuple[dict[str, bytes], str]:
     """Give the documents by the names of their files, and until when they will do."""
     from broker.core.audit import rfc3339
-    from broker.core.decision import IndexedPolicies
+    from broker.core.indexed_policies import IndexedPolicies
     from broker.http.discovery import Discovery
     from broker.reload.held import HeldPolicies
     from broker.system import SystemClock

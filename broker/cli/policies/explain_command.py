@@ -55,9 +55,10 @@ def explain(
     with server_extra("policies explain"):
         from broker.core import explain as explanations
         from broker.core.condition_text import shown
-        from broker.core.decision import DecisionRequest, IndexedPolicies
+        from broker.core.decision import DecisionRequest
         from broker.core.errors import Reason
         from broker.core.explanation_text import render
+        from broker.core.indexed_policies import IndexedPolicies
 
         sets = load_sets(paths, config)
     claims = _claims(claims_file)

@@ -21,7 +21,7 @@ from broker.cli.terminal import progress
 from broker.core.simulation.export_lines import MAX_LINE_BYTES
 
 if TYPE_CHECKING:
-    from broker.core.decision import IndexedPolicies
+    from broker.core.indexed_policies import IndexedPolicies
     from broker.core.managed_account import ManagedAccount
     from broker.core.policy import PolicySet
 
@@ -203,7 +203,7 @@ class StoredEvents:
     async def _surroundings(self, policy_set: "PolicySet") -> Surroundings:
         from broker.cli.audit.opening import master_key_of
         from broker.core.accounts_in_force import with_accounts
-        from broker.core.decision import IndexedPolicies
+        from broker.core.indexed_policies import IndexedPolicies
         from broker.reload.kept_sets import KeptSetsReading
         from broker.reload.reading import PolicyReader
         from broker.reload.seal import KEY_PURPOSE, Seal

@@ -12,7 +12,7 @@ from broker.cli.endings import fail
 from broker.cli.policies.loading import DEV_BROKER, settings_for
 from broker.cli.policies.recorded_events import RecordedEvents
 from broker.cli.terminal import ascii_only, show
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.simulation import report_markdown, report_text
 from broker.core.simulation.outcome import Kind

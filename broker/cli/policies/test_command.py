@@ -29,7 +29,7 @@ def run_tests(
 ) -> None:
     """Run the `tests` in the files: exit 1 when one fails, 2 when the files do not load."""
     with server_extra("policies test"):
-        from broker.core.decision import IndexedPolicies
+        from broker.core.indexed_policies import IndexedPolicies
         from broker.policy_files import run
         from broker.policy_files.coverage import coverage
 

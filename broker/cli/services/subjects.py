@@ -75,7 +75,7 @@ def _holder(
 
 def _check_form(sub: str, account: "ServiceAccount") -> None:
     from broker.core.condition_text import shown
-    from broker.core.decision import is_instance
+    from broker.core.instances import is_instance
 
     if not account.instances and sub != account.client_id:
         fail(f"`{account.client_id}` has one identity; write `--sub {account.client_id}`")

@@ -5,10 +5,11 @@ from typing import Final
 
 from broker.core.claims import text_of
 from broker.core.condition_text import shown, yaml_line
-from broker.core.decision import MAX_SUB_BYTES, Deny, is_instance_value
+from broker.core.decision import Deny
 from broker.core.errors import Reason
 from broker.core.hints.candidate_hints import hints_of
 from broker.core.hints.grant_hints import scopes_available, services_available
+from broker.core.instances import MAX_SUB_BYTES, is_instance_value
 from broker.core.judged_policy import Candidate, Case
 from broker.core.personal_claims import is_personal
 from broker.core.policy import Policy

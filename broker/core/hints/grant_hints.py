@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from difflib import get_close_matches
 
 from broker.core.condition_text import shown, yaml_line
-from broker.core.decision import available_scopes, granted
+from broker.core.decision import available_scopes
+from broker.core.indexed_policies import granted
 from broker.core.judged_policy import Case
 from broker.core.policy import Policy, Service
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from broker.core.conditions import Condition, Effect
-from broker.core.decision import granted
+from broker.core.indexed_policies import granted
 from broker.core.policy import Grants, Issuer, Mode, Policy, PolicySet, ServiceAccount
 
 Path = tuple[str | int, ...]

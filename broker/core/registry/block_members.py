@@ -6,7 +6,7 @@ from typing import Any, Final
 from broker.core.audit import rfc3339
 from broker.core.blocks import Block
 from broker.core.claims import text_of
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.registry.block_reach import require_reach
 from broker.core.registry.members import duration
 from broker.core.registry.refused import invalid

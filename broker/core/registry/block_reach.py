@@ -10,7 +10,7 @@ from typing import Final
 from broker.core.blocks import ISSUER, NO_CLAIMS, POLICY, SERVICE_ACCOUNT
 from broker.core.claims import is_printable_ascii
 from broker.core.conditions import Condition, Effect
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET
 from broker.core.policy import Issuer, Mode, Policy, PolicySet
 from broker.core.registry.refused import invalid

@@ -10,8 +10,8 @@ from typing import Final
 from broker.core.claims import Claims
 from broker.core.condition_text import written, yaml
 from broker.core.conditions import Condition
-from broker.core.decision import guard_holds, policy_holds
 from broker.core.errors import Reason
+from broker.core.holding import guard_holds, policy_holds
 from broker.core.policy import Issuer, Mode, Policy, PolicySet
 from broker.core.record import record
 from broker.core.simulation.outcome import Outcome

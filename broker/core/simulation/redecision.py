@@ -13,14 +13,9 @@ from typing import Final
 from broker.core import client
 from broker.core.blocks import NO_BLOCKS
 from broker.core.claims import Claims, are_texts
-from broker.core.decision import (
-    MIN_REMAINING_LIFE,
-    Decision,
-    Deny,
-    IndexedPolicies,
-    decide,
-)
+from broker.core.decision import MIN_REMAINING_LIFE, Decision, Deny, decide
 from broker.core.errors import Reason
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, Replay, ServiceAccount
 from broker.core.simulation.outcome import Outcome, Undecidable
 from broker.core.simulation.past_decision import EventRefused, PastDecision

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer
 from broker.core.simulation.causes import Cause, causes_of
 from broker.core.simulation.change import Change, Subject, service_of, tenant_of

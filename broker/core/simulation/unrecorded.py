@@ -12,15 +12,10 @@ from typing import Final
 from broker.core.canonical_json import canonical
 from broker.core.claims import Claims
 from broker.core.conditions import AnyOf, Condition, Effect, all_hold
-from broker.core.decision import (
-    Decision,
-    DecisionRequest,
-    IndexedPolicies,
-    Permit,
-    decide,
-    policy_holds,
-)
+from broker.core.decision import Decision, DecisionRequest, Permit, decide
 from broker.core.errors import Reason
+from broker.core.holding import policy_holds
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.platforms import AUDIT_CLAIMS_WITHOUT_PRESET, PRESETS
 from broker.core.policy import Issuer, Mode, Policy, Service
 from broker.core.policy_index import PolicyIndex

@@ -6,8 +6,9 @@ from typing import Any
 from broker.core import client
 from broker.core.audit import AuditEvent
 from broker.core.blocks import NO_BLOCKS
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Deny, Permit, decide
 from broker.core.explain import explain
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from broker.core.simulation.simulation import Simulation
 from broker.core.simulation.tally import Report

@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from broker.core.decision import IndexedPolicies
 from broker.core.errors import Reason, Refusal
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, PolicySet, Replay
 from broker.core.simulation.past_decision import PassedOver
 from broker.grants import decision_record

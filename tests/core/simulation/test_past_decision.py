@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from broker.core.audit import AuditEvent
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.simulation.past_decision import EventRefused, PassedOver, past_decision
 from broker.core.simulation.simulation import Simulation
 from tests.core.builders import a_policy

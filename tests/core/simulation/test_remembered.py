@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.conditions import Equals, Glob, Not, Present
-from broker.core.decision import DecisionRequest, IndexedPolicies, decide
+from broker.core.decision import DecisionRequest, decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode, PolicySet
 from broker.core.simulation.outcome import Outcome
 from broker.core.simulation.past_decision import PastDecision, past_decision

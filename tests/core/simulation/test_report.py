@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.simulation import report_markdown, report_text, tally
 from broker.core.simulation.report_markdown import MAX_CHARACTERS, code
 from broker.core.simulation.tally import Report

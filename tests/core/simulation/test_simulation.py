@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from broker.core.conditions import Glob, Not, Present
-from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.decision import DecisionRequest
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode
 from broker.core.simulation.change import Group
 from broker.core.simulation.outcome import Kind

@@ -8,8 +8,9 @@ from hypothesis import strategies as st
 
 from broker.core.claim_templates import parse_template
 from broker.core.conditions import Condition, Equals, Glob, Not, Present
-from broker.core.decision import DecisionRequest, Deny, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Deny, Permit, decide
 from broker.core.errors import Reason, Refusal
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, Mode, PolicySet, Replay
 from broker.core.simulation.outcome import Kind, Outcome, differences, kind_of
 from broker.core.simulation.simulation import Simulation

@@ -7,7 +7,8 @@ import pytest
 
 from broker.core.claim_templates import parse_template
 from broker.core.conditions import Condition, Equals, Not
-from broker.core.decision import DecisionRequest, IndexedPolicies
+from broker.core.decision import DecisionRequest
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Mode
 from broker.core.simulation.outcome import Kind
 from tests.core.builders import (

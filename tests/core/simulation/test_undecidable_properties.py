@@ -7,7 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.conditions import Condition, Equals, Not, Present
-from broker.core.decision import IndexedPolicies, decide
+from broker.core.decision import decide
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.simulation.outcome import Outcome, Undecidable
 from broker.core.simulation.redecision import Redecision
 from tests.core.builders import NOW, a_deny_policy, a_policy, a_policy_set, a_service, an_issuer

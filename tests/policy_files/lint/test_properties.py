@@ -6,8 +6,9 @@ from typing import Any
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
-from broker.core.decision import DecisionRequest, IndexedPolicies, Permit, decide
+from broker.core.decision import DecisionRequest, Permit, decide
 from broker.core.errors import ConfigurationError
+from broker.core.indexed_policies import IndexedPolicies
 from broker.policy_files import LoadedPolicies
 from broker.policy_files.check import check
 from tests.policy_files.lint.finding import NOW
