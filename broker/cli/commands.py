@@ -20,6 +20,7 @@ COMMANDS: Final[Mapping[str, str]] = {
     "audit": "broker.cli.audit:app",
     "keys": "broker.cli.keys:app",
     "accounts": "broker.cli.accounts:app",
+    "access": "broker.cli.access:app",
     "issuers": "broker.cli.issuers:app",
     "services": "broker.cli.services:app",
     "store": "broker.cli.store:app",

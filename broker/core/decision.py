@@ -161,7 +161,7 @@ def _by_policies(
     asked = available if request.scopes is None else frozenset(request.scopes)
     if not asked <= available:
         return _deny(Reason.SCOPE_NOT_ALLOWED, allows, detail=" ".join(sorted(asked - available)))
-    if not available and _comes_to_nothing(allows, account, service, policy_set):
+    if not available and comes_to_nothing(allows, account, service, policy_set):
         return _deny(Reason.SCOPE_NOT_ALLOWED, allows)
     # 8 the time to live
     ttl = _ttl(request, allows, account, service, issuer, claims, now)
@@ -251,7 +251,7 @@ def available_scopes(
     return frozenset(available & service.scopes.keys())
 
 
-def _comes_to_nothing(
+def comes_to_nothing(
     allows: Iterable[Policy], account: ServiceAccount, service: Service, policy_set: PolicySet
 ) -> bool:
     """Tell whether nothing is available because account, policies and catalogue do not meet.

@@ -1,25 +1,23 @@
 """`broker policies explain`: one decision with its reasons, from a file of claims."""
 
 import json
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Final, NoReturn
 
 import typer
 
 from broker.cli.common_options import AsJson, Config
-from broker.cli.endings import fail, server_extra
+from broker.cli.endings import server_extra
+from broker.cli.policies.claims_file import issuer_of, read_claims
 from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.terminal import ascii_only, show, signed
 
 if TYPE_CHECKING:
     from broker.core.errors import Reason
     from broker.core.policy import Issuer
-    from broker.policy_files import LoadedPolicies
 
-MAX_CLAIMS_BYTES: Final = 1 << 20
 _DENIED: Final = 1
 
 
@@ -61,8 +59,8 @@ def explain(
         from broker.core.indexed_policies import IndexedPolicies
 
         sets = load_sets(paths, config)
-    claims = _claims(claims_file)
-    loaded, trusted = _issuer(sets, issuer, claims)
+    claims = read_claims(claims_file)
+    loaded, trusted = issuer_of(sets, issuer, claims)
     if trusted is None:
         fix = f"no issuer has the URL {shown(claims['iss'])}; add it under `issuers`"
         _refuse(Reason.ISSUER_NOT_TRUSTED, fix, as_json=as_json)
@@ -87,50 +85,6 @@ def explain(
         _note_audience(claims, trusted)
         show(signed(render(explanation, ascii_only=ascii_only())))
     raise typer.Exit(_DENIED if explanation.decision == "deny" else 0)
-
-
-def _claims(file: Path) -> dict[str, Any]:
-    """Read the claims. Ends the command, without repeating the text, when they are none."""
-    from broker.core.json_text import JsonRefused, loads_object
-    from broker.core.vocabulary import MAX_NUMERIC_DATE
-
-    try:
-        if str(file) == "-":
-            text = sys.stdin.buffer.read(MAX_CLAIMS_BYTES + 1)
-        else:
-            with file.open("rb") as source:
-                text = source.read(MAX_CLAIMS_BYTES + 1)
-    except OSError as error:
-        fail(f"--claims: {file} cannot be read: {error.strerror}")
-    if len(text) > MAX_CLAIMS_BYTES:
-        fail(f"--claims: more than {MAX_CLAIMS_BYTES} bytes")
-    try:
-        claims = loads_object(text)
-    except JsonRefused as error:
-        is_token = text.lstrip().startswith(b"eyJ")
-        fail(f"--claims: {error}" + ("; give the payload of the token" if is_token else ""))
-    expires = claims.get("exp")
-    if isinstance(expires, int | float) and not 0 <= expires < MAX_NUMERIC_DATE:
-        fail("--claims: 'exp' is no time in seconds since 1970")
-    return claims
-
-
-def _issuer(
-    sets: "Sequence[LoadedPolicies]", name: str | None, claims: Mapping[str, Any]
-) -> "tuple[LoadedPolicies, Issuer | None]":
-    """Find the issuer in the first set that has it: production comes before the dev platform."""
-    url = claims.get("iss")
-    if name is None and not isinstance(url, str):
-        fail("--claims: no 'iss' in the claims; add it, or name the --issuer")
-    for loaded in sets:
-        policies = loaded.policy_set
-        found = policies.issuers.get(name) if name else policies.issuer_by_url(str(url))
-        if found is not None:
-            return loaded, found
-    if name is not None:
-        known = sorted({each for loaded in sets for each in loaded.policy_set.issuers})
-        fail(f"--issuer: there is no issuer '{name}'; known: {', '.join(known) or 'none'}")
-    return sets[-1], None
 
 
 def _refuse(reason: "Reason", fix: str, *, as_json: bool) -> NoReturn:

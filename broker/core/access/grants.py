@@ -1,0 +1,175 @@
+"""Every grant of a policy set: by each of its policies, and by credentials of its accounts.
+
+What a policy gives is asked of the functions that decide by it, and what credentials give of the
+decision itself, so that a review cannot say anything else than a broker does.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from broker.core import client
+from broker.core.access.grant import AccessGrant, Mark
+from broker.core.accounts_in_force import with_accounts
+from broker.core.blocks import NO_BLOCKS
+from broker.core.conditions import Effect
+from broker.core.decision import (
+    DecisionRequest,
+    Permit,
+    available_scopes,
+    comes_to_nothing,
+    granted,
+)
+from broker.core.managed_account import (
+    MANAGED_BY_API,
+    MANAGED_BY_FILE,
+    AccountOverride,
+    ManagedAccount,
+)
+from broker.core.policy import Issuer, Mode, Policy, PolicySet, Service, ServiceAccount
+from broker.core.policy_lint.matcher_relations import can_both_hold
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAccounts:
+    """What a store says of accounts: those that were made, and those that are switched off."""
+
+    managed: tuple[ManagedAccount, ...] = ()
+    overrides: tuple[AccountOverride, ...] = ()
+
+
+def access_grants(
+    policy_set: PolicySet, stored: StoredAccounts | None, now: float
+) -> tuple[AccessGrant, ...]:
+    """Give every grant, ordered by service, scope, account and policy.
+
+    `policy_set` is that of the files; `stored` None when no store was asked. `now` is in seconds
+    since the epoch. What gives nothing now is there with its marks.
+    """
+    return tuple(sorted(_Grants(policy_set, stored, now).every(), key=lambda each: each.order))
+
+
+class _Grants:
+    """The grants of one set, at one instant."""
+
+    def __init__(self, policy_set: PolicySet, stored: StoredAccounts | None, now: float) -> None:
+        self._in_files = policy_set.service_accounts
+        self._stored = stored
+        self._now = now
+        asked = stored or StoredAccounts()
+        self._set = with_accounts(policy_set, asked.managed, asked.overrides, now)
+        self._ends = {each.client_id: each.expires_at for each in asked.managed}
+        self._denies: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
+        for policy in policy_set.policies.values():
+            enforced = policy.effect is Effect.DENY and policy.mode is Mode.ENFORCE
+            if enforced and not self._over(policy):
+                self._denies[policy.issuer].append(policy)
+
+    def every(self) -> Iterator[AccessGrant]:
+        """Give all, in no order."""
+        for policy in self._set.policies.values():
+            if policy.effect is Effect.ALLOW:
+                yield from self._by_policy(policy)
+        for client_id in self._set.service_accounts:
+            account = self._set.service_accounts[client_id]
+            if account.secrets_allowed:
+                yield from self._by_credentials(account)
+
+    def _by_policy(self, policy: Policy) -> Iterator[AccessGrant]:
+        client_id = policy.service_account or ""
+        account = self._set.service_accounts.get(client_id)
+        issuer = self._set.issuers[policy.issuer]
+        marks = self._marks(policy, account)
+        denies = [
+            each for each in self._denies[policy.issuer] if may_both_hold(policy, each, issuer)
+        ]
+        for name in granted(policy, self._set):
+            service = self._set.services[name]
+            denied_by = sorted(
+                each.name for each in denies if each.services is None or name in each.services
+            )
+            for scope in _scopes(policy, account, service, self._set):
+                yield AccessGrant(
+                    service,
+                    scope,
+                    client_id,
+                    account,
+                    policy,
+                    issuer,
+                    marks,
+                    tuple(denied_by),
+                    self._managed_by(account),
+                    self._ends.get(client_id),
+                )
+
+    def _by_credentials(self, account: ServiceAccount) -> Iterator[AccessGrant]:
+        marks = () if account.enabled else (Mark.ACCOUNT_DISABLED,)
+        for name in account.grants:
+            request = DecisionRequest(targets=(name,))
+            decision = client.decide(account, request, self._set, NO_BLOCKS, self._now)
+            if not isinstance(decision, Permit):
+                continue
+            for scope in decision.scopes or (None,):
+                yield AccessGrant(
+                    decision.service,
+                    scope,
+                    account.client_id,
+                    account,
+                    marks=marks,
+                    managed_by=self._managed_by(account),
+                    account_expires_at=self._ends.get(account.client_id),
+                )
+
+    def _marks(self, policy: Policy, account: ServiceAccount | None) -> tuple[Mark, ...]:
+        unknown = Mark.ACCOUNT_NOT_LOOKED_UP if self._stored is None else Mark.ACCOUNT_MISSING
+        marks = {
+            Mark.OBSERVED: policy.mode is Mode.OBSERVE,
+            Mark.EXPIRED: self._over(policy),
+            Mark.ISSUER_DISABLED: not self._set.issuers[policy.issuer].enabled,
+            Mark.ACCOUNT_DISABLED: account is not None and not account.enabled,
+            unknown: account is None,
+        }
+        return tuple(mark for mark, holds in marks.items() if holds)
+
+    def _over(self, policy: Policy) -> bool:
+        return policy.expires_at is not None and self._now >= policy.expires_at
+
+    def _managed_by(self, account: ServiceAccount | None) -> str | None:
+        if account is None:
+            return None
+        return MANAGED_BY_FILE if account.client_id in self._in_files else MANAGED_BY_API
+
+
+def _scopes(
+    policy: Policy, account: ServiceAccount | None, service: Service, policy_set: PolicySet
+) -> Sequence[str | None]:
+    """Give the scopes that a policy makes available; None stands for a token without any."""
+    available = available_scopes([policy], account, service)
+    if available:
+        return sorted(available)
+    if account is None:
+        # What its grants will be, nobody knows: the policy's own bound them.
+        nothing = bool(granted(policy, policy_set)[service.name])
+    else:
+        nothing = comes_to_nothing([policy], account, service, policy_set)
+    return () if nothing else (None,)
+
+
+def may_both_hold(allow: Policy, deny: Policy, issuer: Issuer) -> bool:
+    """Tell whether a deny policy may hold for a token that an allow policy holds for.
+
+    True unless the two surely exclude each other; both are of the issuer.
+    """
+    asked = {each.claim: each for each in allow.conditions}
+    return not any(
+        # Of a claim that is a list, one element may satisfy the one and another one the other.
+        _has_one_value(each.claim, issuer) and can_both_hold(asked[each.claim], each) is False
+        for each in deny.conditions
+        if each.claim in asked
+    )
+
+
+def _has_one_value(claim: str, issuer: Issuer) -> bool:
+    """Tell whether a claim is no list in any token of an issuer, as far as is known of it."""
+    if issuer.platform is None:
+        return claim == "sub"
+    return claim in issuer.platform.audit_claims
