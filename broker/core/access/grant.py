@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 
 from broker.core.conditions import Condition
+from broker.core.platforms import Platform
 from broker.core.policy import Issuer, Policy, Service, ServiceAccount
 from broker.core.tenant_floor import is_tenant_condition
 
@@ -148,18 +149,21 @@ class AccessGrant:
         platform = None if self.issuer is None else self.issuer.platform
         if self.policy is None or platform is None:
             return ()
-        named = {
-            text
-            for each in self.policy.conditions
-            if each.claim == platform.event_claim
-            for text in each.named_literals()
-        }
+        named = events_named(self.policy, platform)
         return tuple(sorted(named - platform.trusted_events))
 
     @property
     def registered_keys(self) -> bool:
-        """Whether clients may show a key that is registered for the account (RFC 7523)."""
+        """Whether a key is registered for the account (RFC 7523), which clients may show."""
         account = self.account
-        if self.policy is not None or account is None:
-            return False
-        return account.jwks is not None or account.jwks_uri is not None
+        return account is not None and (account.jwks is not None or account.jwks_uri is not None)
+
+
+def events_named(policy: Policy, platform: Platform) -> frozenset[str]:
+    """Give the events that a policy names literally."""
+    return frozenset(
+        text
+        for each in policy.conditions
+        if each.claim == platform.event_claim
+        for text in each.named_literals()
+    )

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from broker.core import client
-from broker.core.access.grant import AccessGrant, Mark
+from broker.core.access.grant import AccessGrant, Mark, events_named
 from broker.core.accounts_in_force import with_accounts
 from broker.core.blocks import NO_BLOCKS
-from broker.core.conditions import Effect
+from broker.core.conditions import AnyOf, Condition, Effect, Equals
 from broker.core.decision import (
     DecisionRequest,
     Permit,
@@ -159,13 +159,24 @@ def may_both_hold(allow: Policy, deny: Policy, issuer: Issuer) -> bool:
 
     True unless the two surely exclude each other; both are of the issuer.
     """
-    asked = {each.claim: each for each in allow.conditions}
+    asked = (*allow.conditions, *_guard(allow, issuer))
     return not any(
         # Of a claim that is a list, one element may satisfy the one and another one the other.
-        _has_one_value(each.claim, issuer) and can_both_hold(asked[each.claim], each) is False
-        for each in deny.conditions
-        if each.claim in asked
+        one.claim == other.claim
+        and _has_one_value(one.claim, issuer)
+        and can_both_hold(one, other) is False
+        for one in asked
+        for other in deny.conditions
     )
+
+
+def _guard(allow: Policy, issuer: Issuer) -> Iterator[Condition]:
+    """Give the guard as a condition: the events for which an allow policy can hold."""
+    platform = issuer.platform
+    if platform is not None:
+        named = events_named(allow, platform)
+        events = tuple(Equals(each) for each in sorted(platform.trusted_events | named))
+        yield Condition(platform.event_claim, AnyOf(events))
 
 
 def _has_one_value(claim: str, issuer: Issuer) -> bool:
