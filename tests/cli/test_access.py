@@ -280,8 +280,9 @@ def reviewed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reviewe
         }
         found = Reviewed(broker, environment)
         secret = found.run("accounts", "secret", "create", "nightly").stdout.strip()
-        made = found.run("accounts", "create", "cron", "--grant", "deploy-api=deploy:read")
-        assert made.exit_code == 0, made.stderr
+        for name in ("cron", "daily"):
+            made = found.run("accounts", "create", name, "--grant", "deploy-api=deploy:read")
+            assert made.exit_code == 0, made.stderr
         for _ in range(2):
             answer = broker.exchange(broker.github_token(), scope="deploy:read")
             assert answer.status_code == 200, answer.text
@@ -292,7 +293,10 @@ def reviewed(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Reviewe
         yield found
 
 
-def test_the_store_tells_uses_secrets_and_accounts(reviewed: Reviewed) -> None:
+def test_the_store_tells_uses_secrets_and_accounts(
+    reviewed: Reviewed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("broker.cli.access.stored.PAGE", 1)
     found = {
         (each["service_account"], each["policy"], each["scope"]): each
         for each in reviewed.items("review", "--service", "deploy-api")
@@ -331,6 +335,38 @@ def test_a_job_is_decided_with_the_accounts_of_the_store(
         ("deploy-web", "permit"),
     ]
     assert [each["must_name_account"] for each in found] == [True, True]
+
+
+OPERATOR = """\
+service_accounts:
+  admin: {secrets: allowed, grants: {broker: ["broker:*"]}}
+"""
+
+
+def test_what_is_stopped_in_the_store_is_stopped_here(reviewed: Reviewed, tmp_path: Path) -> None:
+    (tmp_path / "policies" / "operator.yaml").write_text(OPERATOR)
+    reviewed.broker.reload(forced=True)
+    key = reviewed.run("accounts", "secret", "create", "admin").stdout.strip()
+    headers = {"authorization": f"Bearer {key}"}
+    claims = tmp_path / "claims.json"
+    claims.write_text(json.dumps(CLAIMS | {"repository": "octo-org/other"}))
+    body = {"where": {"policy": "by-cron"}, "reason": "INC-7"}
+    made = reviewed.broker.request("POST", "/api/v1/blocks", json=body, headers=headers)
+    assert made.status_code == 201, made.text
+
+    marks = {each["policy"]: each["marks"] for each in reviewed.items("what-can", "cron")}
+    assert marks == {None: [], "by-cron": ["blocked"]}
+    found = reviewed.items("what-can", "--claims", str(claims))
+    assert [each["reason"] for each in found] == ["blocked", None]
+
+    off = {"enabled": False}
+    path = "/api/v1/issuers/github"
+    answer = reviewed.broker.request("PATCH", path, json=off, headers=headers)
+    assert answer.status_code in (200, 204), answer.text
+    marks = {each["policy"]: each["marks"] for each in reviewed.items("what-can", "deploy-web")}
+    assert marks["octo-main"] == ["issuer_disabled"]
+    done = reviewed.run("access", "what-can", "--claims", str(claims))
+    assert (done.exit_code, "is switched off" in done.stderr) == (2, True)
 
 
 def test_uses_before_the_span_do_not_count(reviewed: Reviewed) -> None:

@@ -14,7 +14,7 @@ from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.policies.loading import load_sets, paths_for
 
 if TYPE_CHECKING:
-    from broker.core.access.grants import StoredAccounts
+    from broker.core.access.grants import StoredState
     from broker.core.access.review import AccessReview
     from broker.core.policy import PolicySet, Service
 
@@ -60,18 +60,21 @@ async def _review(
         grants = access_grants(policy_set, None, now)
         return AccessReview(grants, now, policy_set.version)
     await stored.note_another_set(policy_set)
-    grants = access_grants(policy_set, await stored.stored_accounts(), now)
+    grants = access_grants(policy_set, await stored.state(), now)
     look_up = await stored.look_up(grants, policy_set, since, now)
     return AccessReview(grants, now, policy_set.version, look_up=look_up)
 
 
-def accounts_stored(config: Path | None, data: Path, *, offline: bool) -> "StoredAccounts | None":
-    """Give what the store says of accounts; None when it is not asked. Raises `Unavailable`."""
+def stored_state(config: Path | None, data: Path, *, offline: bool) -> "StoredState | None":
+    """Give what the store says beside the files; None when it is not asked.
+
+    Raises `Unavailable`.
+    """
     from broker.cli.access.stored import Stored
 
-    async def read() -> "StoredAccounts | None":
+    async def read() -> "StoredState | None":
         stored = await Stored.open(config, data)
-        return None if stored is None else await stored.stored_accounts()
+        return None if stored is None else await stored.state()
 
     if offline:
         return None

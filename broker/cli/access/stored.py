@@ -13,14 +13,14 @@ from broker.cli.terminal import progress
 
 if TYPE_CHECKING:
     from broker.core.access.grant import AccessGrant
-    from broker.core.access.grants import StoredAccounts
+    from broker.core.access.grants import StoredState
     from broker.core.access.review import LookUp
     from broker.core.access.uses import LiveSecrets
     from broker.core.policy import PolicySet
     from broker.ports import AccountReading, StoreReading
     from broker.settings import Settings
 
-_PAGE: Final = 1000
+PAGE: Final = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,16 +48,22 @@ class Stored:
         box = SealedBox(await master_key_of(settings, store))
         return cls(settings, store, SealedAccountsReading(store, box))
 
-    async def stored_accounts(self) -> "StoredAccounts":
-        """Give what the store says of accounts. Raises `Unavailable`."""
-        from broker.core.access.grants import StoredAccounts
+    async def state(self) -> "StoredState":
+        """Give which accounts were made, and what is stopped. Raises `Unavailable`."""
+        from broker.core.access.grants import StoredState
+        from broker.core.blocks import Blocks
 
-        page = await self.accounts.accounts(limit=_PAGE)
+        page = await self.accounts.accounts(limit=PAGE)
         managed = [*page.accounts]
         while page.next_after is not None:
-            page = await self.accounts.accounts(after=page.next_after, limit=_PAGE)
+            page = await self.accounts.accounts(after=page.next_after, limit=PAGE)
             managed += page.accounts
-        return StoredAccounts(tuple(managed), await self.accounts.account_overrides())
+        return StoredState(
+            tuple(managed),
+            await self.accounts.account_overrides(),
+            frozenset(await self.store.issuers_off()),
+            Blocks(await self.store.blocks()),
+        )
 
     async def note_another_set(self, policy_set: "PolicySet") -> None:
         """Say so when brokers of this store run another set. Raises `Unavailable`."""
@@ -94,7 +100,7 @@ class Stored:
         after = 0
         wanted = EventFilter(outcome="success", since=since)
         with progress(end.sequence if end else 0, "reading events") as advance:
-            while page := await self.store.find_events(wanted, after=after, limit=_PAGE):
+            while page := await self.store.find_events(wanted, after=after, limit=PAGE):
                 for event in page:
                     if not event.link().fits:
                         fail(f"event {event.sequence} was changed; see `broker audit verify`")

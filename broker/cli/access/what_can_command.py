@@ -2,13 +2,14 @@
 
 import json
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from broker.cli.access.options import SINCE, FormOption, Offline, PolicyFiles, Since, form_of, write
-from broker.cli.access.reviewing import accounts_stored, fail_unknown, reviewed
+from broker.cli.access.reviewing import fail_unknown, reviewed, stored_state
 from broker.cli.common_options import AsJson, Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.policies.claims_file import issuer_of, read_claims
@@ -75,7 +76,8 @@ def _of_job(
     offline: bool,
 ) -> "tuple[JobAccess, ...]":
     from broker.core.access.of_job import access_of_job
-    from broker.core.accounts_in_force import accounts_named, with_accounts
+    from broker.core.accounts_in_force import accounts_named
+    from broker.core.blocks import NO_BLOCKS
     from broker.core.condition_text import shown
     from broker.core.decision import IndexedPolicies
 
@@ -84,17 +86,19 @@ def _of_job(
     loaded, trusted = issuer_of(sets, issuer, claims)
     if trusted is None:
         fail(f"--claims: no issuer has the URL {shown(claims['iss'])}")
-    if not trusted.enabled:
-        fail(f"--claims: issuer {trusted.name} is switched off, and its jobs get nothing")
     now = time.time()
     policy_set = loaded.policy_set
-    stored = accounts_stored(config, data, offline=offline)
+    stored = stored_state(config, data, offline=offline)
     if stored is not None:
-        policy_set = with_accounts(policy_set, stored.managed, stored.overrides, now)
+        policy_set = stored.applied(policy_set, now)
     elif unknown := accounts_named(policy_set):
         names = ", ".join(sorted(unknown))
         typer.echo(f"broker: accounts that were not looked up count as missing: {names}", err=True)
-    return access_of_job(claims, trusted, IndexedPolicies.of(policy_set), now)
+    if not policy_set.issuers[trusted.name].enabled:
+        fail(f"--claims: issuer {trusted.name} is switched off, and its jobs get nothing")
+    blocks = NO_BLOCKS if stored is None else stored.blocks
+    index = replace(IndexedPolicies.of(policy_set), blocks=blocks)
+    return access_of_job(claims, trusted, index, now)
 
 
 def _write(accesses: "tuple[JobAccess, ...]", *, as_json: bool) -> None:

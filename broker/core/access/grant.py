@@ -32,6 +32,9 @@ class Mark(StrEnum):
     ACCOUNT_DISABLED = "account_disabled"
     """It is switched off, or over."""
 
+    BLOCKED = "blocked"
+    """A block stops all of it, whatever a job claims."""
+
     ACCOUNT_MISSING = "account_missing"
     """Neither the files nor the store have it."""
 

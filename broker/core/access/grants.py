@@ -4,13 +4,13 @@ What a policy gives is asked of the functions that decide by it, and what creden
 decision itself, so that a review cannot say anything else than a broker does.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 from broker.core import client
 from broker.core.access.grant import AccessGrant, Mark, events_named
 from broker.core.accounts_in_force import with_accounts
-from broker.core.blocks import NO_BLOCKS
+from broker.core.blocks import NO_BLOCKS, Blocks
 from broker.core.conditions import AnyOf, Condition, Effect, Equals
 from broker.core.decision import (
     DecisionRequest,
@@ -30,15 +30,28 @@ from broker.core.policy_lint.matcher_relations import can_both_hold
 
 
 @dataclass(frozen=True, slots=True)
-class StoredAccounts:
-    """What a store says of accounts: those that were made, and those that are switched off."""
+class StoredState:
+    """What a store says beside the files: which accounts were made, and what is stopped."""
 
     managed: tuple[ManagedAccount, ...] = ()
     overrides: tuple[AccountOverride, ...] = ()
+    issuers_off: frozenset[str] = frozenset()
+    """By name; the files may have some of them no more."""
+
+    blocks: Blocks = NO_BLOCKS
+
+    def applied(self, policy_set: PolicySet, now: float) -> PolicySet:
+        """Give the set of the files as it counts with this; `now` in seconds since the epoch."""
+        issuers = {
+            name: replace(each, enabled=each.enabled and name not in self.issuers_off)
+            for name, each in policy_set.issuers.items()
+        }
+        whole = replace(policy_set, issuers=issuers)
+        return with_accounts(whole, self.managed, self.overrides, now)
 
 
 def access_grants(
-    policy_set: PolicySet, stored: StoredAccounts | None, now: float
+    policy_set: PolicySet, stored: StoredState | None, now: float
 ) -> tuple[AccessGrant, ...]:
     """Give every grant, ordered by service, scope, account and policy.
 
@@ -51,12 +64,13 @@ def access_grants(
 class _Grants:
     """The grants of one set, at one instant."""
 
-    def __init__(self, policy_set: PolicySet, stored: StoredAccounts | None, now: float) -> None:
+    def __init__(self, policy_set: PolicySet, stored: StoredState | None, now: float) -> None:
         self._in_files = policy_set.service_accounts
         self._stored = stored
         self._now = now
-        asked = stored or StoredAccounts()
-        self._set = with_accounts(policy_set, asked.managed, asked.overrides, now)
+        asked = stored or StoredState()
+        self._set = asked.applied(policy_set, now)
+        self._blocks = asked.blocks
         self._ends = {each.client_id: each.expires_at for each in asked.managed}
         self._denies: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
         for policy in policy_set.policies.values():
@@ -102,7 +116,10 @@ class _Grants:
                 )
 
     def _by_credentials(self, account: ServiceAccount) -> Iterator[AccessGrant]:
-        marks = () if account.enabled else (Mark.ACCOUNT_DISABLED,)
+        blocked = self._blocks.of_account((account.client_id,), self._now) is not None
+        marks = _marks_that_hold(
+            {Mark.ACCOUNT_DISABLED: not account.enabled, Mark.BLOCKED: blocked}
+        )
         for name in account.grants:
             request = DecisionRequest(targets=(name,))
             decision = client.decide(account, request, self._set, NO_BLOCKS, self._now)
@@ -127,8 +144,18 @@ class _Grants:
             Mark.ISSUER_DISABLED: not self._set.issuers[policy.issuer].enabled,
             Mark.ACCOUNT_DISABLED: account is not None and not account.enabled,
             unknown: account is None,
+            Mark.BLOCKED: self._is_blocked(policy),
         }
-        return tuple(mark for mark, holds in marks.items() if holds)
+        return _marks_that_hold(marks)
+
+    def _is_blocked(self, policy: Policy) -> bool:
+        """Tell whether a block stops a policy whatever a job claims."""
+        issuer, account = self._set.issuers[policy.issuer], (policy.service_account or "",)
+        blocks, now = self._blocks, self._now
+        return (
+            blocks.of_token({}, issuer, now) is not None
+            or blocks.of_decision({}, issuer, account, (policy.name,), now) is not None
+        )
 
     def _over(self, policy: Policy) -> bool:
         return policy.expires_at is not None and self._now >= policy.expires_at
@@ -137,6 +164,10 @@ class _Grants:
         if account is None:
             return None
         return MANAGED_BY_FILE if account.client_id in self._in_files else MANAGED_BY_API
+
+
+def _marks_that_hold(marks: Mapping[Mark, bool]) -> tuple[Mark, ...]:
+    return tuple(mark for mark, holds in marks.items() if holds)
 
 
 def _scopes(

@@ -19,6 +19,7 @@ _MARKS: Final = {
     Mark.EXPIRED: "expired",
     Mark.ISSUER_DISABLED: "its issuer is switched off",
     Mark.ACCOUNT_DISABLED: "the account is switched off or over",
+    Mark.BLOCKED: "blocked",
     Mark.ACCOUNT_MISSING: "there is no such account",
     Mark.ACCOUNT_NOT_LOOKED_UP: "account not looked up",
 }

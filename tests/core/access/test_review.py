@@ -9,16 +9,16 @@ import pytest
 
 from broker.core.access import review_csv, review_text
 from broker.core.access.grant import AccessGrant, Mark, Way
-from broker.core.access.grants import StoredAccounts, access_grants, may_both_hold
+from broker.core.access.grants import StoredState, access_grants, may_both_hold
 from broker.core.access.review import AccessReview, Commit, LookUp
 from broker.core.access.uses import LiveSecrets, Uses
-from broker.core.conditions import Not, Present
+from broker.core.blocks import Block, Blocks
+from broker.core.conditions import Equals, Not, Present
 from broker.core.managed_account import AccountOverride, ManagedAccount
 from broker.core.policy import Mode, Policy, PolicySet
 from tests.core.builders import (
     NOW,
     a_deny_policy,
-    a_matcher,
     a_policy,
     a_policy_set,
     a_service,
@@ -34,7 +34,7 @@ READER = a_policy("web", {"repository": "acme/web"}, grants={"deploy-api": ["dep
 def review(
     policy_set: PolicySet,
     *events: dict[str, Any],
-    stored: StoredAccounts | None = None,
+    stored: StoredState | None = None,
     secrets: dict[str, LiveSecrets] | None = None,
 ) -> AccessReview:
     """Review with what a store knows, when there is something of the kind."""
@@ -47,7 +47,7 @@ def review(
     return AccessReview(grants, NOW, policy_set.version, None, LookUp(SINCE, uses, secrets or {}))
 
 
-def the_grant(policy_set: PolicySet, stored: StoredAccounts | None = None) -> AccessGrant:
+def the_grant(policy_set: PolicySet, stored: StoredState | None = None) -> AccessGrant:
     (grant,) = access_grants(policy_set, stored, NOW)
     return grant
 
@@ -160,9 +160,34 @@ def test_what_gives_nothing_is_marked_and_not_dropped(changes: dict[str, Any], m
 def test_an_account_that_the_store_does_not_have_is_missing() -> None:
     missing = a_policy_set(READER, accounts=[])
 
-    assert the_grant(missing, StoredAccounts()).marks == (Mark.ACCOUNT_MISSING,)
-    found = members(missing, stored=StoredAccounts())
+    assert the_grant(missing, StoredState()).marks == (Mark.ACCOUNT_MISSING,)
+    found = members(missing, stored=StoredState())
     assert (found["managed_by"], found["organization"], found["description"]) == (None,) * 3
+
+
+@pytest.mark.parametrize(
+    ("where", "marked"),
+    [
+        ({"issuer": "github"}, ["by policy"]),
+        ({"policy": "web"}, ["by policy"]),
+        ({"service_account": "deploy-web"}, ["by policy", "by credentials"]),
+        ({"repository": "acme/web"}, []),
+        ({"issuer": "gitlab"}, []),
+    ],
+)
+def test_what_a_block_stops_whole_is_marked(where: dict[str, str], marked: list[str]) -> None:
+    account = an_account(grants={"deploy-api": ["deploy:read"]}, secrets_allowed=True)
+    blocks = Blocks([Block("b-1", where, "INC-7", NOW, "admin")])
+    found = access_grants(a_policy_set(READER, accounts=[account]), StoredState(blocks=blocks), NOW)
+
+    names = {Way.POLICY: "by policy", Way.CLIENT_CREDENTIALS: "by credentials"}
+    assert {names[each.way] for each in found if each.marks == (Mark.BLOCKED,)} == set(marked)
+
+
+def test_an_issuer_that_the_store_switches_off_is_marked() -> None:
+    stored = StoredState(issuers_off=frozenset({"github", "gone"}))
+
+    assert the_grant(a_policy_set(READER), stored).marks == (Mark.ISSUER_DISABLED,)
 
 
 def test_a_token_without_scopes_is_a_grant_of_its_own() -> None:
@@ -186,7 +211,7 @@ def test_a_token_without_scopes_is_a_grant_of_its_own() -> None:
 
 def test_deny_policies_that_may_hold_for_the_same_jobs_are_named() -> None:
     denies = [
-        a_deny_policy("no-web", {"ref": a_matcher(Not(a_matcher("refs/heads/main")))}),
+        a_deny_policy("no-web", {"ref": Not(Equals("refs/heads/main"))}),
         a_deny_policy("no-shop", {"repository": "acme/shop"}),
         a_deny_policy("no-forks", {"event_name": "pull_request"}),
         a_deny_policy("over", {"ref": "x"}, expires_at=NOW),
@@ -223,7 +248,7 @@ def with_secrets(**changes: Any) -> PolicySet:
 
 def test_client_secrets_are_another_way_to_the_same_rights() -> None:
     secrets = {"deploy-web": LiveSecrets(2, NOW - 60.0)}
-    found = members(with_secrets(), stored=StoredAccounts(), secrets=secrets)
+    found = members(with_secrets(), stored=StoredState(), secrets=secrets)
 
     assert (found["way"], found["policy"], found["issuer"]) == ("client_credentials", None, None)
     assert (found["tenant"], found["conditions"], found["required"]) == ([], [], [])
@@ -234,9 +259,9 @@ def test_client_secrets_are_another_way_to_the_same_rights() -> None:
         "live_secrets": 2,
         "secret_last_used_at": "2026-11-21T22:25:40.000Z",
     }
-    shown = text(with_secrets(), stored=StoredAccounts(), secrets=secrets)
+    shown = text(with_secrets(), stored=StoredState(), secrets=secrets)
     assert "client secrets: 2 live (used 2026-11-21T22:25Z); not used since then" in shown
-    assert "client secrets: 0 live;" in text(with_secrets(), stored=StoredAccounts())
+    assert "client secrets: 0 live;" in text(with_secrets(), stored=StoredState())
 
 
 def test_registered_keys_are_told_of() -> None:
@@ -265,7 +290,7 @@ def test_accounts_of_the_store_are_there_and_switched_off_ones_marked() -> None:
     override = AccountOverride("deploy-web", enabled=False, updated_at=NOW)
     service = a_service(organizations=("acme",))
     policy_set = a_policy_set(READER, services=[service])
-    stored = StoredAccounts((managed, over), (override,))
+    stored = StoredState((managed, over), (override,))
 
     found = access_grants(policy_set, stored, NOW)
 
@@ -360,7 +385,7 @@ def test_the_commit_is_a_member_only_where_there_is_one() -> None:
 
 def test_every_column_has_a_value_somewhere() -> None:
     told = set(review(a_policy_set(READER), issued()).as_json()["items"][0])
-    credentials = members(with_secrets(), stored=StoredAccounts())["credentials"]
+    credentials = members(with_secrets(), stored=StoredState())["credentials"]
     about = set(AccessReview((), NOW, "", Commit("c", changed=False)).about())
     used = members(a_policy_set(READER), issued())["used"]
 
