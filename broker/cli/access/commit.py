@@ -30,8 +30,16 @@ def commit_of(paths: Sequence[Path]) -> "Commit | None":
 
 def _git(folder: Path, *words: str) -> str | None:
     """Give what git prints; None when it fails, or is not there."""
-    # Looking at files must start no program that the work tree names.
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(folder), *words]
+    # Looking at files starts no program that the work tree names, and locks nothing.
+    command = [
+        "git",
+        "--no-optional-locks",
+        "-c",
+        "core.fsmonitor=false",
+        "-C",
+        str(folder),
+        *words,
+    ]
     try:
         done = subprocess.run(command, capture_output=True, check=False)  # noqa: S603
     except OSError:

@@ -1,7 +1,7 @@
 """What the configured store says: accounts, secrets, and the events of issued tokens."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -89,7 +89,7 @@ class Stored:
         """
         from broker.core.access.review import LookUp
         from broker.core.access.uses import Uses
-        from broker.core.audit import rfc3339
+        from broker.core.audit import ERASED, rfc3339
         from broker.ports import EventFilter
 
         uses = Uses(grants)
@@ -104,7 +104,8 @@ class Stored:
                 for event in page:
                     if not event.link().fits:
                         fail(f"event {event.sequence} was changed; see `broker audit verify`")
-                    uses.add(event.members())
+                    # What jobs claimed is left out: nothing here asks for it.
+                    uses.add(replace(event, claims=ERASED).members())
                 advance(page[-1].sequence - after)
                 after = page[-1].sequence
         return LookUp(max(begins, rfc3339(since)), uses, await self._secrets(policy_set, now))

@@ -6,6 +6,7 @@ from enum import StrEnum
 from broker.core.conditions import Condition
 from broker.core.platforms import Platform
 from broker.core.policy import Issuer, Policy, Service, ServiceAccount
+from broker.core.record import record
 from broker.core.tenant_floor import is_tenant_condition
 
 
@@ -42,7 +43,7 @@ class Mark(StrEnum):
     """The files do not have it, and the store was not asked."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UseKey:
     """What audit events tell of one grant."""
 

@@ -4,7 +4,7 @@ What a policy gives is asked of the functions that decide by it, and what creden
 decision itself, so that a review cannot say anything else than a broker does.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from broker.core import client
@@ -93,9 +93,7 @@ class _Grants:
         account = self._set.service_accounts.get(client_id)
         issuer = self._set.issuers[policy.issuer]
         marks = self._marks(policy, account)
-        denies = [
-            each for each in self._denies[policy.issuer] if may_both_hold(policy, each, issuer)
-        ]
+        denies = denies_that_may_hold(policy, self._denies[policy.issuer], issuer)
         for name in granted(policy, self._set):
             service = self._set.services[name]
             denied_by = sorted(
@@ -185,20 +183,25 @@ def _scopes(
     return () if nothing else (None,)
 
 
-def may_both_hold(allow: Policy, deny: Policy, issuer: Issuer) -> bool:
-    """Tell whether a deny policy may hold for a token that an allow policy holds for.
+def denies_that_may_hold(allow: Policy, denies: Iterable[Policy], issuer: Issuer) -> list[Policy]:
+    """Give the deny policies that may hold for a token that an allow policy holds for.
 
-    True unless the two surely exclude each other; both are of the issuer.
+    Those that surely exclude it are left out; all are of the issuer.
     """
-    asked = (*allow.conditions, *_guard(allow, issuer))
-    return not any(
+    asked: dict[str, list[Condition]] = {}
+    for each in (*allow.conditions, *_guard(allow, issuer)):
         # Of a claim that is a list, one element may satisfy the one and another one the other.
-        one.claim == other.claim
-        and _has_one_value(one.claim, issuer)
-        and can_both_hold(one, other) is False
-        for one in asked
-        for other in deny.conditions
-    )
+        if _has_one_value(each.claim, issuer):
+            asked.setdefault(each.claim, []).append(each)
+    return [
+        deny
+        for deny in denies
+        if not any(
+            can_both_hold(one, other) is False
+            for other in deny.conditions
+            for one in asked.get(other.claim, ())
+        )
+    ]
 
 
 def _guard(allow: Policy, issuer: Issuer) -> Iterator[Condition]:

@@ -35,10 +35,11 @@ class Uses:
 
     def __init__(self, grants: Iterable[AccessGrant]) -> None:
         """Nothing is used so far."""
-        self._uses: dict[UseKey, Use | None] = {}
+        self._tokens: dict[UseKey, int] = {}
+        self._last: dict[UseKey, str] = {}
         self._service_by_audience: dict[str, str] = {}
         for each in grants:
-            self._uses[each.key] = None
+            self._tokens[each.key] = 0
             self._service_by_audience[each.service.audience] = each.service.name
 
     def add(self, event: Mapping[str, Any]) -> None:
@@ -51,11 +52,13 @@ class Uses:
         account, time = event["service_account"], event["time"]
         for scope, policy in product(event["scopes"] or (None,), event["policies"] or (None,)):
             key = UseKey(service, scope, account, policy)
-            if key in self._uses:
-                before = self._uses[key] or Use(time, 0)
-                # Both to the millisecond and in UTC: their order is that of the texts.
-                self._uses[key] = Use(max(before.last, time), before.tokens + 1)
+            if key in self._tokens:
+                self._tokens[key] += 1
+                # All to the millisecond and in UTC: their order is that of the texts.
+                self._last[key] = max(self._last.get(key, time), time)
 
     def of(self, grant: AccessGrant) -> Use | None:
         """Tell how a grant was used; None when it was not."""
-        return self._uses.get(grant.key)
+        key = grant.key
+        last = self._last.get(key)
+        return None if last is None else Use(last, self._tokens[key])
