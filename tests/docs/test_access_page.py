@@ -13,7 +13,7 @@ from broker.core.access.grants import StoredState, access_grants
 from broker.core.access.of_job import access_of_job
 from broker.core.access.review import AccessReview, Commit, LookUp
 from broker.core.access.uses import Uses
-from broker.core.decision import IndexedPolicies
+from broker.core.indexed_policies import IndexedPolicies
 from tests.core.builders import NOW, a_policy, a_policy_set, an_account, github_claims
 from tests.docs.markdown import Page, blocks, code, rows
 

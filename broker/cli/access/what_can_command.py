@@ -79,7 +79,7 @@ def _of_job(
     from broker.core.accounts_in_force import accounts_named
     from broker.core.blocks import NO_BLOCKS
     from broker.core.condition_text import shown
-    from broker.core.decision import IndexedPolicies
+    from broker.core.indexed_policies import IndexedPolicies
 
     sets = load_sets(policies, config)
     claims = read_claims(file)

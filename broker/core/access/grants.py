@@ -12,13 +12,8 @@ from broker.core.access.grant import AccessGrant, Mark, events_named
 from broker.core.accounts_in_force import with_accounts
 from broker.core.blocks import NO_BLOCKS, Blocks
 from broker.core.conditions import AnyOf, Condition, Effect, Equals
-from broker.core.decision import (
-    DecisionRequest,
-    Permit,
-    available_scopes,
-    comes_to_nothing,
-    granted,
-)
+from broker.core.decision import DecisionRequest, Permit, available_scopes, comes_to_nothing
+from broker.core.indexed_policies import granted
 from broker.core.managed_account import (
     MANAGED_BY_API,
     MANAGED_BY_FILE,

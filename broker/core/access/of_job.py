@@ -6,10 +6,11 @@ from typing import Any
 
 from broker.core.claims import Claims
 from broker.core.condition_text import shown
-from broker.core.decision import Decision, DecisionRequest, Deny, IndexedPolicies, Permit, decide
-from broker.core.decision import granted as granted_by
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit, decide
 from broker.core.errors import Reason
 from broker.core.explain import with_expiry
+from broker.core.indexed_policies import IndexedPolicies
+from broker.core.indexed_policies import granted as granted_by
 from broker.core.policy import Issuer
 
 

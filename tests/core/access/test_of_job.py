@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from broker.core.access.of_job import JobAccess, access_of_job, render_job
-from broker.core.decision import IndexedPolicies, Permit
+from broker.core.decision import Permit
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
 from tests.core import crowds
 from tests.core.builders import (
