@@ -47,6 +47,14 @@ export function wordOf(text) {
   return typeof text === "string" && /^[A-Za-z0-9_][A-Za-z0-9._-]{0,127}$/.test(text) ? text : "";
 }
 
+/** Give the link of a refusal (RFC 6749 §5.2) if it is nothing but one to this decision; "" otherwise. */
+export function linkOf(uri, decisionId) {
+  const link =
+    /^https?:\/\/(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?(?:\/[A-Za-z0-9._~-]+)*\/d\/([0-9a-f-]{36})$/;
+  if (typeof uri !== "string" || uri.length > 400) return "";
+  return link.exec(uri)?.[1] === decisionId ? uri : "";
+}
+
 /** Give foreign scopes (RFC 6749 §3.3) to later steps; "" when they are none. */
 export function scopesOf(text) {
   const words = typeof text === "string" ? text.split(" ") : [];

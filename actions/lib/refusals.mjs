@@ -1,7 +1,7 @@
 // What the actions say when the broker refuses: its words, the job's own claims, and the mending.
 
 import { claimText, isPersonal, shownClaims, TELLING } from "./claims.mjs";
-import { lines, quoted, wordOf } from "./failure.mjs";
+import { linkOf, lines, quoted, wordOf } from "./failure.mjs";
 import { skew, withInput } from "./messages.mjs";
 
 const SKEWED = 60_000;
@@ -95,10 +95,12 @@ export function claimLines(claims) {
 }
 
 /** Name the decision for whoever runs the broker. */
-export function ids({ reason, decision_id }, { env, requestId }) {
+export function ids({ reason, decision_id, error_uri }, { env, requestId }) {
+  const link = linkOf(error_uri, decision_id);
   return [
     `reason:      ${quoted(reason || "none given")}`,
     `decision_id: ${quoted(decision_id || "none given")}  (whoever runs the broker can look it up)`,
+    ...(link ? [`link:        ${link}`] : []),
     `request id:  ${quoted(requestId)}`,
     `platform:    ${quoted(env.GITHUB_SERVER_URL || "not named")}`,
   ];

@@ -233,6 +233,30 @@ describe("a refusal", SEVERAL, () => {
     assert.match(error.data, /request id: +request-1/);
   });
 
+  test("is told with its link where that is one to the decision, and with no other", async (t) => {
+    const decision_id = "01a20b88-c550-7c2b-869f-de7a5e664017";
+    const link = `https://broker.example.com/ci/d/${decision_id}`;
+    const others = [
+      7,
+      `${link}0`,
+      `${link}\n::error::x`,
+      `${link}?a=b`,
+      link.replace("01a2", "01a3"),
+      `javascript://x/d/${decision_id}`,
+      `https://a@evil.example/d/${decision_id}`,
+      `https://evil.example/](x)/d/${decision_id}`,
+      `https://evil.example/${"a".repeat(400)}/d/${decision_id}`,
+    ];
+    for (const error_uri of [link, ...others]) {
+      const github = await standIns(t, { answers: [refusal({ decision_id, error_uri })] });
+
+      const { error } = await failingAt(t, github);
+
+      const shown = /\nlink: +(.*)\n/.exec(error.data)?.[1];
+      assert.equal(shown, error_uri === link ? link : undefined);
+    }
+  });
+
   test("says which input helps, where one does", async (t) => {
     const github = await standIns(t, { answers: [refusal({ reason: "ambiguous_account" })] });
 

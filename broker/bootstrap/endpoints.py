@@ -24,6 +24,7 @@ from broker.http.api.service_accounts import ServiceAccountsApi
 from broker.http.api.simulation import SimulationApi
 from broker.http.app import Endpoints
 from broker.http.client_credentials import is_used_by_grant
+from broker.http.decision_page import DecisionPage
 from broker.http.discovery import Discovery
 from broker.http.explain_endpoint import ExplainEndpoint
 from broker.http.health import Health, Readiness
@@ -71,7 +72,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         authentication, keys, policies, standing, last_uses, clock, settings.issuer, settings.leeway
     )
     bearer = Bearer(settings.issuer, keys, standing, clock, authentication, last_uses, proxies)
-    api_limits = ApiLimits(limits, clock, proxies)
+    api_limits = ApiLimits(limits, clock, proxies, settings.issuer)
     policies_api = PoliciesApi(policies, kept, reloading)
     keys_api = KeysApi(upkeep)
     # Whose events an organization sees: accounts of the files from there, others from the store.
@@ -93,6 +94,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
             limits,
             clock,
             proxies,
+            settings.issuer,
             authenticates,
             json_allowed,
             measured.measurements,
@@ -137,6 +139,7 @@ def endpoints_of(  # noqa: PLR0913, PLR0917 - what the endpoints show has as man
         issuers=ApiEndpoint(bearer, api_limits, "broker:issuers:read", issuers_api.show),
         issuer=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.patch),
         issuer_jwks=ApiEndpoint(bearer, api_limits, "broker:issuers:write", issuers_api.upload),
+        decision_page=DecisionPage(settings.issuer),
         discovery=Discovery(settings.issuer, policies, keys, clock),
         protected_resource=ProtectedResource(settings.issuer),
         health=health,

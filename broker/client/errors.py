@@ -39,6 +39,7 @@ class Refused(ClientError):
         description: str = "",
         reason: str = "",
         decision_id: str = "",
+        error_uri: str = "",
         request_id: str = "",
         conditions: Sequence[Mapping[str, Any]] = (),
         service_accounts: Sequence[str] = (),
@@ -50,6 +51,9 @@ class Refused(ClientError):
         self.description = description
         self.reason = reason
         self.decision_id = decision_id
+        self.error_uri = error_uri
+        """Where the broker says how the decision is looked up; empty unless it is such a link."""
+
         self.request_id = request_id
         self.conditions = tuple(conditions)
         """What failed of the nearest policy, as far as the broker tells."""

@@ -14,6 +14,7 @@ from broker.client.http import Answer, send
 from broker.client.identity import Identity, job_claims
 from broker.client.service_token import ServiceToken
 from broker.client.token_files import LONGEST_LIFE
+from broker.core.decision_link import linked_decision
 from broker.core.printable import printable
 from broker.core.vocabulary import (
     GRANT_CLIENT_CREDENTIALS,
@@ -212,10 +213,19 @@ def refused_by(answer: Answer) -> BrokerTrouble | Refused:
         description=description,
         reason=_text(members.get("reason")),
         decision_id=_text(members.get("decision_id")),
+        error_uri=_link(members),
         request_id=_text(answer.headers.get("x-request-id")),
         conditions=[each for each in _list(members, "conditions") if isinstance(each, dict)],
         service_accounts=[_text(each) for each in _list(members, "service_accounts")],
     )
+
+
+def _link(members: Mapping[str, Any]) -> str:
+    """Give the link of a refusal (RFC 6749 §5.2), if it is nothing but one to its decision."""
+    link, decision_id = members.get("error_uri"), members.get("decision_id")
+    if not isinstance(link, str) or not isinstance(decision_id, str):
+        return ""
+    return link if linked_decision(link) == decision_id else ""
 
 
 def _list(members: Mapping[str, Any], name: str) -> list[Any]:

@@ -40,6 +40,8 @@ def _details(refused: Refused) -> Iterator[str]:
     yield f"reason: {refused.reason or refused.error}"
     if refused.decision_id:
         yield f"decision_id: {refused.decision_id} (whoever runs the broker can look it up)"
+    if refused.error_uri:
+        yield f"link: {refused.error_uri}"
     if refused.request_id:
         yield f"request id: {refused.request_id}"
 

@@ -15,6 +15,7 @@ from typing import Any, Final
 from starlette.types import Receive, Scope, Send
 
 from broker.core import vocabulary
+from broker.core.decision_link import decision_link
 from broker.core.errors import (
     DecisionRefused,
     RateLimited,
@@ -117,14 +118,15 @@ def json_text_answer(status: int, text: str, headers: Sequence[tuple[bytes, byte
     return Answer(status, text.encode(), [_JSON, *headers])
 
 
-def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
-    """Answer a refusal on an OAuth path (RFC 6749 §5.2)."""
+def refusal_answer(refusal: Refusal, grant_type: str | None, issuer: str) -> Answer:
+    """Answer a refusal on an OAuth path (RFC 6749 §5.2); `issuer` is the broker's public URL."""
     members: dict[str, Any] = {
         "error": _own_error_code(refusal) or error_code(refusal.reason, grant_type),
         "error_description": _printable(refusal.description),
         "reason": refusal.reason,
         "decision_id": refusal.decision_id,
     }
+    members |= _link(refusal, issuer)
     if isinstance(refusal, DecisionRefused):
         if refusal.service_accounts:
             members["service_accounts"] = list(refusal.service_accounts)
@@ -132,6 +134,13 @@ def refusal_answer(refusal: Refusal, grant_type: str | None) -> Answer:
             members["conditions"] = list(refusal.conditions)
     status, headers = _status(refusal)
     return json_answer(status, members, [*NO_STORE, *headers])
+
+
+def _link(refusal: Refusal, issuer: str) -> dict[str, str]:
+    """Give the page about a decision, as RFC 6749 §5.2 names it."""
+    if refusal.decision_id is None:
+        return {}
+    return {"error_uri": decision_link(issuer, refusal.decision_id)}
 
 
 def _own_error_code(refusal: Refusal) -> str | None:
@@ -182,10 +191,10 @@ def not_found_answer() -> "AnswerByPath":
     )
 
 
-def rate_limited_problem(refusal: RateLimited) -> "Problem":
-    """Answer on `/api/v1` that there were too many requests."""
+def rate_limited_problem(refusal: RateLimited, issuer: str) -> "Problem":
+    """Answer on `/api/v1` that there were too many requests, with the link of the refusal."""
     retry_after = (b"retry-after", str(refusal.retry_after).encode())
-    more = {"decision_id": refusal.decision_id}
+    more = {"decision_id": refusal.decision_id, **_link(refusal, issuer)}
     return problem_answer(429, "RATE_LIMITED", refusal.description, [*NO_STORE, retry_after], more)
 
 

@@ -13,8 +13,10 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from broker.core.decision_link import PATH
 from broker.http.answers import Answer, Problem, not_found_answer, problem_answer
 from broker.http.api.endpoint import ApiEndpoint, ByMethod
+from broker.http.decision_page import DecisionPage
 from broker.http.discovery import Discovery
 from broker.http.health import Health, Readiness
 from broker.http.metrics_endpoint import MetricsEndpoint
@@ -52,6 +54,7 @@ class Endpoints:
     issuers: ApiEndpoint
     issuer: ApiEndpoint
     issuer_jwks: ApiEndpoint
+    decision_page: DecisionPage
     discovery: Discovery
     protected_resource: ProtectedResource
     health: Health
@@ -125,6 +128,7 @@ def _public_routes(endpoints: Endpoints) -> list[BaseRoute]:
         Route("/oauth/revoke", endpoints.oauth_revoke),
         Route("/oauth/introspect", endpoints.oauth_introspect),
         Route("/api/v1/auth/token", endpoints.api_token),
+        Route(f"{PATH}{{decision_id}}", endpoints.decision_page.show),
         Route("/.well-known/openid-configuration", discovery.metadata),
         Route("/.well-known/oauth-authorization-server", discovery.metadata),
         Route("/.well-known/jwks.json", discovery.jwks),

@@ -51,6 +51,9 @@ class OAuthEndpoint:
     limits: RateLimits
     clock: Clock
     trusted_proxies: Networks
+    issuer: str
+    """The broker's public URL, below which the links of refusals are."""
+
     authenticates: Callable[[Parameters], bool] = lambda _: False
     json_allowed: bool = False
     measurements: Measurements = NOT_MEASURED
@@ -79,7 +82,7 @@ class OAuthEndpoint:
             answered = await self._recorded(refusal, caller)
             reason = answered.reason
             told = Told(answered.decided or reason, answered.decision_id)
-            answer = refusal_answer(answered, single(parameters, "grant_type"))
+            answer = refusal_answer(answered, single(parameters, "grant_type"), self.issuer)
         except ClientDisconnected:
             return
         grant = _GRANTS.get(single(parameters, "grant_type"), OTHER)

@@ -32,6 +32,7 @@ from tests.client.stand_in import (
 )
 from tests.consumers.loopback_server import Answer, Request
 
+DECISION = "01a20b88-c550-7c2b-869f-de7a5e664017"
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20),
     lambda inner: (
@@ -41,7 +42,8 @@ JSON = st.recursive(
 )
 NAMES = (
     "access_token", "token_type", "expires_in", "scope", "service_account", "token_id",
-    "issued_token_type", "error", "error_description", "reason", "decision_id", "conditions",
+    "issued_token_type", "error", "error_description", "reason", "decision_id", "error_uri",
+    "conditions",
     "service_accounts", "code", "detail",
 )  # fmt: skip
 SOUND = {"access_token": "a.b.c", "token_type": "Bearer", "expires_in": 60}
@@ -123,7 +125,8 @@ def test_what_is_missing_is_empty() -> None:
 def test_a_refusal_is_told_with_all_that_helps() -> None:
     answer = refusal(
         reason="ambiguous_account",
-        decision_id="d-1",
+        decision_id=DECISION,
+        error_uri=f"https://broker.example.com/d/{DECISION}",
         conditions=[{"claim": "ref", "operator": "equals", "expected": "main", "got": None}, "x"],
         service_accounts=["deploy-web", "deploy-api"],
     )
@@ -147,8 +150,33 @@ def test_a_refusal_is_told_with_all_that_helps() -> None:
         "  repository  octo-org/octo-repo",
         "  ref         5",
         "reason: ambiguous_account",
-        "decision_id: d-1 (whoever runs the broker can look it up)",
+        f"decision_id: {DECISION} (whoever runs the broker can look it up)",
+        f"link: https://broker.example.com/d/{DECISION}",
     ]
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        None,
+        7,
+        f"https://broker.example.com/d/{DECISION.replace('0', '1')}",
+        f"https://broker.example.com/d/{DECISION}?next=https://evil.example",
+        f"javascript:alert(1)//d/{DECISION}",
+        f"https://user@evil.example/d/{DECISION}",
+        f"https://evil.example/\x1b[2K/d/{DECISION}",
+        f"https://broker.example.com/d/{DECISION}\n::error::forged",
+        "https://evil.example/log-in",
+    ],
+)
+def test_a_link_that_is_not_to_the_decision_is_not_shown(uri: object) -> None:
+    body = {"error": "invalid_request", "decision_id": DECISION, "error_uri": uri}
+
+    refused = refused_by(Read("the broker", 400, {}, json.dumps(body).encode()))
+
+    assert isinstance(refused, Refused)
+    assert refused.error_uri == ""
+    assert "link:" not in told(refused)
 
 
 def test_an_id_token_that_is_over_and_the_only_one_is_told_as_such() -> None:

@@ -16,6 +16,7 @@ from broker.core.vocabulary import GRANT_JWT_BEARER, GRANT_TOKEN_EXCHANGE
 from broker.http.answers import Answer, HttpRefused, error_code, refusal_answer
 from tests.http.asgi import a_scope, call
 
+ISSUER = "https://broker.example.com/ci"
 OF_THE_TOKEN = [
     "malformed_token", "algorithm_not_allowed", "issuer_not_trusted", "issuer_disabled",
     "key_not_found", "signature_invalid", "token_expired", "token_not_yet_valid",
@@ -87,7 +88,7 @@ def test_every_reason_has_its_answer() -> None:
 def test_the_kind_of_refusal_makes_the_status(
     refusal: Refusal, status: int, header: tuple[bytes, bytes] | None
 ) -> None:
-    answer = refusal_answer(refusal, GRANT_TOKEN_EXCHANGE)
+    answer = refusal_answer(refusal, GRANT_TOKEN_EXCHANGE, ISSUER)
 
     assert answer.status == status
     assert (b"content-type", b"application/json") in answer.headers
@@ -98,7 +99,7 @@ def test_the_kind_of_refusal_makes_the_status(
 def test_a_description_keeps_to_the_characters_of_rfc_6749() -> None:
     refusal = RequestRefused(Reason.MALFORMED_REQUEST, 'a "b" \\ é\n\x1b[31m\u202e~')
 
-    description = body_of(refusal_answer(refusal, None))["error_description"]
+    description = body_of(refusal_answer(refusal, None, ISSUER))["error_description"]
 
     assert description == "a 'b' / ???[31m?~"
 
@@ -107,8 +108,18 @@ def test_accounts_are_listed_only_when_there_is_a_choice() -> None:
     choice = DecisionRefused(Reason.AMBIGUOUS_ACCOUNT, "x", service_accounts=("a", "b"))
     none = DecisionRefused(Reason.NO_POLICY_MATCHED, "x")
 
-    assert body_of(refusal_answer(choice, None))["service_accounts"] == ["a", "b"]
-    assert "service_accounts" not in body_of(refusal_answer(none, None))
+    assert body_of(refusal_answer(choice, None, ISSUER))["service_accounts"] == ["a", "b"]
+    assert "service_accounts" not in body_of(refusal_answer(none, None, ISSUER))
+
+
+def test_a_refusal_on_record_has_the_link_of_its_decision() -> None:
+    refusal = RequestRefused(Reason.MALFORMED_REQUEST, "x")
+    assert "error_uri" not in body_of(refusal_answer(refusal, None, ISSUER))
+
+    refusal.decision_id = "01a20b88-c550-7c2b-869f-de7a5e664017"
+    assert body_of(refusal_answer(refusal, None, ISSUER))["error_uri"] == (
+        "https://broker.example.com/ci/d/01a20b88-c550-7c2b-869f-de7a5e664017"
+    )
 
 
 async def test_a_head_request_gets_no_body() -> None:

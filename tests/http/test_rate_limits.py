@@ -69,6 +69,7 @@ def test_an_address_that_asks_too_often_is_told_when_to_come_again(
         assert (body["error"], body["reason"]) == ("temporarily_unavailable", "rate_limited")
         [event] = [each for each in broker.decisions() if each["reason"] == "rate_limited"]
         assert (event["id"], event["count"]) == (body["decision_id"], 1)
+        assert body["error_uri"] == f"{broker.url}/d/{event['id']}"
 
 
 def test_all_paths_count_together_for_an_address(limited: Limited) -> None:
@@ -105,6 +106,7 @@ def test_the_api_answers_with_a_problem(limited: Limited) -> None:
         assert answer.json()["status"] == 429
         [event] = [each for each in broker.decisions() if each["reason"] == "rate_limited"]
         assert event["id"] == answer.json()["decision_id"]
+        assert answer.json()["error_uri"] == f"{broker.url}/d/{event['id']}"
 
 
 def test_an_account_is_limited_at_the_api_too(limited: Limited) -> None:

@@ -42,6 +42,8 @@ def test_openid_client_reads_why_a_token_was_refused(today_broker: RunningBroker
 
     assert (told["status"], told["error"]) == (400, "invalid_request")
     assert told["cause"]["reason"] == "no_policy_matched"
+    decision_id = told["cause"]["decision_id"]
+    assert told["cause"]["error_uri"] == f"{today_broker.url}/d/{decision_id}"
     assert "no trust policy" in told["description"]
 
 
@@ -57,3 +59,5 @@ def test_oauth4webapi_discovers_both_ways_and_accepts_the_token(
     assert told["claims"]["scope"] == "deploy:read deploy:write"
     assert told["claims"]["act"]["sub"] == "repo:octo-org/octo-repo:ref:refs/heads/main"
     assert told["replayed"]["reason"] == "token_already_used"
+    decision_id = told["replayed"]["decision_id"]
+    assert told["replayed"]["error_uri"] == f"{today_broker.url}/d/{decision_id}"

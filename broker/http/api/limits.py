@@ -23,6 +23,8 @@ class ApiLimits:
     limits: RateLimits
     clock: Clock
     trusted_proxies: Networks
+    issuer: str
+    """The broker's public URL, below which the links of refusals are."""
 
     async def admit(self, scope: Scope) -> Caller:
         """Count the request of an address, and describe its caller. Raises `ApiRefused`."""
@@ -31,7 +33,7 @@ class ApiLimits:
             if (waiting := self.limits.ask_address(caller, self.clock.now())) is not None:
                 await waiting
         except RateLimited as limited:
-            raise ApiRefused(rate_limited_problem(limited)) from None
+            raise ApiRefused(rate_limited_problem(limited, self.issuer)) from None
         return caller
 
     async def admit_account(self, caller: Caller, client_id: str) -> None:
@@ -40,7 +42,7 @@ class ApiLimits:
             if (waiting := self.limits.ask_client(caller, client_id, self.clock.now())) is not None:
                 await waiting
         except RateLimited as limited:
-            raise ApiRefused(rate_limited_problem(limited)) from None
+            raise ApiRefused(rate_limited_problem(limited, self.issuer)) from None
 
     async def refused(self, caller: Caller, refused: ApiRefused) -> ApiRefused:
         """Count credentials that were refused, and give what is raised in their place."""
@@ -51,5 +53,5 @@ class ApiLimits:
             else:
                 await self.limits.failed_before_signature(_BAD_CREDENTIALS, caller, now)
         except RateLimited as limited:
-            return ApiRefused(rate_limited_problem(limited))
+            return ApiRefused(rate_limited_problem(limited, self.issuer))
         return refused

@@ -147,7 +147,10 @@ def _operation(route: Route, method: str, operation: Operation) -> dict[str, Any
     if in_path or operation.parameters:
         members["parameters"] = [*in_path, *operation.parameters]
     errors[405] = "OAuthError" if is_oauth else "Problem"
-    answers = {str(operation.status): _answer(operation.status, operation.answer, operation.media)}
+    done = _answer(operation.status, operation.answer, operation.media)
+    if operation.or_media is not None:
+        done["content"][operation.or_media] = {"schema": ref(operation.answer)}
+    answers = {str(operation.status): done}
     if operation.tag == "Discovery":
         answers["304"] = {"description": _MEANINGS[304], "headers": _REQUEST_ID}
     answers |= {str(status): _answer(status, errors[status]) for status in sorted(errors)}

@@ -34,6 +34,9 @@ class Operation:
     media: str = JSON
     """Of the answer when all is well."""
 
+    or_media: str | None = None
+    """Another one that it may have, for who accepts it."""
+
 
 def _parameter(name: str, description: str, schema: Schema) -> dict[str, Any]:
     return {"name": name, "in": "query", "description": description, "schema": schema}
@@ -242,6 +245,14 @@ OPERATIONS: Final[Mapping[tuple[str, str], Operation]] = {
         more=_CHANGED,
     ),
     **_ACCOUNT_OPERATIONS,
+    ("GET", "/d/{decision_id}"): Operation(
+        "Say how a decision is looked up, whether or not there is one of this id",
+        "DecisionPage",
+        "OAuth",
+        more=_NOT_FOUND,
+        media="text/plain",
+        or_media="text/html",
+    ),
     ("GET", "/.well-known/openid-configuration"): Operation(
         "Metadata of the broker (OpenID Connect Discovery)", "Metadata", "Discovery"
     ),

@@ -176,9 +176,11 @@ _CONDITION: Final = _object(
     claim=TEXT, operator=TEXT, expected={}, got={}, holds=FLAG
 )  # fmt: skip
 
+_LINK: Final = TEXT | {"format": "uri", "description": "Where it says how to look it up."}
+
 SCHEMAS: Final[dict[str, Schema]] = {
     "Problem": _object(
-        ("field", "decision_id"),
+        ("field", "decision_id", "error_uri"),
         type=TEXT,
         title=TEXT | {"description": "The phrase of the status."},
         status=WHOLE,
@@ -186,14 +188,16 @@ SCHEMAS: Final[dict[str, Schema]] = {
         instance=TEXT | {"description": "`#` and the id of the request."},
         code=_one_of(CODES),
         decision_id=_or_null(TEXT) | {"description": "Of the event that counts the refusal."},
+        error_uri=_LINK,
         field=TEXT | {"description": "The parameter or member at fault."},
     ),
     "OAuthError": _object(
-        ("conditions", "service_accounts", "reason", "decision_id"),
+        ("conditions", "service_accounts", "reason", "decision_id", "error_uri"),
         error=TEXT,
         error_description=TEXT,
         reason=_one_of(list(Reason)),
         decision_id=_or_null(TEXT),
+        error_uri=_LINK,
         conditions={"type": "array", "items": ANYTHING},
         service_accounts=TEXTS,
     ),
@@ -478,5 +482,6 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ),
     ),
     "Figures": TEXT,
+    "DecisionPage": TEXT,
     "Description": _object(openapi=TEXT, info=ANYTHING, paths=ANYTHING),
 }
