@@ -10,7 +10,7 @@ import typer
 
 _COLOURS: Final = {
     "✓": "green", "✗": "red", "[ok]": "green", "[no]": "red",
-    "permit:": "green", "deny:": "red", "fix:": "cyan",
+    "permit:": "green", "deny:": "red", "fix:": "cyan", "permitted:": "green", "refused:": "red",
 }  # fmt: skip
 
 _STATES: Final = {

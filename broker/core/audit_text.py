@@ -38,9 +38,9 @@ def _parts(event: Mapping[str, Any]) -> Iterator[str]:
     if event["subject"] is not None:
         yield f"job {shown(event['subject'])} of {shown(event['issuer'])}"
     if event["outcome"] != "success" and event["requested"] is not None:
-        yield f"asked for {_asked(event['requested'])}"
+        yield f"asked for {asked_for(event['requested'])}"
     if event["policies"]:
-        yield f"by {_words(event['policies'])}"
+        yield f"by {event_words(event['policies'])}"
     if event["count"] is not None and event["client_address"] is not None:
         yield f"from {shown(event['client_address'])}"
 
@@ -50,7 +50,7 @@ def _what(event: Mapping[str, Any]) -> str:
     if kind in _ISSUED:
         ttl = event["ttl"]
         life = duration_text(ttl) if isinstance(ttl, int) else shown(ttl)
-        scopes = _words(event["scopes"]) or "no scopes"
+        scopes = event_words(event["scopes"]) or "no scopes"
         return f"{shown(event['sub'])} at {shown(event['audience'])} ({scopes}, {life})"
     if kind == "token.refused":
         times = "" if event["count"] is None else f" {shown(event['count'])} times"
@@ -64,12 +64,14 @@ def _what(event: Mapping[str, Any]) -> str:
     return f"{shown(kind)}{target}{whose}{actor}"
 
 
-def _asked(requested: object) -> str:
+def asked_for(requested: object) -> str:
+    """Write what a request asked for: the services, and the scopes in brackets."""
     members = requested if isinstance(requested, Mapping) else {}
     scope = members.get("scope")
-    audience = _words(members.get("audience")) or "any service"
+    audience = event_words(members.get("audience")) or "any service"
     return audience if scope is None else f"{audience} ({shown(scope)})"
 
 
-def _words(value: object) -> str:
+def event_words(value: object) -> str:
+    """Write a list of an event as words; empty when it is no list."""
     return " ".join(map(shown, value)) if isinstance(value, list) else ""

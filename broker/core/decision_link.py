@@ -14,9 +14,7 @@ _ID: Final = "[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}"
 _DECISION_ID: Final = re.compile(_ID)
 _HOST: Final = r"(?:[A-Za-z0-9._-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?"
 # Below an issuer as the broker takes one: without a user name, a query or a fragment.
-_LINK: Final = re.compile(
-    rf"https?://{_HOST}(?:/[A-Za-z0-9._~-]+)*{PATH}(?P<id>{_ID})"
-)
+_LINK: Final = re.compile(rf"https?://{_HOST}(?:/[A-Za-z0-9._~-]+)*{PATH}(?P<id>{_ID})")
 _LONGEST: Final = 400
 
 

@@ -66,7 +66,9 @@ def test_the_row_of_a_reason_names_its_error_code(reason: Reason) -> None:
 def test_the_row_of_a_reason_names_its_status(reason: Reason) -> None:
     status = TABLE[reason][1].partition(";")[0]
 
-    assert int(status) == refusal_answer(refusal_for(reason), GRANT_TOKEN_EXCHANGE, "https://x").status
+    assert (
+        int(status) == refusal_answer(refusal_for(reason), GRANT_TOKEN_EXCHANGE, "https://x").status
+    )
 
 
 @pytest.mark.parametrize("reason", Reason)

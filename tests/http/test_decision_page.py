@@ -9,7 +9,11 @@ from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker
 
 HTML = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
-COMMANDS = ["broker audit explain {}", "broker explain SERVICE", "/api/v1/audit-logs?decision_id={}"]
+COMMANDS = [
+    "broker audit explain {}",
+    "broker explain SERVICE",
+    "/api/v1/audit-logs?decision_id={}",
+]
 
 
 @pytest.fixture(scope="module")

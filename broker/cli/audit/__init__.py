@@ -4,6 +4,7 @@ import typer
 
 from broker.cli.audit import (
     erase_command,
+    explain_command,
     export_command,
     head_command,
     list_command,
@@ -17,6 +18,7 @@ app = typer.Typer(
 )
 
 app.command("list")(list_command.list_events)
+app.command("explain")(explain_command.explain)
 app.command("export")(export_command.export)
 app.command("verify")(verify_command.verify)
 app.command("head")(head_command.head)

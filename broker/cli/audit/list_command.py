@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from broker.cli.audit.opening import Since, Until, instant, master_key_of, settings_of, store_of
+from broker.cli.audit.explaining import explained_by, no_such_decision
+from broker.cli.audit.opening import Since, Until, instant, settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.terminal import ascii_only, show, sign_coloured, signed
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from broker.core.audit_chain import StoredEvent
     from broker.core.recorded_decision import RecordedDecision
     from broker.ports import EventFilter, StoreReading
-    from broker.settings import Settings
 
 _LIST: Final = "audit list"
 
@@ -99,13 +99,9 @@ def list_events(
                 typer.echo(f"older events: --cursor {following}", err=True)
             return
         if not found:
-            fail(
-                "there is no such decision: a count of refusals is written when its minute ends,"
-                " and old events are pruned (`audit.retention`)",
-                code=1,
-            )
+            no_such_decision()
         event = found[0].members()
-        explained = asyncio.run(_explained(event, settings, store, everything=everything))
+        explained = asyncio.run(explained_by(event, settings, store, everything=everything))
         _show_explanation(explained, event, as_json=as_json)
 
 
@@ -152,65 +148,16 @@ def _show(event: "StoredEvent", *, as_json: bool) -> None:
         show(f"{line}\n")
 
 
-async def _explained(
-    event: dict[str, Any], settings: "Settings", store: "StoreReading", *, everything: bool
-) -> "RecordedDecision":
-    from broker.core.accounts_in_force import accounts_named
-    from broker.core.recorded_decision import explain_event, needed_policy_set
-    from broker.reload.kept_sets import KeptSetsReading
-    from broker.reload.reading import PolicyReader
-    from broker.reload.seal import KEY_PURPOSE, Seal
-    from broker.reload.sources import DeploymentParameters
-    from broker.signing.sealed_accounts import SealedAccountsReading
-    from broker.signing.sealed_rows import SealedBox
-    from broker.system import SystemClock
-
-    version = needed_policy_set(event)
-    if version is None:
-        return explain_event(event, None)
-    parameters = DeploymentParameters(
-        broker_issuer=settings.issuer,
-        ttl=settings.tokens.ttl,
-        max_ttl=settings.tokens.max_ttl,
-        signing_algorithms=settings.signing.algorithms,
-        loopback=settings.loopback,
-        dev_issuers=None,
-        folders=settings.folders,
-    )
-    reader = PolicyReader(settings.policies, parameters, SystemClock())
-    master_key = await master_key_of(settings, store)
-    seal = Seal(master_key.derive(KEY_PURPOSE))
-    policy_set = await KeptSetsReading(store, seal, reader).find(version)
-    if policy_set is None:
-        return explain_event(event, None)
-    accounts = SealedAccountsReading(store, SealedBox(master_key))
-    return explain_event(
-        event,
-        policy_set,
-        await accounts.accounts_of(sorted(accounts_named(policy_set))),
-        await accounts.account_overrides(),
-        everything=everything,
-    )
-
-
 def _show_explanation(
     explained: "RecordedDecision", event: dict[str, Any], *, as_json: bool
 ) -> None:
-    from broker.core.condition_text import yaml
-    from broker.core.explanation_text import render
+    from broker.core.decision_text import explanation_lines
 
-    explanation = explained.explanation
     if as_json:
+        explanation = explained.explanation
         members = None if explanation is None else explanation.as_json()
         facts = {"type": "audit.explanation", "decision_id": event["id"]}
         typer.echo(json.dumps(facts | {"explanation": members, "notes": list(explained.notes)}))
         return
-    claims = event["claims"]
-    if isinstance(claims, dict):
-        show("\nclaims on record:\n")
-        for name, value in claims.items():
-            show(f"    {yaml(name)}: {yaml(value)}\n")
-    if explanation is not None:
-        show("\n" + signed(render(explanation, ascii_only=ascii_only())))
-    for note in explained.notes:
-        show(f"\nnote: {note}\n")
+    for lines in explanation_lines(event, explained, ascii_only=ascii_only()):
+        show(signed(lines))
