@@ -1,12 +1,20 @@
-"""`broker audit explain` on the store of a running broker."""
+"""`broker audit explain` on the store of a running broker, and by its API."""
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+from typer.testing import CliRunner, Result
 
+from broker.cli.app import app
+from broker.cli.audit.served_decision import _is_whole
+from broker.core.audit_chain import chain_hash, link_of_line
 from tests.audited_broker import AuditedStore, audited_store
+from tests.running_broker import RunningBroker
+from tests.special_brokers import special_broker
 
 
 @pytest.fixture(scope="module")
@@ -125,3 +133,158 @@ def test_erased_claims_are_told_and_the_rest_is_shown(own_store: AuditedStore) -
     assert done.exit_code == 0
     assert done.stdout.startswith("refused: no_policy_matched\n")
     assert "note: the claims were erased" in done.stdout
+
+
+# --- by the API of a broker -----------------------------------------------------------------------
+
+READER = """\
+service_accounts:
+  auditor: {grants: {broker: [broker:audit:read]}}
+policies:
+  auditor:
+    service_account: auditor
+    issuer: github
+    match: {repository_id: 456789, environment: audit}
+"""
+
+
+@pytest.fixture
+def served(tmp_path: Path) -> Iterator[tuple[RunningBroker, str]]:
+    """A broker that goes by the clock of this machine, and the id of a refusal of its policies."""
+    with special_broker(tmp_path, READER, now=time.time()) as broker:
+        refused = broker.exchange(broker.github_token(ref="refs/heads/x")).json()
+        broker.events()
+        yield broker, refused["decision_id"]
+
+
+def asked(broker: RunningBroker, *arguments: str) -> Result:
+    """Explain by the API of a broker, as a job that may read the audit, with its policies here."""
+    token = broker.folder / "token"
+    token.write_text(broker.github_token(environment="audit", ref="refs/heads/ops"))
+    environment = AuditedStore(broker).environment()
+    # Its store is out of reach.
+    del environment["BROKER_STORE"], environment["BROKER_MASTER_KEY_FILE"]
+    return CliRunner().invoke(
+        app,
+        ["audit", "explain", *arguments, "--server", broker.url,
+         "--id-token-file", str(token)],
+        env=environment,
+        catch_exceptions=False,
+    )  # fmt: skip
+
+
+def test_a_broker_is_asked_and_its_policy_files_here_explain(
+    served: tuple[RunningBroker, str],
+) -> None:
+    broker, wanted = served
+    done = asked(broker, wanted)
+
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert done.stdout == AuditedStore(broker).audit("explain", wanted).stdout
+    assert "    ✗ ref: expected refs/heads/main, got refs/heads/x" in done.stdout
+
+
+def test_files_that_are_not_those_of_then_do_not_explain(
+    served: tuple[RunningBroker, str],
+) -> None:
+    broker, wanted = served
+    file = broker.folder / "policies" / "octo.yaml"
+    text = file.read_text()
+    for other in (text.replace("refs/heads/main", "refs/heads/x"), "no: [policies"):
+        file.write_text(other)
+        done = asked(broker, wanted)
+
+        assert done.exit_code == 0
+        assert done.stdout.startswith("refused: no_policy_matched\n")
+        assert "note: the policy files here are not the set " in done.stdout
+        assert "✗" not in done.stdout
+
+
+def test_a_count_needs_no_policy_files(served: tuple[RunningBroker, str]) -> None:
+    broker, _ = served
+    counted = broker.exchange("no token").json()["decision_id"]
+    broker.events()
+
+    done = asked(broker, counted)
+    assert done.exit_code == 0
+    assert "note: this event counts 1 refusals" in done.stdout
+
+
+def test_a_decision_that_the_broker_does_not_show_is_not_found(
+    served: tuple[RunningBroker, str],
+) -> None:
+    broker, _ = served
+    done = asked(broker, "01a20b88-c550-7c2b-869f-de7a5e664017")
+
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert "there is no such decision: " in done.stderr
+
+
+def test_who_may_not_read_the_audit_is_told(served: tuple[RunningBroker, str]) -> None:
+    broker, wanted = served
+    secret = broker.folder / "secret"
+    secret.write_text("sa_live_wrong")
+    done = CliRunner().invoke(
+        app,
+        ["audit", "explain", wanted, "--server", broker.url, "--auth", "client-secret",
+         "--service-account", "nobody", "--client-secret-file", str(secret)],
+        env=AuditedStore(broker).environment(),
+        catch_exceptions=False,
+    )  # fmt: skip
+
+    assert (done.exit_code, done.stdout) == (4, "")
+    assert "reason: client_unknown_or_bad_secret" in done.stderr
+
+
+@pytest.fixture
+def event(store: AuditedStore) -> dict[str, Any]:
+    """A refusal by the policies, as the API gives it."""
+    refused: dict[str, Any] = dict(store.broker.decisions()[1])
+    assert _is_whole(refused)
+    return refused
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"reason": "blocked"},
+        {"claims": {"ref": "refs/heads/y"}},
+        {"time": "never"},
+        {"hash": 7},
+    ],
+)
+def test_an_answer_that_is_not_what_was_recorded_is_not_believed(
+    event: dict[str, Any], change: dict[str, Any]
+) -> None:
+    assert not _is_whole(event | change)
+
+
+@pytest.mark.parametrize("missing", ["claims", "requested", "policy_set", "count"])
+def test_an_answer_without_a_member_is_not_believed(event: dict[str, Any], missing: str) -> None:
+    del event[missing]
+
+    assert not _is_whole(event)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"claims": ["ref"]},
+        {"requested": {"audience": "deploy-api"}},
+        {"requested": {"audience": [7]}},
+        {"requested": {"scope": ["a"]}},
+        {"requested": {"client_id": {}}},
+        {"requested": {"expires_in": "1"}},
+        {"requested": "x"},
+        {"policy_set": 7},
+        {"issuer": []},
+        {"time": None},
+    ],
+)
+def test_an_answer_of_another_shape_is_not_believed_even_if_its_hash_fits(
+    event: dict[str, Any], change: dict[str, Any]
+) -> None:
+    event |= {"hash": chain_hash(event | change), **change}
+
+    assert not _is_whole(event)
+    assert link_of_line(json.dumps(event).encode()).fits

@@ -11,7 +11,17 @@ from broker.cli.audit.explaining import explained_by, find_decision, no_such_dec
 from broker.cli.audit.opening import settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
+from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.options import (
+    AuthOption,
+    ClientSecretFile,
+    IdTokenFile,
+    IdTokenVariable,
+    ServiceAccount,
+    told_and_ended,
+)
 from broker.cli.terminal import ascii_only, show, signed
+from broker.client.audit_pages import SCOPE, SERVICE
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import StoredEvent
@@ -35,6 +45,18 @@ def explain(
     everything: Annotated[
         bool, typer.Option("--all", help="Explain by every policy of the issuer, not 20.")
     ] = False,
+    server: Annotated[
+        str,
+        typer.Option(
+            metavar="URL",
+            help="Ask the broker at this https URL, and explain by the policy files here.",
+        ),
+    ] = "",
+    service_account: ServiceAccount = "",
+    auth: AuthOption = Auth.OIDC,
+    client_secret_file: ClientSecretFile = None,
+    id_token_file: IdTokenFile = None,
+    id_token_env: IdTokenVariable = "",
     config: Config = None,
     data: Data = Path("data"),
 ) -> None:
@@ -42,16 +64,46 @@ def explain(
 
     Exit 1 when there is no such decision.
     """
-    with server_extra("audit explain"), told_plainly():
+    with server_extra("audit explain"), told_plainly(), told_and_ended():
         decision_id = _id_in(decision)
-        settings = settings_of(config, data)
-        store = store_of(settings)
-        found = asyncio.run(find_decision(store, decision_id))
-        if found is None:
-            no_such_decision()
-        event = _members(found)
-        explained = asyncio.run(explained_by(event, settings, store, everything=everything))
+        if server:
+            asked = Asked(
+                service=SERVICE,
+                scope=SCOPE,
+                url=server,
+                service_account=service_account,
+                auth=auth,
+                client_secret_file=client_secret_file,
+                id_token_file=id_token_file,
+                id_token_variable=id_token_env,
+            )
+            event, explained = _served(asked, decision_id, config, everything=everything)
+        else:
+            event, explained = _stored(config, data, decision_id, everything=everything)
         _print(event, explained, "json" if as_json else output)
+
+
+def _stored(
+    config: Path | None, data: Path, decision_id: str, *, everything: bool
+) -> "tuple[dict[str, Any], RecordedDecision]":
+    settings = settings_of(config, data)
+    store = store_of(settings)
+    found = asyncio.run(find_decision(store, decision_id))
+    if found is None:
+        no_such_decision()
+    event = _members(found)
+    return event, asyncio.run(explained_by(event, settings, store, everything=everything))
+
+
+def _served(
+    asked: Asked, decision_id: str, config: Path | None, *, everything: bool
+) -> "tuple[dict[str, Any], RecordedDecision]":
+    from broker.cli.audit.served_decision import explained_by_files, served_event
+
+    event = served_event(asked, decision_id)
+    if event is None:
+        no_such_decision()
+    return event, explained_by_files(event, config, everything=everything)
 
 
 def _id_in(text: str) -> str:
