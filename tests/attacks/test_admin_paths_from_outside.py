@@ -47,7 +47,8 @@ def start(home: Path, admin: str) -> None:
 def statuses(url: str, paths: set[str]) -> set[int]:
     """Ask for each several times over connections of their own, so that every worker answers."""
     found = set()
-    for path in paths:
+    for each in paths:
+        path = each.replace("{decision_id}", "01a20b88-c550-7c2b-869f-de7a5e664017")
         for method in ("GET", "POST"):
             with httpx.Client(trust_env=False) as http:
                 found.add(http.request(method, url + path).status_code)

@@ -43,8 +43,11 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
 
 
 def assert_tells_nothing(answer: httpx.Response) -> None:
-    """Assert that an answer has the four usual members and no word of the configuration."""
-    assert answer.json().keys() == {"error", "error_description", "reason", "decision_id"}
+    """Assert that an answer has the five usual members and no word of the configuration."""
+    body = answer.json()
+    assert body.keys() == {"error", "error_description", "reason", "decision_id", "error_uri"}
+    # The link adds nothing to the id but the address that was asked.
+    assert body["error_uri"] == f"{answer.url.copy_with(path='/d/')}{body['decision_id']}"
     assert [word for word in SECRETS if word in answer.text] == []
 
 

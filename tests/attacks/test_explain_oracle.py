@@ -64,6 +64,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
         yield broker
 
 
+TOLD = {"error", "error_description", "reason", "decision_id", "error_uri"}
 ASKED: list[dict[str, Any]] = [
     {},
     {"audience": "billing"},
@@ -162,7 +163,7 @@ def test_claims_cannot_be_made_up(broker: RunningBroker) -> None:
         for asked in ASKED:
             answer = ask(broker, token, **asked)
             assert answer.status_code == 400
-            assert answer.json().keys() == {"error", "error_description", "reason", "decision_id"}
+            assert answer.json().keys() == TOLD
             bodies.add(answer.text)
     assert len(bodies) == 1
 

@@ -164,7 +164,7 @@ def test_a_message_ends_in_time_whatever_the_policies_hold() -> None:
     many = [f"{'x' * 150}{number}" for number in range(40)]
     wanted = {f"claim_{number}": many for number in range(8)} | {"repository": "acme/web"}
     policies = a_policy_set(*(a_policy(f"p{number}", wanted) for number in range(30)))
-    claims = {f"claim_{number}": "z" * 900 for number in range(8)}
+    claims: dict[str, Any] = {f"claim_{number}": "z" * 900 for number in range(8)}
 
     message = message_of(recorded(policies, **claims), policies)
 

@@ -125,7 +125,7 @@ def test_an_answer_cannot_forge_the_log(script: Script) -> None:
         done = script(before(url))
 
     lines = failure(done)
-    assert len(lines) == 4
+    assert len(lines) == 5
     assert done.stderr == "".join(f"broker: {line}\n" for line in lines)
     assert all(line.isprintable() and len(line) < 2100 for line in lines)
 
