@@ -11,8 +11,8 @@ from typer.testing import CliRunner, Result
 
 from broker.cli.app import app
 from broker.cli.audit.served_decision import _is_whole
-from broker.core.audit_chain import link_of_line
 from broker.core.audit import chain_hash
+from broker.core.audit_chain import link_of_line
 from tests.audited_broker import AuditedStore, audited_store
 from tests.running_broker import RunningBroker
 from tests.special_brokers import special_broker

@@ -82,4 +82,4 @@ def _without_decision(
     answer: tuple[bytes, dict[bytes, bytes], bytes],
 ) -> tuple[bytes, dict[bytes, bytes], bytes]:
     status, headers, body = answer
-    return status, headers, re.sub(rb'"decision_id":"[^"]*"', b"", body)
+    return status, headers, re.sub(rb'"(?:decision_id|error_uri)":"[^"]*"', b"", body)
