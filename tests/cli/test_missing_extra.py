@@ -17,13 +17,19 @@ Endings = dict[str, tuple[int, str, str]]
 WITHOUT_EXTRA = {
     "token", "exec", "whoami", "explain", "revoke", "credential-helper", "dev token",
 }  # fmt: skip
-VALUES = {"--platform": "github", "--claims": "claims.json", "form": "aws"}
+VALUES = {
+    "--platform": "github",
+    "--claims": "claims.json",
+    "form": "aws",
+    "decision": "01a20b88-c550-7c2b-869f-de7a5e664017",
+}
 MORE = {
     "accounts create": ["--expires", "90d"],
     "accounts update": ["--expires", "90d"],
     "accounts secret create": ["--expires", "90d"],
     "accounts secret rotate": ["--expires", "90d"],
     "store copy": ["sqlite:target.db"],
+    "access what-can": ["deploy-web"],
 }
 """Options that are read before the command opens anything."""
 
