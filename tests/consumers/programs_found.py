@@ -14,7 +14,7 @@ UNPACKED = ROOT / ".venv/debian"
 
 def program(name: str) -> str:
     """Find a program that Debian has; where there is Debian it must not be missing."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:{UNPACKED}")
+    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{UNPACKED}")
     if found:
         return found
     if shutil.which("apt-get"):

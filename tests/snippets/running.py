@@ -2,9 +2,11 @@
 
 import json
 import os
+import platform
 import shutil
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -19,6 +21,7 @@ import pytest
 
 from broker.testing.issuer_server import serving
 from broker.testing.loopback import base_url, listen_on
+from tests.consumers.programs_found import program
 from tests.interop.node import HERE as INTEROP
 
 ROOT: Final = Path(__file__).parents[2]
@@ -91,9 +94,12 @@ def envoy(files: Files) -> Iterator[httpx.Client]:
 
 
 def program_of_envoy() -> str:
-    if not (VENV / "bin/envoy").exists():
-        pytest.skip("there is no Envoy for this machine among the test tools")
-    return str(VENV / "bin/envoy")
+    """Find the Envoy among the test tools, which have one for Linux on x86-64 alone."""
+    if (VENV / "bin/envoy").exists():
+        return str(VENV / "bin/envoy")
+    if (sys.platform, platform.machine()) == ("linux", "x86_64"):
+        pytest.fail("Envoy is missing: `scripts/setup dev` installs it")
+    pytest.skip("there is no Envoy for this machine among the test tools")
 
 
 def validated_by_envoy(here: Path) -> list[str]:
@@ -117,16 +123,6 @@ SERVICES: Final[dict[str, Callable[[Files], Any]]] = {
     "nginx": nginx,
     "envoy": envoy,
 }
-
-
-def program(name: str) -> str:
-    """Find a program that Debian has; where there is Debian it must not be missing."""
-    found = shutil.which(name, path=f"{os.environ['PATH']}:/usr/sbin:{VENV}/debian")
-    if found:
-        return found
-    if shutil.which("apt-get"):
-        pytest.fail(f"{name} is missing: `scripts/setup dev` unpacks it")
-    pytest.skip(f"{name} is not on this machine")
 
 
 @contextmanager
