@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from tests.ending import end
+
 ROOT = Path(__file__).parents[1]
 
 
@@ -18,4 +20,4 @@ def protected_service(issuer: str) -> Iterator[str]:
             assert process.stdout is not None
             yield process.stdout.readline().strip()
         finally:
-            process.terminate()
+            end(process)

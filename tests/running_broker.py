@@ -47,6 +47,8 @@ GITLAB = "https://gitlab.com"
 GITLAB_CORP = "https://gitlab.corp.example"
 BUILDKITE = "https://agent.buildkite.com"
 ISSUERS = ("github", "gitlab", "gitlab_corp", "buildkite")
+# Seconds: a broker that has not ended by then never will.
+ENDS_WITHIN = 90
 
 # The base token of the attack catalogue: a push to main of octo-org/octo-repo.
 OCTO_REPO = {
@@ -305,14 +307,15 @@ class RunningBroker:
         try:
             started.result(timeout=30)
         except BaseException:
-            self._thread.join()
+            self._thread.join(ENDS_WITHIN)
             listener.close()
             raise
 
     def _end(self) -> None:
         self._stop()
         if self._thread is not None:
-            self._thread.join()
+            self._thread.join(ENDS_WITHIN)
+            assert not self._thread.is_alive(), "the broker does not end"
 
     def settings(self) -> Settings:
         """Give the settings of this broker."""

@@ -1,6 +1,7 @@
 """Identifiers and the clock of the machine."""
 
-import os
+import subprocess
+import sys
 import time
 import uuid
 
@@ -46,19 +47,30 @@ def test_identifiers_of_one_instant_differ() -> None:
     assert len({draw(1_750_000_000) for _ in range(10_000)}) == 10_000
 
 
+FORKED = """
+import os, time
+from broker.system import UuidV7Identifiers
+
+draw = UuidV7Identifiers().new
+draw(1.0)
+children = []
+for _ in range(2):
+    child = os.fork()
+    if child == 0:
+        os.write(1, "".join(f"{draw(1.0)}\\n" for _ in range(5)).encode())
+        os._exit(0)
+    children.append(child)
+for child in children:
+    os.waitpid(child, 0)
+os.write(1, "".join(f"{draw(1.0)}\\n" for _ in range(5)).encode())
+"""
+
+
 def test_processes_that_were_forked_share_no_identifier() -> None:
-    draw = UuidV7Identifiers().new
-    draw(1.0)
-    reading, writing = os.pipe()
-    for _ in range(2):
-        if os.fork() == 0:
-            os.write(writing, "".join(f"{draw(1.0)}\n" for _ in range(5)).encode())
-            os._exit(0)
-    for _ in range(2):
-        os.wait()
-    os.close(writing)
-    with os.fdopen(reading) as drawn:
-        everywhere = [*drawn.read().splitlines(), *(draw(1.0) for _ in range(5))]
+    # A process of its own: one that has threads, as that of the tests, had better not be forked.
+    command = [sys.executable, "-c", FORKED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True)
+    everywhere = done.stdout.splitlines()
 
     assert len(set(everywhere)) == len(everywhere) == 15
 

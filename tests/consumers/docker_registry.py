@@ -14,6 +14,7 @@ import httpx
 import pytest
 
 from tests.consumers.programs_found import program
+from tests.ending import end
 
 IMAGE = "team/app"
 CONFIG = b"{}"
@@ -59,7 +60,7 @@ def docker_registry(folder: Path, configuration: Mapping[str, Any]) -> Iterator[
         try:
             yield _listening(log)
         finally:
-            process.terminate()
+            end(process)
 
 
 def _listening(log: Path) -> str:

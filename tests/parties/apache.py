@@ -12,6 +12,7 @@ from typing import Final
 
 import httpx
 
+from tests.ending import end
 from tests.parties.debian import ROOT, environment, tree
 from tests.redis_server import free_port
 
@@ -108,7 +109,7 @@ def apache(
                 _wait_until_started(process, served, folder)
                 yield served
             finally:
-                process.terminate()
+                end(process)
 
 
 def _wait_until_started(process: subprocess.Popen[bytes], served: Apache, folder: Path) -> None:

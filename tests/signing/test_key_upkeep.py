@@ -232,7 +232,7 @@ def test_processes_started_at_the_same_moment_end_with_the_same_keys(tmp_path: P
     for process in processes:
         assert process.stdout is not None
         assert process.stdout.readline() == "there\n"
-    keys = [process.communicate("go\n")[0] for process in processes]
+    keys = [process.communicate("go\n", timeout=120)[0] for process in processes]
 
     assert [process.returncode for process in processes] == [0, 0]
     assert len(keys[0].split()) == 4

@@ -172,7 +172,7 @@ def on_socket(here: Path, running: subprocess.Popen[str]) -> Iterator[httpx.Clie
     while not accepts(here / "socket"):
         if running.poll() is not None or time.monotonic() > deadline:
             running.kill()
-            pytest.fail(f"it did not start: {running.communicate()}")
+            pytest.fail(f"it did not start: {running.communicate(timeout=PATIENCE)}")
         time.sleep(0.02)
     with httpx.Client(base_url="http://service", transport=transport, timeout=PATIENCE) as http:
         yield http

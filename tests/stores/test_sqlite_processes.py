@@ -44,7 +44,7 @@ def start(database: Path, first: int, count: int) -> "subprocess.Popen[str]":
 def run_two_at_once(database: Path, count: int) -> list[Acknowledged]:
     """Let two processes spend the same numbers in a database that does not exist yet."""
     processes = [start(database, 0, count), start(database, 0, count)]
-    lines = [process.communicate()[0].splitlines() for process in processes]
+    lines = [process.communicate(timeout=120)[0].splitlines() for process in processes]
     assert [process.returncode for process in processes] == [0, 0]
     return [Acknowledged.of(line) for line in lines[0] + lines[1]]
 
