@@ -15,8 +15,9 @@ from pathlib import Path
 from bench.exchanges import credentials, exchanges
 from bench.load import resident_megabytes
 from bench.rounds import FLOOR, Row, table, take_turns, write
-from bench.servers import AUDIENCE, GITHUB, Server, bare, broker, free_port, running
+from bench.servers import AUDIENCE, GITHUB, Server, bare, broker, running
 from broker.testing import FakeIssuer
+from broker.testing.loopback import free_port
 
 PEERS = Path(__file__).with_name("peers")
 # The program itself, not the script that the wheel starts it by: what is measured is one process.

@@ -18,10 +18,11 @@ from urllib.parse import urlencode
 
 from bench.load import Measured, cpu_seconds_with_ended, measure
 from bench.policy_folder import AUDIENCE, PolicyFolder
-from bench.servers import free_port, running
+from bench.servers import running
 from bench.table import Row, Spread
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
 from broker.testing import FakeIssuer, github_claims
+from broker.testing.loopback import free_port
 
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SECONDS = float(os.environ.get("BENCH_SECONDS", "10"))

@@ -3,7 +3,6 @@
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -16,6 +15,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from broker.testing import FakeIssuer
+from broker.testing.loopback import free_port
 
 GITHUB = "https://token.actions.githubusercontent.com"
 AUDIENCE = "https://broker.example"
@@ -150,9 +150,3 @@ def wait_for(url: str, process: "subprocess.Popen[bytes]") -> None:
         else:
             return
     sys.exit(f"no answer from {url}")
-
-
-def free_port() -> int:
-    """Find a port that is free now."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])

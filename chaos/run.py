@@ -9,7 +9,6 @@ counted twice, nothing may have been accepted that had to be refused.
 import asyncio
 import os
 import random
-import socket
 import sys
 import tempfile
 from contextlib import ExitStack
@@ -17,6 +16,7 @@ from pathlib import Path
 
 from broker.core.redis_address import read_redis_address
 from broker.testing import FakeIssuer
+from broker.testing.loopback import free_port
 from chaos.clients import Clients
 from chaos.faults import Faults
 from chaos.installation import GITHUB, Installation
@@ -57,7 +57,7 @@ async def chaos(folder: Path, redis: RedisServer | None) -> Verdict:
     rng = random.Random(SEED)
     issuer = FakeIssuer(GITHUB)
     store = {} if redis is None else {"store": redis.url}
-    broker = Installation(folder, issuer, _free_port(), workers=WORKERS, **store)
+    broker = Installation(folder, issuer, free_port(), workers=WORKERS, **store)
     record = ClientRecord()
     clients = Clients(broker.url, issuer, record, rng)
     await asyncio.to_thread(broker.start)
@@ -76,11 +76,6 @@ async def chaos(folder: Path, redis: RedisServer | None) -> Verdict:
     if not verdict.good:
         print(broker.log_errors())
     return verdict
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 if __name__ == "__main__":

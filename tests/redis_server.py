@@ -14,6 +14,8 @@ from pathlib import Path
 
 import hiredis
 
+from broker.testing.loopback import free_port
+
 START_SECONDS = 20.0
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "redis.md"
 
@@ -28,11 +30,6 @@ def program() -> str:
     except ImportError:
         raise AssertionError("there is no redis-server: install it, or set REDIS_SERVER") from None
     return str(packaged.get_redis_server())
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class RedisServer:

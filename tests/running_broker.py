@@ -38,6 +38,7 @@ from broker.settings import load as load_settings
 from broker.testing import FakeIssuer, FrozenClock, github_claims, gitlab_claims
 from broker.testing.issuer_server import IssuerServer
 from broker.testing.jws import PrivateKey, generate_key
+from broker.testing.loopback import free_port
 from tests.profiles.checked import check_profile
 
 NOW = 1_795_300_000.0
@@ -288,7 +289,7 @@ class RunningBroker:
             policies = self.folder / "policies"
             policies.mkdir(exist_ok=True)
             (policies / "octo.yaml").write_text(self.policies.format(audience=AUDIENCE, **uris))
-            self._start(0)
+            self._start(free_port())
             stack.callback(self._end)
             stack.callback(self._clients.close)
             yield self

@@ -1,5 +1,6 @@
 """Loopback addresses: fake platforms are reachable from this machine alone (attacks row 186)."""
 
+import secrets
 import socket
 from typing import Final
 from urllib.parse import urlsplit
@@ -7,6 +8,9 @@ from urllib.parse import urlsplit
 from broker.core.loopback import is_loopback
 
 _MAX_PORT: Final = 65_535
+
+# Below what a system gives to whoever asks for any port: Linux from 32,768, others from 49,152.
+_ASKED_FOR: Final = range(10_000, 32_000)
 
 
 class NotLoopback(ValueError):
@@ -75,3 +79,17 @@ def listen_on(host: str, port: int) -> socket.socket:
         bound.close()
         raise
     return bound
+
+
+def free_port() -> int:
+    """Find a port of 127.0.0.1 for a server that is started later, or ended and started again.
+
+    Meanwhile nobody else gets it by chance, nor connects from it.
+    """
+    while True:
+        port = _ASKED_FOR[secrets.randbelow(len(_ASKED_FOR))]
+        try:
+            listen_on("127.0.0.1", port).close()
+        except OSError:
+            continue
+        return port

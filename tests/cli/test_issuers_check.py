@@ -10,7 +10,7 @@ import pytest
 from broker.testing import FakeIssuer
 from broker.testing.issuer_server import IssuerServer
 from broker.testing.jws import generate_key, public_jwk
-from tests.redis_server import free_port
+from broker.testing.loopback import free_port
 
 Broker = Callable[..., subprocess.CompletedProcess[str]]
 

@@ -3,7 +3,6 @@
 import json
 import os
 import shlex
-import socket
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -13,16 +12,12 @@ from typing import Any
 import pytest
 
 from broker.core import client_secret
+from broker.testing.loopback import free_port
 from tests.docs.markdown import ROOT, Page
 from tests.serving_process import serving_process
 
 PAGE = Page("docs/guides/migrate-from-secrets.md")
 FILES = ("policies/services.yaml", "policies/dev/nightly.yaml")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return int(server.getsockname()[1])
 
 
 @dataclass(frozen=True)

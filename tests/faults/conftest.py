@@ -1,10 +1,10 @@
-import socket
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from broker.testing import FakeIssuer
+from broker.testing.loopback import free_port
 from chaos.installation import GITHUB, Installation
 from tests.faults.job import Job
 
@@ -17,9 +17,7 @@ def issuer() -> FakeIssuer:
 @pytest.fixture
 def broker(tmp_path: Path, issuer: FakeIssuer) -> Iterator[Installation]:
     """A broker that is about to start, as a process of its own."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = int(listener.getsockname()[1])
-    installation = Installation(tmp_path, issuer, port, workers=1)
+    installation = Installation(tmp_path, issuer, free_port(), workers=1)
     yield installation
     installation.kill()
 

@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from typing import Self
 
+from broker.testing.loopback import free_port
 from tests.issuer_keys.jwks import document, rsa_jwk, rsa_key
 
 DISCOVERY = "/.well-known/openid-configuration"
@@ -78,7 +79,7 @@ class KeyServer:
 
     async def up(self) -> None:
         self._server = await asyncio.start_server(
-            self._accept, "127.0.0.1", self.port, ssl=self.tls
+            self._accept, "127.0.0.1", self.port or free_port(), ssl=self.tls
         )
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -12,9 +12,9 @@ from typing import Final
 
 import httpx
 
+from broker.testing.loopback import free_port
 from tests.ending import end
 from tests.parties.debian import ROOT, environment, tree
-from tests.redis_server import free_port
 
 EXAMPLES: Final = ROOT / "examples/services/apache"
 START_SECONDS: Final = 60

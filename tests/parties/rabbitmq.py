@@ -19,8 +19,8 @@ from pika.exceptions import (
     ProbableAuthenticationError,
 )
 
+from broker.testing.loopback import free_port
 from tests.parties.debian import ROOT, environment, tree
-from tests.redis_server import free_port
 
 CONFIGURATION: Final = ROOT / "examples/services/rabbitmq/rabbitmq.conf"
 START_SECONDS: Final = 120

@@ -12,7 +12,8 @@ from broker.core.errors import ConfigurationError, Unavailable
 from broker.ports import AlreadySpent, Committed, Receipt
 from broker.stores.redis import RedisStore
 from broker.testing import FrozenClock
-from tests.redis_server import RedisServer, free_port, redis_server, sentinel
+from broker.testing.loopback import free_port
+from tests.redis_server import RedisServer, redis_server, sentinel
 from tests.redis_store.conftest import Open
 from tests.redis_store.test_faults import issued, refused
 from tests.redis_store.wire import wire_to

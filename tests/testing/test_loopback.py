@@ -1,10 +1,13 @@
+import secrets
 import socket
+from itertools import chain, repeat
 
 import pytest
 
 from broker.testing.loopback import (
     NotLoopback,
     base_url,
+    free_port,
     listen_on,
     require_loopback_url,
     split_listen,
@@ -62,6 +65,19 @@ def test_a_free_port_is_found_and_connections_wait() -> None:
         assert base_url(bound) == f"http://127.0.0.1:{port}"
         with socket.create_connection((host, port), timeout=5):
             pass
+
+
+def test_a_port_for_later_is_none_that_the_system_gives_to_others() -> None:
+    with listen_on("127.0.0.1", free_port()) as bound, listen_on("127.0.0.1", 0) as other:
+        assert bound.getsockname()[1] < 32_000 < other.getsockname()[1]
+
+
+def test_a_taken_port_is_not_free(monkeypatch: pytest.MonkeyPatch) -> None:
+    with listen_on("127.0.0.1", free_port()) as bound:
+        taken = bound.getsockname()[1]
+        drawn = chain([taken - 10_000] * 2, map(secrets.randbelow, repeat(20_000)))
+        monkeypatch.setattr(secrets, "randbelow", lambda _: next(drawn))
+        assert free_port() != taken
 
 
 def test_a_host_that_leads_elsewhere_is_not_bound() -> None:

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -62,14 +61,6 @@ def answers(name: str, arguments: Sequence[str], asked: Sequence[Mapping[str, An
     """Ask a program many things and give what it accepted."""
     with asking(name, *arguments) as program:
         return [program.ask(one)["accepted"] for one in asked]
-
-
-def free_port() -> int:
-    """Give a port of loopback that nobody listens at."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        port: int = listener.getsockname()[1]
-        return port
 
 
 class DidNotStart(Exception):

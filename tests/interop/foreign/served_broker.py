@@ -18,8 +18,9 @@ from broker.settings import load
 from broker.stores.opening import open_store
 from broker.system import SystemClock, UuidV7Identifiers
 from broker.testing.dev_platform import DevPlatform
+from broker.testing.loopback import free_port
 from tests.consumers.loopback_server import Answer, LoopbackServer, Request
-from tests.interop.foreign.programs import ROOT, free_port
+from tests.interop.foreign.programs import ROOT
 from tests.interop.verifiers import Service
 from tests.issuer_keys.certificates import make_authority
 from tests.serving_process import serving_process

@@ -9,7 +9,8 @@ from typing import Final
 import httpx
 import yaml
 
-from tests.interop.foreign.programs import built, free_port, serving
+from broker.testing.loopback import free_port
+from tests.interop.foreign.programs import built, serving
 from tests.interop.verifiers import Service
 
 REPOSITORY: Final = "octo/app"

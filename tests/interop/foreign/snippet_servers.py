@@ -12,7 +12,8 @@ from typing import Final
 
 import httpx
 
-from tests.interop.foreign.programs import HERE, built, free_port, serving
+from broker.testing.loopback import free_port
+from tests.interop.foreign.programs import HERE, built, serving
 from tests.interop.foreign.vault import Vault
 
 Files = Mapping[str, str]

@@ -11,7 +11,8 @@ from typing import Any, Final
 
 import httpx
 
-from tests.interop.foreign.programs import built, free_port, serving
+from broker.testing.loopback import free_port
+from tests.interop.foreign.programs import built, serving
 
 ROOT_TOKEN: Final = "root-of-a-test"
 
