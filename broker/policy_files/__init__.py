@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from broker.core.delegation import Delegation
 from broker.policy_files.build import LoadedPolicies, build
@@ -72,14 +73,17 @@ def load_paths(  # noqa: PLR0913 - as many as a set depends on
     dev_issuers: Mapping[str, str] | None = None,
     policy_folder: Path = Path(),
     folders: Sequence[Delegation] = (),
+    edited: Mapping[str, bytes] = MappingProxyType({}),
 ) -> LoadedPolicies:
     """Load policy files named one by one, and folders, as one set. Otherwise like `load`.
 
     What is delegated of `policy_folder` may not hold more here than when the whole of it is loaded.
+    `edited` are texts, by file, that stand in for what some of the files hold.
     """
     texts, unread = read_paths(
         paths, dev=dev_issuers is not None, policy_folder=policy_folder, folders=folders
     )
+    texts |= {file: text for file, text in edited.items() if file in texts}
     deployment = Deployment(
         broker_issuer,
         *token_defaults,

@@ -7,6 +7,7 @@ from broker.cli.policies import (
     diff_command,
     explain_command,
     import_command,
+    pin_command,
     schema_command,
     simulate_command,
     test_command,
@@ -24,4 +25,5 @@ app.command("explain")(explain_command.explain)
 app.command("schema")(schema_command.schema)
 app.command("diff")(diff_command.diff)
 app.command("simulate")(simulate_command.simulate)
+app.command("pin")(pin_command.pin)
 app.command("import")(import_command.import_)

@@ -1,8 +1,9 @@
 """The policy sets that a command works on: those a broker would make of the files it names."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -45,18 +46,23 @@ def load_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[Loade
         raise typer.Exit(USAGE) from None
 
 
-def read_sets(paths: Sequence[Path] | None, config: Path | None) -> "tuple[LoadedPolicies, ...]":
+def read_sets(
+    paths: Sequence[Path] | None,
+    config: Path | None,
+    edited: Mapping[str, bytes] = MappingProxyType({}),
+) -> "tuple[LoadedPolicies, ...]":
     """Load what a broker would run on: the files without `dev/`, and with it where there is one.
 
-    The last of the sets holds all files. Raises `ConfigurationError` with every problem of the
+    The last of the sets holds all files. `edited` are texts, by file, that stand in for what some
+    of them hold. Raises `ConfigurationError` with every problem of the
     first set that does not load, and `ModuleNotFoundError` without the extra `server`.
     """
     settings = settings_for(config)
     chosen = paths_for(paths, config)
     production = [path for path in chosen if not _is_in_dev(path)]
-    sets = [_load(production, settings, dev=False)] if production else []
+    sets = [_load(production, settings, edited, dev=False)] if production else []
     if production != chosen or any((path / DEV_FOLDER).is_dir() for path in production):
-        sets.append(_load(chosen, settings, dev=True))
+        sets.append(_load(chosen, settings, edited, dev=True))
     return tuple(sets)
 
 
@@ -72,7 +78,9 @@ def settings_for(config: Path | None) -> "Settings":
     return load(config, os.environ, working_directory=Path.cwd(), serving=False)
 
 
-def _load(paths: Sequence[Path], settings: "Settings", *, dev: bool) -> "LoadedPolicies":
+def _load(
+    paths: Sequence[Path], settings: "Settings", edited: Mapping[str, bytes], *, dev: bool
+) -> "LoadedPolicies":
     from broker.policy_files import load_paths
 
     # The dev platform is trusted on loopback alone, wherever the configured broker runs.
@@ -86,6 +94,7 @@ def _load(paths: Sequence[Path], settings: "Settings", *, dev: bool) -> "LoadedP
         dev_issuers=DEV_ISSUERS if dev else None,
         policy_folder=settings.policies,
         folders=settings.folders,
+        edited=edited,
     )
 
 

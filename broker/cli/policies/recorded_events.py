@@ -145,7 +145,7 @@ class ExportedEvents:
     def _progress(self, raw: IO[bytes]) -> Iterator[Callable[[], None]]:
         """Tell how far a file was read; of stdin that is not known."""
         length = 0 if raw is sys.stdin.buffer else os.fstat(raw.fileno()).st_size
-        with progress(length, "simulating") as advance:
+        with progress(length, "reading") as advance:
             done = calls = 0
 
             def told() -> None:
@@ -183,7 +183,7 @@ class StoredEvents:
         if end is None:
             fail("the store holds no event yet")
         after = 0
-        with progress(end.sequence, "simulating") as advance:
+        with progress(end.sequence, "reading") as advance:
             while page := asyncio.run(self._store.find_events(wanted, after=after, limit=_PAGE)):
                 for event in page:
                     link = event.link()
@@ -271,7 +271,7 @@ class ServedEvents:
                     fail(f"the broker gave what is no event: {error}")
             seen += len(page)
             if sys.stderr.isatty():
-                typer.echo(f"\rsimulating: {seen:,} events", nl=False, err=True)
+                typer.echo(f"\rreading: {seen:,} events", nl=False, err=True)
         if sys.stderr.isatty():
             typer.echo("", err=True)
 

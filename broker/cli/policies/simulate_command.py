@@ -17,6 +17,7 @@ from broker.cli.pipeline.options import (
     told_and_ended,
 )
 from broker.cli.policies.loading import Paths, load_sets
+from broker.cli.policies.reading_options import Against, Server, Since, Until
 from broker.client.audit_pages import SCOPE, SERVICE
 
 FAIL_ON: Final = "newly_denied,newly_permitted"
@@ -39,24 +40,10 @@ FailOn = Annotated[
 def simulate(
     *,
     paths: Paths = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AUDIT",
-            help="What was decided: a JSON Lines export, - for stdin, or `store` for the"
-            " configured store.",
-        ),
-    ] = None,
-    server: Annotated[
-        str, typer.Option(metavar="URL", help="Ask the broker at this https URL instead.")
-    ] = "",
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="From then on: a date (UTC), a time, or 30d."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Before then; as --since.")
-    ] = None,
+    against: Against = None,
+    server: Server = "",
+    since: Since = None,
+    until: Until = None,
     fail_on: FailOn = FAIL_ON,
     output: OutputFormat = "text",
     as_json: AsJson = False,

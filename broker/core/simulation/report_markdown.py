@@ -50,7 +50,7 @@ def render(report: Report, notes: Sequence[str] = (), *, room: int = MAX_CHARACT
 def code(text: str) -> str:
     """Write a text that others chose as a span of code (CommonMark §6.1)."""
     plain = shown(text)
-    longest = _longest_run(plain)
+    longest = longest_run(plain)
     if longest >= _LONGEST_FENCE:
         # Readers of Markdown take a fence of more than 80 for text, and what follows for mark-up.
         plain, longest = plain.replace("`", r"\x60"), 0
@@ -60,7 +60,8 @@ def code(text: str) -> str:
     return f"{fence}{blank}{plain}{blank}{fence}"
 
 
-def _longest_run(text: str) -> int:
+def longest_run(text: str) -> int:
+    """Count the most backticks in a row."""
     longest = run = 0
     for each in text:
         run = run + 1 if each == "`" else 0
