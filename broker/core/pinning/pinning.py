@@ -15,6 +15,7 @@ from typing import Any, Final
 from broker.core.claims import Claims, text_of
 from broker.core.conditions import Effect, all_hold
 from broker.core.holding import policy_holds
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.pinning.proposals import Learned, PinReport, outcome_of
 from broker.core.pinning.sightings import Sightings
 from broker.core.pinning.targets import ISSUERS, POLICIES, Named, targets_of
@@ -47,12 +48,16 @@ class Unheeded(StrEnum):
     HOLDS_NO_MORE = "holds_no_more"
     """Its policies would not hold for it any more, as they are in these files."""
 
+    DENIED = "denied"
+    """A deny policy of these files would hold for it."""
+
 
 class Pinning:
     """Learns from events what ids stand behind the names in a policy set."""
 
     def __init__(self, policy_set: PolicySet) -> None:
         self._set = policy_set
+        self._policies = IndexedPolicies.of(policy_set)
         self._learned = {
             (each.section, each.name): Learned(each) for each in targets_of(policy_set)
         }
@@ -113,6 +118,8 @@ class Pinning:
         holding = [each for each in policies if policy_holds(each, issuer, claims, past.time)]
         if not holding:
             return Unheeded.HOLDS_NO_MORE
+        if self._denied(past, claims, issuer):
+            return Unheeded.DENIED
         self._count(past, claims, issuer, [each.name for each in holding])
         return None
 
@@ -127,6 +134,14 @@ class Pinning:
             and each.issuer == issuer.name
             and each.service_account == past.outcome.service_account
         ]
+
+    def _denied(self, past: PastDecision, claims: Claims, issuer: Issuer) -> bool:
+        """Tell whether a deny policy would refuse what was granted then."""
+        service = self._set.service_by_audience(past.outcome.audience or "")
+        return any(
+            each.services is None or (service is not None and service.name in each.services)
+            for each in self._policies.denying(issuer, claims, past.time)
+        )
 
     def _count(
         self, past: PastDecision, claims: Claims, issuer: Issuer, policies: list[str]

@@ -28,9 +28,10 @@ _WHY: Final[Mapping[Unpinnable, str]] = {
 }
 _UNHEEDED: Final[Mapping[Unheeded, str]] = {
     Unheeded.HOLDS_NO_MORE: "for which the policy would hold no more",
+    Unheeded.DENIED: "which a deny policy would refuse",
     Unheeded.OTHER_POLICY: "by a policy that is not in these files, or has another issuer or"
     " account there",
-    Unheeded.OTHER_ISSUER: "of an issuer that is not in these files",
+    Unheeded.OTHER_ISSUER: "of an issuer that is not in these files, or has another preset there",
     Unheeded.ERASED: "whose claims were erased",
 }
 

@@ -30,7 +30,8 @@ def names_without_ids(linted: LintedSet) -> Iterator[Remark]:
         yield Remark(
             allow.own_path(named),
             "whoever takes over this name after a rename or a deletion gets in;"
-            f" add `{id_of.get(named.condition.claim, platform.tenant_ids[0])}: ID`, which stays",
+            f" add `{id_of.get(named.condition.claim, platform.tenant_ids[0])}: ID`, which stays;"
+            " `broker policies pin` finds it in what was granted",
             at_key=True,
         )
 
