@@ -69,7 +69,7 @@ def pin(
         if against is None and not server:
             against = STORE
         events = opened(against, Span.read(since, until), asked, config, data)
-        report = learned(sets[-1].policy_set, events)
+        report = learned([each.policy_set for each in sets], events)
         result = pinned(report, sets, paths, config)
         if write:
             result = put_in_place(result)

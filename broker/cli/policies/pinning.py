@@ -3,14 +3,15 @@
 import gc
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from broker.cli.endings import USAGE, fail
 from broker.cli.policies.loading import read_sets
 from broker.cli.policies.recorded_events import RecordedEvents
+from broker.core.condition_text import shown
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.pinning.pinning import Pinning
 from broker.core.pinning.proposals import PinReport
@@ -39,19 +40,32 @@ class Pinned:
     written: bool = False
 
 
-def learned(policy_set: PolicySet, events: RecordedEvents) -> PinReport:
-    """Learn ids from events. Ends the command with 2 for events of another broker."""
-    pinning = Pinning(policy_set)
+def learned(sets: Sequence[PolicySet], events: RecordedEvents) -> PinReport:
+    """Learn ids from events, for the first of the sets that has the issuers of any.
+
+    Ends the command with 2 for events of another broker.
+    """
+    pinnings = [(each, Pinning(each)) for each in sets]
+
+    def take(event: Mapping[str, Any], size: int | None) -> None:
+        claims = event.get("claims")
+        url = claims.get("iss") if isinstance(claims, Mapping) else None
+        having = [each for of, each in pinnings if isinstance(url, str) and of.issuer_by_url(url)]
+        # The policies of `dev/` are none of a broker in earnest, nor what they deny.
+        next(iter(having), pinnings[0][1]).take(event, size=size)
+
     # What is loaded stays: the collector need not look at it again and again.
     gc.freeze()
-    events.feed(lambda event, size: pinning.take(event, size=size))
-    report = pinning.report()
-    if report.exchanges and not report.known:
+    events.feed(take)
+    reports = [each.report() for _, each in pinnings]
+    exchanges = sum(each.exchanges for each in reports)
+    known = [each for each in reports if each.known]
+    if exchanges and not known:
         fail(
-            f"none of {report.exchanges:,} exchanges is of an issuer that these files have: are the"
+            f"none of {exchanges:,} exchanges is of an issuer that these files have: are the"
             " events of another broker?"
         )
-    return report
+    return known[0] if known else reports[0]
 
 
 def pinned(
@@ -103,7 +117,8 @@ def _failing(before: LoadedPolicies, after: LoadedPolicies) -> list[Problem]:
     """Give the tests that held and hold no more."""
     now = time.time()
     return [
-        found.test.problem(f"test `{found.test.name}` fails with the ids: {found.fault}")
+        # Where it stands now: the edited file may never be seen.
+        was.test.problem(f"test `{shown(was.test.name)}` fails with the ids: {found.fault}")
         for was, found in zip(run(before, now), run(after, now), strict=True)
         if was.holds and not found.holds
     ]
