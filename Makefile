@@ -64,6 +64,10 @@ bench-lists: dev ## The first page of the audit among five million events (10 GB
 bench-simulate: dev ## A million decisions on record, decided again by changed policies (2 GB of disk)
 	@$(BIN)/python -m bench.bench_simulate
 
+.PHONY: bench-pin
+bench-pin: dev ## The ids of 550 repositories and projects, learned from a million decisions (2 GB of disk)
+	@$(BIN)/python -m bench.bench_pin
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
