@@ -427,7 +427,15 @@ def test_the_store_is_read_when_nothing_is_said(
     assert json.loads(done.stdout)["exchanges"] == 3
 
 
-def test_a_file_that_is_changed_meanwhile_is_left_alone(folder: Path) -> None:
+@pytest.mark.parametrize(
+    ("file", "text"),
+    [
+        ("policies/web.yaml", WEB + "# mine\n"),
+        ("policies/more.yaml", TEST),
+        ("policies/head.yaml", HEAD + "# mine\n"),
+    ],
+)
+def test_what_is_changed_meanwhile_keeps_all_unwritten(folder: Path, file: str, text: str) -> None:
     words = [sys.executable, "-m", "broker", "policies", "pin", "--write", "--against", "-"]
     with subprocess.Popen(
         words,
@@ -442,9 +450,10 @@ def test_a_file_that_is_changed_meanwhile_is_left_alone(folder: Path) -> None:
         # More than a pipe holds: once it is written, events are read, and the files were before.
         process.stdin.write(b"\n" * 300_000)
         process.stdin.flush()
-        Path("policies/web.yaml").write_text(WEB + "# mine\n")
+        Path(file).write_text(text)
         _, told = process.communicate(Path("audit.jsonl").read_bytes(), timeout=120)
         overdue.cancel()
 
-    assert (process.returncode, web()) == (2, WEB + "# mine\n")
-    assert b"policies/web.yaml: was changed while this ran; run it again" in told
+    assert (process.returncode, Path(file).read_text()) == (2, text)
+    assert PINNED not in web()
+    assert f"{file}: was changed while this ran; run it again" in told.decode()

@@ -25,6 +25,9 @@ TWO_IDS: Final = 1
 """The exit code when a name was seen with two ids."""
 
 
+_MEANWHILE: Final = "was changed while this ran; run it again"
+
+
 @dataclass(frozen=True, slots=True)
 class Pinned:
     """What was learned, and what becomes of the files by it."""
@@ -83,6 +86,9 @@ def pinned(
         after = read_sets(paths, config, texts)
     except ConfigurationError as error:
         return Pinned(report, edits, error.problems)
+    changed = sorted(_changed(sets, after, texts))
+    if changed:
+        return Pinned(report, edits, tuple(Problem(file, 0, 0, _MEANWHILE) for file in changed))
     faults = [
         fault for one, other in zip(sets, after, strict=True) for fault in _failing(one, other)
     ]
@@ -111,6 +117,21 @@ def ending(result: Pinned, *, write: bool) -> int:
     if write and result.faults:
         return USAGE
     return TWO_IDS if result.report.conflicts else 0
+
+
+def _changed(
+    before: Sequence[LoadedPolicies], after: Sequence[LoadedPolicies], edited: Mapping[str, bytes]
+) -> set[str]:
+    """Name the files that are not as they were, but for those that were edited here."""
+    was, now = (
+        {file: each.lines for loaded in sets for file, each in loaded.sources.items()}
+        for sets in (before, after)
+    )
+    return {
+        file
+        for file in was.keys() | now.keys()
+        if file not in edited and was.get(file) != now.get(file)
+    }
 
 
 def _failing(before: LoadedPolicies, after: LoadedPolicies) -> list[Problem]:
