@@ -1,5 +1,6 @@
 """Reading a regex of Go into a tree, as far as Go and RE2 read it alike."""
 
+import re
 import string
 from typing import Final
 
@@ -22,6 +23,7 @@ _NAMED: Final = {
     "W": Characters(PRINTABLE - _WORD, others=True),
     "S": Characters(PRINTABLE - {" "}, others=True),
 }
+_COUNT: Final = re.compile(r"0|[1-9][0-9]{0,2}")
 _MAX_REPEATS: Final = 255
 _MAX_NESTING: Final = 20
 _REPEATS: Final = {"*": (0, None), "+": (1, None), "?": (0, 1)}
@@ -50,6 +52,8 @@ class _Reader:
         self._pattern = pattern
         self._anchored = anchored
         self._at = 0
+        self._is_open = False
+        """Whether there is a `|` in no group."""
 
     def whole(self) -> Node:
         node = self._alternatives(0)
@@ -58,7 +62,7 @@ class _Reader:
             self._anchored = True
         if self._at < len(self._pattern):
             raise RegexNotRead(f"`{self._peek()}` in the middle of it")
-        if self._anchored and isinstance(node, Alternatives):
+        if self._anchored and self._is_open:
             raise RegexNotRead("`^` or `$` beside a `|`, which leaves the other side open")
         return node
 
@@ -75,6 +79,7 @@ class _Reader:
         parts = [self._sequence(depth)]
         while self._peek() == "|":
             self._at += 1
+            self._is_open = self._is_open or depth == 0
             parts.append(self._sequence(depth))
         return parts[0] if len(parts) == 1 else Alternatives(tuple(parts))
 
@@ -153,9 +158,9 @@ class _Reader:
             return part
         self._at += 1
         if mark == "{":
-            end = self._pattern.find("}", self._at)
-            least, most = self._bounds(self._pattern[self._at : end])
-            self._at = end + 1
+            bounds, closed, _ = self._pattern[self._at :].partition("}")
+            least, most = self._bounds(bounds if closed else "")
+            self._at += len(bounds) + 1
         else:
             least, most = _REPEATS[mark]
         if self._peek() == "?":
@@ -167,7 +172,8 @@ class _Reader:
     def _bounds(self, text: str) -> tuple[int, int | None]:
         least, comma, most = text.partition(",")
         numbers = [each for each in (least, most) if each]
-        if not least or not all(each.isdecimal() and len(each) <= len("255") for each in numbers):
+        # NOTE: with a zero in front, as in `a{01}`, Go and RE2 take the braces for themselves.
+        if not least or not all(map(_COUNT.fullmatch, numbers)):
             raise RegexNotRead("`{` in the middle of it")
         if any(int(each) > _MAX_REPEATS for each in numbers):
             raise RegexNotRead(f"more than {_MAX_REPEATS} repetitions")
