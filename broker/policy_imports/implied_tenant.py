@@ -66,6 +66,8 @@ def _implied(preset: str, claim: str, start: Start) -> Iterator[tuple[str, Singl
     elif claim == "project_path" and text.find("/") > 0:
         group = text.partition("/")[0]
         yield "namespace_path", (Equals(group), Glob(f"{group}/**"))
+    elif claim == "namespace_path" and (whole or text.find("/") > 0):
+        yield "project_path", (Glob(f"{text.partition('/')[0]}/**"),)
 
 
 def _in_sub(preset: str, text: str) -> Iterator[tuple[str, Singles]]:

@@ -28,6 +28,7 @@ from broker.core.policy import Issuer
 from broker.core.tenant_floor import pins_tenant
 from broker.policy_imports.claim_facts import FACTS, ClaimFacts
 from broker.policy_imports.implied_tenant import Start, implied_tenants
+from broker.policy_imports.kept_case import names_one, with_case
 from broker.yaml_document import Document, Path
 
 MAX_TEXT: Final = 1000
@@ -121,7 +122,9 @@ class Draft:
         `starts` are what the values that it admits begin with, `sample` one of them.
         """
         message = self._fault_of(claim, matcher)
-        condition = Condition(claim, matcher, folded=self.is_folded(claim))
+        folded = self.is_folded(claim)
+        matcher = with_case(matcher) if folded else matcher
+        condition = Condition(claim, matcher, folded=folded)
         earlier = self._conditions.get(claim)
         if message is None and earlier is not None:
             both = _both(earlier, condition)
@@ -212,7 +215,7 @@ class Draft:
     def _note_case(self, named: Iterable[str]) -> None:
         for claim in named:
             condition = self._conditions[claim]
-            if condition.folded and _texts(condition.matcher):
+            if condition.folded and names_one(condition.matcher):
                 self._remarks[claim].append(
                     f"the broker ignores the case of `{claim}`, as {self._platform.name} does:"
                     " there is one of this name, however it is written"

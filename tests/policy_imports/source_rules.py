@@ -1,7 +1,9 @@
 """What the peers' own rules say of a token: written from their documentation, not from our code.
 
 Each function takes a policy as the peer reads it and the claims of a token, and tells whether the
-peer admits it. `one_name` are claims whose ASCII case the platform itself does not tell apart.
+peer admits it. `one_name` are claims whose ASCII case the platform itself does not tell apart: of
+these a name that is written out may be spelled in any case, also one that a pattern begins with up
+to a slash. All that a pattern leaves open is taken as it is.
 """
 
 import fnmatch
@@ -59,15 +61,28 @@ def _aws_holds(
         # A negation, IfExists and ForAllValues hold for an absent key; everything else does not.
         return not exists or quantifier == "forallvalues" or name.startswith("stringnot")
     assert isinstance(got, str)
-    fold = claim in one_name or name.endswith("ignorecase")
+    fold, ignore_case = claim in one_name, name.endswith("ignorecase")
     like = name in ("stringlike", "stringnotlike")
-    found = any(_aws_same(each, got, like=like, fold=fold) for each in wanted)
+    found = any(
+        _aws_same(each, got, like=like, fold=fold, ignore_case=ignore_case) for each in wanted
+    )
     return not found if name.startswith("stringnot") else found
 
 
-def _aws_same(pattern: str, got: str, *, like: bool, fold: bool) -> bool:
-    if fold:
+def _spelled_as(pattern: str, got: str, wildcards: str) -> str:
+    """Spell the names that a value has in common with a pattern as the pattern does."""
+    literal = re.split(f"[{wildcards}]", pattern)[0] if wildcards else pattern
+    named = len(literal) if literal == pattern else literal.rfind("/") + 1
+    if len(literal) == len(pattern) != len(got) or got[:named].lower() != pattern[:named].lower():
+        return got
+    return pattern[:named] + got[named:]
+
+
+def _aws_same(pattern: str, got: str, *, like: bool, fold: bool, ignore_case: bool) -> bool:
+    if ignore_case:
         pattern, got = pattern.lower(), got.lower()
+    if fold:
+        got = _spelled_as(pattern, got, "*?" if like else "")
     if not like:
         return pattern == got
     # fnmatch crosses slashes, as AWS does; brackets are no classes there.
@@ -105,7 +120,7 @@ def _vault_same(wanted: Any, got: Any, *, globs: bool, fold: bool) -> bool:
     if not isinstance(wanted, str):
         return bool(wanted == got)
     if fold:
-        wanted, got = wanted.lower(), got.lower()
+        got = _spelled_as(wanted, got, "*" if globs else "")
     if not globs:
         return bool(wanted == got)
     # The parts between the stars, one behind the other: `*` is the only sign, and crosses all.
@@ -122,6 +137,8 @@ def _vault_same(wanted: Any, got: Any, *, globs: bool, fold: bool) -> bool:
     return bool(left.endswith(rest[-1]))
 
 
+# Whatever is no literal, group or alternative.
+_LEAVES_OPEN = re.compile(r"(?<!\\)[.*+?\[{]|\\[a-zA-Z]")
 _BAD_IN_SUBJECT = "\"'`\\<>;&$(){}[] \t\r\n"
 
 
@@ -143,7 +160,8 @@ def octo_sts_admits(
         got = token.get(claim)
         if isinstance(got, bool):
             got = "true" if got else "false"
-        flags = re.ASCII | (re.IGNORECASE if claim in one_name else 0)
+        fold = claim in one_name and not _LEAVES_OPEN.search(pattern)
+        flags = re.ASCII | (re.IGNORECASE if fold else 0)
         if not isinstance(got, str) or re.fullmatch(pattern, got, flags) is None:
             return False
     return True

@@ -50,7 +50,7 @@ MAIN = "repo:acme/web:ref:refs/heads/main"
             {
                 "repository_owner": "acme",
                 "sub": {"regex": "[a-z]{1,127}:[a-z]{1,127}"},
-                "repository": {"regex": "acme/.+"},
+                "repository": {"regex": "(?-i:acme/.+)"},
             },
         ),
     ],

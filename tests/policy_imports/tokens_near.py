@@ -12,7 +12,10 @@ GITHUB = "https://token.actions.githubusercontent.com"
 GITLAB = "https://gitlab.com"
 ISSUERS = {"github": GITHUB, "gitlab": GITLAB}
 
-NAMES = ["acme/web", "acme/web-x", "acme/webs", "acme/Web", "acme/api", "acme-evil/web", "ACME/web"]
+NAMES = [
+    "acme/web", "acme/web-x", "acme/webs", "acme/Web", "acme/WEB", "acme/wEB-x", "acme/api",
+    "acme-evil/web", "ACME/web",
+]  # fmt: skip
 REFS = [
     "refs/heads/main", "refs/heads/main-x", "refs/heads/release/1", "refs/heads/release/1/2",
     "refs/tags/v1", "refs/heads/a;b", "refs/heads/$(id)", "refs/heads/gr\u00f6\u00dfe", "",
@@ -115,6 +118,7 @@ def star_patterns(draw: st.DrawFn, value: str) -> str:
     edits: list[Edit] = [
         str,
         lambda each: each[:at] + "*",
+        lambda each: each[: at + 1] + "*",
         lambda each: each[:at] + "*" + each[end:],
         lambda each: each[:at] + "**" + each[end:],
         lambda each: each[:at] + "?" + each[at + 1 :],
