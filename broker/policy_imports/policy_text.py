@@ -79,7 +79,6 @@ def _account(destination: Destination) -> Iterator[str]:
 def _policy(policy: TranslatedPolicy, destination: Destination, name: str) -> Iterator[str]:
     yield f"  {_key(name)}:"
     yield from _comments(policy.notes, "    ")
-    yield f"    service_account: {_value(destination.account)}"
     yield f"    issuer: {_value(destination.issuer)}"
     yield "    match:"
     for condition in policy.conditions:
@@ -87,6 +86,9 @@ def _policy(policy: TranslatedPolicy, destination: Destination, name: str) -> It
         yield f"      {_key(condition.claim)}: {_value(written(condition.matcher))}"
     for member, value in _further(policy, destination).items():
         yield f"    {member}: {_value(value)}"
+    # NOTE: last, because nothing loads without it: a text that was cut off while it was written
+    # never leaves a policy with half of its conditions.
+    yield f"    service_account: {_value(destination.account)}"
 
 
 def _further(policy: TranslatedPolicy, destination: Destination) -> dict[str, object]:
