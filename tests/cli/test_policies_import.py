@@ -1,7 +1,9 @@
 """`broker policies import`: exit codes, what is printed, and that it joins the files there are."""
 
 import json
+import os
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -274,3 +276,50 @@ def test_delegated_folders_do_not_hinder(broker: Broker, tmp_path: Path, policie
     answer = broker("policies", "import", "aws", "web.json", *GRANT)
 
     assert answer.returncode == 0, answer.stderr
+
+
+@pytest.mark.parametrize("of", ["tenant: [project_id]", "preset: github"])
+def test_an_issuer_that_is_read_otherwise_is_not_joined(
+    broker: Broker, policies: Path, of: str
+) -> None:
+    (policies / "issuers.yaml").write_text(
+        f'issuers: {{corp: {{issuer: "https://ci.corp.example", {of}}}}}\n'
+    )
+
+    answer = broker(
+        "policies", "import", "vault", "role.json", "--issuer", "corp", "--preset", "gitlab", *GRANT
+    )
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    told = "no preset" if "tenant" in of else "the preset github"
+    assert f"your issuer `corp` has {told}; this was read as tokens of gitlab" in answer.stderr
+
+
+def test_stdin_that_is_closed_is_said(tmp_path: Path) -> None:
+    answer = in_a_shell('"$0" -m broker policies import aws - <&-', tmp_path)
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == "broker: - is stdin, which is closed\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no disk that is always full")
+@pytest.mark.parametrize("form", ["aws", "vault"])
+def test_a_full_disk_is_said(tmp_path: Path, form: str) -> None:
+    (tmp_path / "web.json").write_text(trust_policy())
+
+    answer = in_a_shell(f'"$0" -m broker policies import {form} web.json >/dev/full', tmp_path)
+
+    assert answer.returncode == 2
+    assert answer.stderr.startswith("broker: the result cannot be written, so use none of it: ")
+
+
+def in_a_shell(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["sh", "-c", command, sys.executable],
+        cwd=folder,
+        env={"PATH": os.defpath},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )

@@ -1,6 +1,7 @@
 """`broker policies import`: a peer's policy, translated."""
 
 import json
+import os
 import re
 import sys
 from collections.abc import Sequence
@@ -103,9 +104,9 @@ def import_(
             "not_carried": [],
             "findings": notes,
         }
-        typer.echo(json.dumps(shown))
+        _print(json.dumps(shown) + "\n")
     else:
-        typer.echo(result, nl=False)
+        _print(result)
     for note in notes:
         typer.echo(note, err=True)
     if not destination.grants and not destination.account_exists:
@@ -119,6 +120,8 @@ def _text_of(file: Path) -> bytes:
 
     try:
         if str(file) == "-":
+            if sys.stdin is None:
+                fail("- is stdin, which is closed")
             text = sys.stdin.buffer.read(MAX_BYTES + 1)
         else:
             with file.open("rb") as source:
@@ -126,6 +129,15 @@ def _text_of(file: Path) -> bytes:
     except OSError as error:
         fail(f"{file} cannot be read: {error.strerror}")
     return text
+
+
+def _print(text: str) -> None:
+    try:
+        typer.echo(text, nl=False)
+    except OSError as error:
+        # What is left of it would be tried again at the end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        fail(f"the result cannot be written, so use none of it: {error.strerror}")
 
 
 def _issuer_url(said: str | None, existing: JoinedSet) -> str | None:
@@ -160,6 +172,12 @@ def _destination(
     platform = translation.platform
     issuer = existing.issuer_name(translation.issuer)
     new_issuer: dict[str, str] = {}
+    if issuer is not None and existing.issuers()[issuer].platform != platform:
+        preset = existing.issuers()[issuer].platform
+        fail(
+            f"your issuer `{issuer}` has {f'the preset {preset.name}' if preset else 'no preset'};"
+            f" this was read as tokens of {platform.name}, with its claims and events"
+        )
     if issuer is None:
         issuer = platform.name
         if issuer in existing.issuers():
@@ -208,9 +226,9 @@ def _refuse(problems: "Sequence[Problem]", text: str, *, as_json: bool) -> NoRet
             }
             for each in problems
         ]
-        typer.echo(json.dumps({"faithful": False, "policies": None, "not_carried": told}))
+        _print(json.dumps({"faithful": False, "policies": None, "not_carried": told}) + "\n")
     else:
-        typer.echo(text, nl=False)
+        _print(text)
     for each in problems:
         typer.echo(str(each), err=True)
     raise typer.Exit(_NOT_CARRIED)
