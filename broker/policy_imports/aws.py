@@ -7,11 +7,13 @@ and "Available keys for AWS OIDC federation". Read are the policy document itsel
 
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from broker.core.conditions import Equals, Glob, Not, Regex, Single
 from broker.core.errors import ConfigurationError, Problem
 from broker.core.platforms import Platform
+from broker.policy_imports.aws_role import AwsRole
 from broker.policy_imports.issuer_of import platform_of
 from broker.policy_imports.members import mapping_in, texts_in
 from broker.policy_imports.quoting import quoted
@@ -32,12 +34,15 @@ _VERSIONS: Final = ("2012-10-17", "2008-10-17")
 _PROVIDER: Final = re.compile(r"arn:aws[a-z-]*:iam::[0-9]{12}:oidc-provider/(?P<provider>[^\s]+)")
 _STATEMENT: Final = frozenset({"Sid", "Effect", "Principal", "Action", "Condition"})
 
+KEYS_OF_OTHERS: Final = frozenset({"aud", "sub"})
+"""The claims that AWS makes keys of where the platform is a self-managed one."""
+
 KEYS: Final[Mapping[str, frozenset[str]]] = {
     "github": frozenset({
         "actor", "actor_id", "aud", "enterprise_id", "environment", "job_workflow_ref", "ref",
         "repository", "repository_id", "sub", "workflow",
     }),
-    "gitlab": frozenset({"aud", "sub"}),
+    "gitlab": KEYS_OF_OTHERS,
 }  # fmt: skip
 """The claims that AWS makes keys of, by preset. A condition on any other one never holds there."""
 
@@ -55,11 +60,11 @@ def translate(
     Raises `ConfigurationError` where it is no trust policy.
     """
     document = read_json(text, file)
-    policy, path, name = _policy(document)
+    role = AwsRole(document)
+    policy, path = role.policy, role.path
     problems += [
-        document.problem((*path, member), f"`{member}` is not known", at_key=True)
-        for member in policy
-        if member not in ("Version", "Id", "Statement")
+        document.problem(each, f"`{each[-1]}` is not known", at_key=True)
+        for each in role.unknown_members()
     ]
     if policy.get("Version", _VERSIONS[0]) not in _VERSIONS:
         problems.append(document.problem((*path, "Version"), "a version that is not known"))
@@ -87,18 +92,8 @@ def translate(
     rights = (
         f"{file}: what the permission policies of the role allow, which are not in this file",
     )
-    return Translation(platform, issuer, tuple(found), rights, name)
-
-
-def _policy(document: Document) -> tuple[Mapping[str, Tree], Path, str | None]:
-    """Find the trust policy, and the name of the role where it is there."""
-    role = document.value.get("Role")
-    if not isinstance(role, dict):
-        return document.value, (), None
-    path: Path = ("Role", "AssumeRolePolicyDocument")
-    name = role.get("RoleName")
-    policy = mapping_in(document, path, role.get("AssumeRolePolicyDocument"))
-    return policy, path, name if isinstance(name, str) else None
+    policies = tuple(replace(each, max_ttl=role.max_session) for each in found)
+    return Translation(platform, issuer, policies, rights, role.name)
 
 
 def _statements(
@@ -149,7 +144,7 @@ class _Statement:
         """Translate the conditions."""
         before = len(self._problems)
         draft = Draft(self._document, platform, self._problems)
-        reader = _Conditions(self._document, draft, issuer.removeprefix("https://"), platform.name)
+        reader = _Conditions(self._document, draft, issuer, platform)
         path: Path = (*self._path, "Condition")
         conditions = mapping_in(self._document, path, self._members.get("Condition", {}))
         for operator, block in conditions.items():
@@ -196,12 +191,18 @@ class _Statement:
 class _Conditions:
     """Reads the conditions of one statement into a draft."""
 
-    def __init__(self, document: Document, draft: Draft, provider: str, preset: str) -> None:
+    def __init__(self, document: Document, draft: Draft, issuer: str, platform: Platform) -> None:
         self._document = document
         self._draft = draft
-        self._prefix = f"{provider}:".lower()
-        self._keys = KEYS[preset]
-        self.has_audience = False
+        self._prefix = f"{issuer.removeprefix('https://')}:".lower()
+        is_public = f"{issuer}/".startswith(f"{platform.issuer}/")
+        self._keys = KEYS[platform.name] if is_public else KEYS_OF_OTHERS
+        self._audiences: set[str] | None = None
+
+    @property
+    def has_audience(self) -> bool:
+        """Whether there is a condition on the audience."""
+        return self._audiences is not None
 
     def read(self, path: Path, operator: str, key: str, values: list[tuple[Path, str]]) -> None:
         """Read one condition: an operator, a key and its values, of which one must hold."""
@@ -252,7 +253,10 @@ class _Conditions:
             message = "the audience must be named; tokens for the broker have one, its own"
             self._draft.fault(path, message)
             return
-        self.has_audience = True
+        self._audiences = set(texts) if self._audiences is None else self._audiences & set(texts)
+        if not self._audiences:
+            self._draft.fault(path, "no token has this audience and the one asked for before")
+            return
         self._draft.notes.append(
             f"{self._draft.place(path)}: {said}: jobs ask for the broker's audience now"
         )

@@ -29,6 +29,8 @@ _UNITS: Final = {"": 1, "s": 1, "m": 60, "h": 3600, "d": 86_400}
 _RIGHTS: Final = ("token_policies", "policies")
 _TTLS: Final = ("token_ttl", "ttl")
 _MAX_TTLS: Final = ("token_max_ttl", "max_ttl", "token_explicit_max_ttl")
+_NOT_RENEWED: Final = ("batch", "default-batch")
+"""Types of tokens that end with their first `ttl`."""
 _LEEWAYS: Final = {"expiration_leeway": 150, "not_before_leeway": 150, "clock_skew_leeway": 60}
 _NOT_CARRIED: Final[Mapping[str, str]] = {
     "allowed_redirect_uris": "logins of people",
@@ -52,6 +54,12 @@ _WITHOUT_EFFECT: Final = frozenset({
     "verbose_oidc_logging",
 })  # fmt: skip
 """What decides nothing about who may log in, beside what is read."""
+
+_ANSWER: Final = frozenset({
+    "auth", "data", "lease_duration", "lease_id", "mount_type", "renewable", "request_id",
+    "warnings", "wrap_info",
+})  # fmt: skip
+"""What `vault read` prints a role with."""
 
 _READ: Final = frozenset({
     "bound_audiences", "bound_claims", "bound_subject", "claim_mappings", "user_claim",
@@ -111,7 +119,8 @@ class _Role:
     def __init__(self, document: Document) -> None:
         self.document = document
         data = document.value.get("data")
-        wrapped = isinstance(data, dict) and "bound_claims" not in document.value
+        # NOTE: a role beside `data` is read as one, or what it asks for would be passed over.
+        wrapped = isinstance(data, dict) and _ANSWER.issuperset(document.value)
         self._path: Path = ("data",) if wrapped else ()
         self.members: Mapping[str, Tree] = (
             mapping_in(document, ("data",), data) if wrapped else document.value
@@ -244,6 +253,8 @@ def _lifetimes(role: _Role, draft: Draft) -> None:
     limits = [role.seconds(name) for name in _MAX_TTLS]
     ttl = min(filter(None, lifetimes), default=None)
     max_ttl = min(filter(None, limits), default=None)
+    if role.text("token_type") in _NOT_RENEWED:
+        max_ttl = min(filter(None, (ttl, max_ttl)), default=None)
     if max_ttl is not None:
         draft.max_ttl = min(max_ttl, MAX_TTL)
     if ttl is not None:
