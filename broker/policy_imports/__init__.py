@@ -6,7 +6,7 @@ from broker.core.errors import Problem
 from broker.policy_imports import aws, octo_sts, vault
 from broker.policy_imports.destination import Destination
 from broker.policy_imports.policy_text import UNSAID, not_carried_text, policy_text
-from broker.policy_imports.source import MAX_BYTES
+from broker.policy_imports.source import MAX_BYTES, NothingCarriedOver
 from broker.policy_imports.translation import TranslatedPolicy, Translation
 
 __all__ = [
@@ -34,10 +34,14 @@ def translate(
     the URL does not. Raises `ConfigurationError` where the file is no policy of this form.
     """
     problems: list[Problem] = []
-    if form == "octo-sts":
-        translation = octo_sts.translate(text, file, preset, problems)
-    elif form == "aws":
-        translation = aws.translate(text, file, preset, problems)
-    else:
-        translation = vault.translate(text, file, issuer, preset, problems)
+    translation: Translation | None = None
+    try:
+        if form == "octo-sts":
+            translation = octo_sts.translate(text, file, preset, problems)
+        elif form == "aws":
+            translation = aws.translate(text, file, preset, problems)
+        else:
+            translation = vault.translate(text, file, issuer, preset, problems)
+    except NothingCarriedOver as error:
+        problems += error.problems
     return (None if problems else translation), problems

@@ -12,15 +12,22 @@ MAX_BYTES: Final = 256 * 1024
 MAX_VALUES: Final = 10_000
 
 
+class NothingCarriedOver(ConfigurationError):
+    """A file is read, and holds what no policy of ours may hold."""
+
+
 def read_yaml(text: bytes, file: str) -> Document:
-    """Read a policy in YAML. Raises `ConfigurationError` with every problem."""
+    """Read a policy in YAML. Raises `ConfigurationError` with every problem.
+
+    Of characters that nobody sees `NothingCarriedOver`.
+    """
     document = read(text, file, max_bytes=MAX_BYTES)
     _check(document)
     return document
 
 
 def read_json(text: bytes, file: str) -> Document:
-    """Read a policy in JSON, one object. Raises `ConfigurationError`."""
+    """Read a policy in JSON, one object. Raises as `read_yaml` does."""
     if len(text) > MAX_BYTES:
         refuse(file, f"the file is larger than {MAX_BYTES} bytes")
     try:
@@ -47,7 +54,7 @@ def _check(document: Document) -> None:
         if isinstance(text, str) and not text.isprintable():
             problems.append(document.problem(path, "an invisible or control character; delete it"))
     if problems:
-        raise ConfigurationError(problems[:50])
+        raise NothingCarriedOver(problems[:50])
 
 
 def _texts(value: Tree, path: Path) -> Iterator[tuple[Path, Tree]]:

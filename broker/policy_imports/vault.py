@@ -182,7 +182,7 @@ def _check_members(role: _Role, draft: Draft) -> None:
 
 
 def _audiences(role: _Role, draft: Draft) -> None:
-    audiences = role.texts("bound_audiences")
+    audiences = [each for each in role.texts("bound_audiences") if each[1]]
     if not audiences:
         message = "no audience is bound: tokens made for any system would count"
         draft.fault(role.at("bound_audiences"), message)

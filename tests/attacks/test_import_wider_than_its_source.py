@@ -139,6 +139,16 @@ def test_two_audiences_of_which_no_token_has_both_admit_nothing() -> None:
     assert "no token has this audience" in str(imported.problems[0])
 
 
+@pytest.mark.parametrize("audiences", [[""], ["", ""], ",", ""])
+def test_an_audience_without_a_name_is_none(audiences: Any) -> None:
+    role = vault(bound_claims={"repository_id": "34"}, bound_audiences=audiences)
+
+    imported = Imported("vault", role, issuer=GITHUB)
+
+    assert imported.text is None
+    assert "no audience is bound" in str(imported.problems[0])
+
+
 def test_claims_that_aws_makes_no_keys_of_admit_nothing() -> None:
     # Those of GitHub's own issuer alone are keys; of a server of one's own, `sub` and `aud` are.
     policy = aws({"StringEquals": {"repository_id": "34"}}, "https://ghes.corp.example/token")

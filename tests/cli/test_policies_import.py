@@ -94,6 +94,25 @@ def test_what_does_not_carry_over_is_told_with_its_line_and_in_comments_alone(
     assert broker("policies", "check").returncode == 0
 
 
+@pytest.mark.parametrize("form", ["aws", "octo-sts"])
+def test_a_line_end_does_not_carry_over(
+    broker: Broker, tmp_path: Path, policies: Path, form: str
+) -> None:
+    sub = "repo:acme/web:\npolicies: {}"
+    text = {
+        "aws": trust_policy(StringLike={f"{HOST}:sub": sub}),
+        "octo-sts": f"issuer: https://{HOST}\nsubject: {json.dumps(sub)}\n",
+    }
+    (tmp_path / "web").write_text(text[form])
+
+    answer = broker("policies", "import", form, "web", *GRANT)
+
+    assert answer.returncode == 1
+    assert answer.stdout.startswith("# Not translated")
+    assert all(line.startswith("# ") for line in answer.stdout.splitlines())
+    assert "invisible or control character" in answer.stderr
+
+
 def test_as_json(broker: Broker, tmp_path: Path, policies: Path) -> None:
     told = json.loads(broker("policies", "import", "aws", "web.json", *GRANT, "--json").stdout)
     (tmp_path / "web.json").write_text(trust_policy(Null={f"{HOST}:sub": "true"}))
