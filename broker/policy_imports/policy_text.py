@@ -13,7 +13,7 @@ from broker.policy_imports.destination import Destination
 from broker.policy_imports.examples import policy_tests
 from broker.policy_imports.quoting import escaped
 from broker.policy_imports.translation import TranslatedPolicy, Translation
-from broker.yaml_document import DocumentRefused, read
+from broker.yaml_document import read
 
 UNSAID: Final = "what the account may do is not said: give it with --grant SERVICE=SCOPE,…"
 
@@ -21,7 +21,7 @@ UNSAID: Final = "what the account may do is not said: give it with --grant SERVI
 def policy_text(translation: Translation, destination: Destination, origin: str) -> str:
     """Write a translation; `origin` says where it comes from.
 
-    Raises `ConfigurationError` where the text does not say what was to be said.
+    Raises `ConfigurationError` where the text does not say what was to be said, or is too long.
     """
     tests = policy_tests(translation, destination) if destination.grants else []
     about = [f"Translated from {origin}.", *_rights(translation, destination)]
@@ -38,7 +38,7 @@ def policy_text(translation: Translation, destination: Destination, origin: str)
         lines += _policy(policy, destination, destination.policy_name(index, number))
     lines += _tests(tests)
     text = "".join(f"{line}\n" for line in lines)
-    if _read_again(text) != _meant(translation, destination, tests):
+    if read(text, origin).value != _meant(translation, destination, tests):
         raise ConfigurationError([Problem(origin, 0, 0, "it cannot be written without a loss")])
     return text
 
@@ -134,13 +134,6 @@ def _meant(
     if tests:
         meant["tests"] = list(tests)
     return meant
-
-
-def _read_again(text: str) -> object:
-    try:
-        return read(text, "the translation").value
-    except DocumentRefused:
-        return None
 
 
 def _plain(grants: Mapping[str, Sequence[str]]) -> dict[str, object]:

@@ -79,8 +79,8 @@ def test_what_says_nothing_of_rights_needs_no_words_on_them() -> None:
     assert "said anew" not in text
 
 
-def test_what_could_not_be_read_again_is_not_written() -> None:
-    with pytest.raises(ConfigurationError, match="without a loss"):
+def test_what_is_too_long_to_be_read_again_is_not_written() -> None:
+    with pytest.raises(ConfigurationError, match="larger than"):
         policy_text(translation(), DESTINATION, "x" * 2_000_000)
 
 
