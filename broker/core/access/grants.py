@@ -66,7 +66,12 @@ class _Grants:
         asked = stored or StoredState()
         self._set = asked.applied(policy_set, now)
         self._blocks = asked.blocks
-        self._ends = {each.client_id: each.expires_at for each in asked.managed}
+        self._ends = {
+            each.client_id: each.expires_at
+            for each in asked.managed
+            # A row that was deleted, or that a file has taken the place of, ends nothing.
+            if each.deleted_at is None and each.client_id not in self._in_files
+        }
         self._denies: dict[str, list[Policy]] = {name: [] for name in policy_set.issuers}
         for policy in policy_set.policies.values():
             enforced = policy.effect is Effect.DENY and policy.mode is Mode.ENFORCE
