@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
-from broker.cli.access.commit import commit_of
+from broker.cli.access.commit import attached_to, commit_of
 from broker.cli.audit.opening import instant
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.policies.loading import load_sets, paths_for
@@ -33,11 +33,14 @@ def reviewed(
         now = time.time()
         start = instant("--since", since) or 0.0
         # The files without `dev/`, where there are others.
-        policy_set = load_sets(paths, config)[0].policy_set
+        loaded = load_sets(paths, config)[0]
+        policy_set = loaded.policy_set
         review = asyncio.run(_review(policy_set, config, data, start, now, offline=offline))
         from dataclasses import replace
 
-        return replace(review, commit=commit_of(paths_for(paths, config))), policy_set
+        attached = [*attached_to({file: each.value for file, each in loaded.sources.items()})]
+        commit = commit_of(paths_for(paths, config), loaded.sources.keys(), attached)
+        return replace(review, commit=commit), policy_set
 
 
 async def _review(
