@@ -58,7 +58,7 @@ def _page(source: CachedSource, parameters: dict[str, str]) -> dict[str, Any]:
 def _members(answer: Answer) -> dict[str, Any]:
     try:
         members = json.loads(answer.body)
-    except ValueError:
+    except (ValueError, RecursionError):
         members = None
     if not isinstance(members, dict):
         raise BrokerTrouble("the broker answered with 200, but with no JSON object")

@@ -9,12 +9,14 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
+from broker.core.condition_text import shown
 from broker.core.decision_facts import facts, headline
+from broker.core.errors import Reason
 from broker.core.explain import Explanation
 from broker.core.explanation_text import condition_text
 from broker.core.judged_policy import Candidate
 from broker.core.personal_claims import is_personal
-from broker.core.printable import printable
+from broker.core.printable import printable, without_commands
 from broker.core.recorded_decision import RecordedDecision
 
 MAX_CHARACTERS: Final = 3_000
@@ -35,6 +37,7 @@ def decision_markdown(event: Mapping[str, Any], recorded: RecordedDecision) -> s
 
     No claim that tells of a person is in it.
     """
+    event = _without_persons(event)
     command = f"broker audit explain {event.get('id')}"
     end = f"All of it: {span(command)}\n"
     text = ""
@@ -51,7 +54,7 @@ def span(text: str) -> str:
     plain = plain.replace("`", "'").replace("<", r"\x3c").replace(">", r"\x3e")
     # Where a span is not known, this would be a link.
     plain = plain.replace("](", "] (")
-    plain = _MENTION.sub(r"\\x40", plain)
+    plain = without_commands(_MENTION.sub(r"\\x40", plain))
     if plain.endswith("\\"):
         plain = rf"{plain[:-1]}\x5c"
     return f"`{plain or '-'}`"
@@ -75,10 +78,33 @@ def _lines(event: Mapping[str, Any], recorded: RecordedDecision) -> Iterator[str
         yield f"Note: {span(note)}"
 
 
+def _without_persons(event: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Name the account alone where one of its instances is of a person."""
+    named = {name: event.get(name) for name in ("sub", "actor")}
+    return {
+        **event,
+        **{name: f"{sub.partition(':')[0]} (an instance of it)"
+           for name, sub in named.items() if isinstance(sub, str) and _is_of_a_person(sub)},
+    }  # fmt: skip
+
+
+def _is_of_a_person(sub: str) -> bool:
+    """Tell whether an identity is one of an account that has one for each person."""
+    _, *parts = sub.split(":")
+    return any(map(is_personal, parts[::2], parts[1::2]))
+
+
 def _about_a_person(explanation: Explanation) -> bool:
-    """Tell whether a condition that could be mended, and so its mending, tells of a person."""
+    """Tell whether what could be mended, and so its mending, tells of a person."""
     failing = (each for candidate in explanation.candidates for each in candidate.failing)
-    return any(is_personal(each.claim, each.value) for each in failing)
+    if any(is_personal(each.claim, each.value) for each in failing):
+        return True
+    # A `sub` or a template that cannot be filled in is told with what it would be filled in with.
+    claims = explanation.case.claims
+    return explanation.reason == Reason.CLAIM_INVALID and any(
+        is_personal(name, value) and shown(value) in (explanation.fix or "")
+        for name, value in claims.items()
+    )
 
 
 def _candidate(candidate: Candidate) -> Iterator[str]:

@@ -1,5 +1,11 @@
 """Text that strangers chose, made fit for terminals and logs."""
 
+import re
+from typing import Final
+
+# Runners of CI platforms take `##[command]` and `##vso[command]` anywhere in a line.
+_COMMAND: Final = re.compile(r"#(?=#[A-Za-z]*\[)")
+
 
 def printable(text: str) -> str:
     """Write every character that nobody sees as an escape sequence.
@@ -11,3 +17,8 @@ def printable(text: str) -> str:
     return "".join(
         each if each.isprintable() else each.encode("unicode_escape").decode() for each in text
     )
+
+
+def without_commands(text: str) -> str:
+    """Write what a runner would take for a command of a job, wherever it stands, otherwise."""
+    return _COMMAND.sub(r"\\x23", text)

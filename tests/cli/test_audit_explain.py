@@ -126,6 +126,18 @@ def test_an_event_that_was_changed_explains_nothing(own_store: AuditedStore) -> 
     assert "was changed on record, and explains nothing" in done.stderr
 
 
+@pytest.mark.parametrize("form", [[], ["--json"]])
+def test_neither_does_it_in_a_list(own_store: AuditedStore, form: list[str]) -> None:
+    wanted = decision(own_store, 1)
+    own_store.sql("UPDATE events SET body = replace(body, 'no_policy_matched', 'blocked')")
+
+    done = own_store.audit("list", "--decision", wanted, *form)
+    assert done.exit_code == 1
+    # What is on record is shown, and no explanation of it.
+    assert len(done.stdout.splitlines()) == 1
+    assert "was changed on record, and explains nothing" in done.stderr
+
+
 def test_erased_claims_are_told_and_the_rest_is_shown(own_store: AuditedStore) -> None:
     wanted = decision(own_store, 1)
     own_store.audit("erase-claims", "--decision", wanted, "--yes")

@@ -13,7 +13,7 @@ from broker.core.decision_text import decision_text
 from broker.core.errors import Reason
 from broker.core.policy import PolicySet
 from broker.core.recorded_decision import RecordedDecision, explain_event
-from tests.core.builders import a_deny_policy, a_policy, a_policy_set, a_service
+from tests.core.builders import a_deny_policy, a_policy, a_policy_set, a_service, an_account
 from tests.core.test_recorded_decision import POLICIES, REQUEST, recorded
 
 COUNTED = {
@@ -201,3 +201,36 @@ def test_what_is_harmless_in_a_span_is_left_as_it_is() -> None:
     assert span(workflow) == f"`{workflow}`"
     assert span("") == "`-`"
     assert span("@acme") == r"`\x40acme`"
+
+
+PER_PERSON = a_policy_set(a_policy(), accounts=[an_account(instances=("actor_id",))])
+
+
+@pytest.mark.parametrize("login", ["octocat-7", "octo cat 7", "o" * 101])
+def test_a_message_does_not_name_the_person_that_an_instance_is_of(login: str) -> None:
+    event = recorded(PER_PERSON, actor_id=login)
+
+    assert login[:100] in text_of(event, PER_PERSON)
+    message = message_of(event, PER_PERSON)
+    assert login[:100] not in message
+    assert ("deploy-web (an instance of it) at " in message) == (event["reason"] is None)
+
+
+def test_a_message_does_not_name_the_instance_that_acted() -> None:
+    event = {**dict.fromkeys(recorded()), "type": "account.created", "outcome": "success",
+             "actor": "admins:user_login:octocat-7", "id": "e-1"}  # fmt: skip
+
+    message = decision_markdown(event, RecordedDecision(None, ()))
+    assert "admins (an instance of it)" in message
+    assert "octocat" not in message
+
+
+@pytest.mark.parametrize(
+    "command", ["##[stop-commands]x", "##vso[task.setvariable variable=a]b", "###[group]", "##["]
+)
+def test_no_text_or_message_is_a_command_of_a_runner(command: str) -> None:
+    event = recorded(ref=f"refs/heads/{command}", environment=command)
+
+    for shown in (text_of(event), message_of(event)):
+        assert r"\x23" in shown
+        assert re.search(r"##[A-Za-z]*\[", shown) is None

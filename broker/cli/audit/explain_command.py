@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 
-from broker.cli.audit.explaining import explained_by, find_decision, no_such_decision
+from broker.cli.audit.explaining import (
+    explained_by,
+    find_decision,
+    no_such_decision,
+    unchanged_members,
+)
 from broker.cli.audit.opening import settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
@@ -24,7 +29,6 @@ from broker.cli.terminal import ascii_only, show, signed
 from broker.client.audit_pages import SCOPE, SERVICE
 
 if TYPE_CHECKING:
-    from broker.core.audit_chain import StoredEvent
     from broker.core.recorded_decision import RecordedDecision
 
 Format = Literal["text", "markdown", "json"]
@@ -91,7 +95,7 @@ def _stored(
     found = asyncio.run(find_decision(store, decision_id))
     if found is None:
         no_such_decision()
-    event = _members(found)
+    event = unchanged_members(found)
     return event, asyncio.run(explained_by(event, settings, store, everything=everything))
 
 
@@ -119,18 +123,6 @@ def _id_in(text: str) -> str:
             " link to one, as https://broker.example.com/d/01a20b88-c550-7c2b-869f-de7a5e664017"
         )
     return decision_id
-
-
-def _members(event: "StoredEvent") -> dict[str, Any]:
-    """Read an event that is what it was when it was written."""
-    link = event.link()
-    if not link.fits or not link.claims_fit:
-        fail(
-            f"event {event.sequence} was changed on record, and explains nothing; look with"
-            " `broker audit verify`",
-            code=1,
-        )
-    return event.members()
 
 
 def _print(event: dict[str, Any], explained: "RecordedDecision", output: Format) -> None:

@@ -22,6 +22,18 @@ def no_such_decision() -> NoReturn:
     )
 
 
+def unchanged_members(event: "StoredEvent") -> dict[str, Any]:
+    """Read an event that is what it was when it was written; end the command for any other."""
+    link = event.link()
+    if not link.fits or not link.claims_fit:
+        fail(
+            f"event {event.sequence} was changed on record, and explains nothing; look with"
+            " `broker audit verify`",
+            code=1,
+        )
+    return event.members()
+
+
 async def find_decision(store: "StoreReading", decision_id: str) -> "StoredEvent | None":
     """Find the event of a decision; None when there is none. Raises `Unavailable`."""
     from broker.ports import EventFilter

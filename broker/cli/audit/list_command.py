@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
-from broker.cli.audit.explaining import explained_by, no_such_decision
+from broker.cli.audit.explaining import explained_by, no_such_decision, unchanged_members
 from broker.cli.audit.opening import Since, Until, instant, settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
@@ -100,7 +100,7 @@ def list_events(
             return
         if not found:
             no_such_decision()
-        event = found[0].members()
+        event = unchanged_members(found[0])
         explained = asyncio.run(explained_by(event, settings, store, everything=everything))
         _show_explanation(explained, event, as_json=as_json)
 

@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 _TEXTS: Final = ("id", "type", "time", "outcome")
 _TEXTS_OR_NONE: Final = ("reason", "issuer", "policy_set", "service_account", "sub", "audience")
+_LATEST: Final = 1 << 53
+"""Seconds since the epoch, up to which all readers of JSON agree (RFC 8259 §6)."""
+
 _OBJECTS_OR_NONE: Final = ("claims", "requested")
 
 
@@ -70,12 +73,16 @@ def _is_whole(event: dict[str, Any]) -> bool:
     """Tell whether an event holds what one of a broker holds, and fits its own hash."""
     from broker.core.audit import AuditEvent
     from broker.core.audit_chain import LineRefused, link_of_line
+    from broker.core.json_text import MAX_DEPTH, JsonRefused, loads_object
     from broker.core.simulation.past_decision import EventRefused, event_time
 
     try:
-        fits = link_of_line(json.dumps(event).encode()).fits
+        line = json.dumps(event).encode()
+        # The claims of a token are no deeper.
+        loads_object(line, max_depth=MAX_DEPTH + 1)
+        fits = link_of_line(line).fits
         event_time(event)
-    except (LineRefused, EventRefused):
+    except (LineRefused, EventRefused, JsonRefused, RecursionError):
         return False
     requested = event.get("requested") or {}
     return (
@@ -85,11 +92,16 @@ def _is_whole(event: dict[str, Any]) -> bool:
         and all(isinstance(event[name], str) for name in _TEXTS)
         and all(isinstance(event[name], str | None) for name in _TEXTS_OR_NONE)
         and all(isinstance(event[name], dict | None) for name in _OBJECTS_OR_NONE)
+        and _is_moment((event["claims"] or {}).get("exp"))
         and _are_texts(requested.get("audience") or [])
         and isinstance(requested.get("scope"), str | None)
         and isinstance(requested.get("client_id"), str | None)
         and isinstance(requested.get("expires_in"), int | None)
     )
+
+
+def _is_moment(value: object) -> bool:
+    return not isinstance(value, int) or abs(value) <= _LATEST
 
 
 def _are_texts(value: object) -> bool:
