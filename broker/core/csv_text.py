@@ -5,11 +5,16 @@ told (attacks row 173). An apostrophe before them makes the cell a text.
 """
 
 import json
+import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Final
 
-# The wide forms are taken for the narrow ones in some languages of some programs.
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%", "'", *"\uff1d\uff0b\uff0d\uff20")
+# Blanks and quotation marks before it do not stop every program, and the wide forms are taken for
+# the narrow ones in some languages of some.
+_FORMULA: Final = re.compile("[\\s\"]*[=+\\-@|%'\uff1d\uff0b\uff0d\uff20]|[\\t\\r\\n]")
+# Orders to a terminal, marks that reverse the writing, and halves of characters.
+_UNSEEN: Final = frozenset({"Cc", "Cf", "Cs", "Zl", "Zp"})
 
 
 def csv_line(values: Iterable[object]) -> str:
@@ -27,11 +32,16 @@ def _cell(value: object) -> str:
         # A number begins with nothing but itself: a minus is one.
         return json.dumps(value)
     text = value if isinstance(value, str) else json.dumps(value, separators=(",", ":"))
-    # Blanks before it do not stop every program.
-    return f"'{text}" if text.lstrip(" ").startswith(_FORMULA) else text
+    return f"'{text}" if _FORMULA.match(text) else text
 
 
 def _quoted(cell: str) -> str:
     # A cell of several lines is one cell, but not for whoever reads line by line.
-    plain = cell.replace("\r", "\\r").replace("\n", "\\n").replace("\0", "\\0")
+    plain = cell if cell.isprintable() else "".join(map(_seen, cell))
     return '"' + plain.replace('"', '""') + '"' if any(c in plain for c in ',"') else plain
+
+
+def _seen(character: str) -> str:
+    if unicodedata.category(character) not in _UNSEEN:
+        return character
+    return "\\0" if character == "\0" else character.encode("unicode_escape").decode()

@@ -87,6 +87,28 @@ def test_what_is_no_id_is_refused_and_not_repeated(
     assert re.search(r"[<>]|alert|onerror|01A20B88|01a20b88", answer.text) is None
 
 
+def test_other_methods_tell_no_more(broker: RunningBroker) -> None:
+    page = broker.request("GET", f"/d/{NEVER_DRAWN}", headers=HTML)
+    head = broker.request("HEAD", f"/d/{NEVER_DRAWN}", headers=HTML)
+
+    own = {"x-request-id", "date"}
+    assert head.content == b""
+    assert {each: head.headers[each] for each in head.headers.keys() - own} == {
+        each: page.headers[each] for each in page.headers.keys() - own
+    }
+    for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
+        refused = broker.request(method, f"/d/{NEVER_DRAWN}", content=b"<script>")
+        assert (refused.status_code, refused.headers["allow"]) == (405, "HEAD, GET")
+        assert "<" not in refused.text
+
+
+@pytest.mark.parametrize("path", ["/d", "/d/", "/d/{}/", "//d/{}", "/d/./{}", "/d/x%2f..%2f{}"])
+def test_another_path_is_no_page(broker: RunningBroker, path: str) -> None:
+    answer = broker.request("GET", path.format(NEVER_DRAWN))
+
+    assert (answer.status_code, NEVER_DRAWN in answer.text) == (404, False)
+
+
 @pytest.mark.parametrize("hostile", ["<script>alert(1)</script>", "javascript:alert(1)"])
 def test_nothing_else_that_comes_is_on_the_page(broker: RunningBroker, hostile: str) -> None:
     plain = broker.request("GET", f"/d/{NEVER_DRAWN}", headers=HTML)

@@ -2,6 +2,8 @@
 
 import csv
 import io
+import re
+import unicodedata
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,6 +26,12 @@ FORMULAS = [
     "  =1+1",
     "\r=1",
     "\uff1d1+1",
+    "\u00a0=1+1",
+    "\u3000\uff1d1+1",
+    '"=1+1"',
+    '" "=1+1',
+    "\ufeff=1+1",
+    "\u200b=1+1",
 ]
 
 
@@ -32,14 +40,14 @@ def cells(text: str) -> list[dict[str, str]]:
 
 
 def is_harmless(cell: str) -> bool:
-    return not cell.lstrip(" ").startswith(tuple(STARTS.replace("'", "")))
+    return not re.sub(r'^[\s"]+', "", cell).startswith(tuple(STARTS.replace("'", "")))
 
 
 @pytest.mark.parametrize("formula", FORMULAS)
 def test_a_formula_is_a_text(formula: str) -> None:
     [shown] = cells(header() + row({"seq": 1, "subject": formula}))
 
-    assert shown["subject"].startswith("'")
+    assert shown["subject"].startswith(("'", "\\"))
     assert is_harmless(shown["subject"])
 
 
@@ -54,6 +62,22 @@ def test_no_text_makes_a_formula_or_another_row(subject: str, target: str) -> No
     assert is_harmless(shown["subject"])
     assert is_harmless(shown["target"])
     assert shown["count"] == "-1"
+
+
+@given(st.text(st.characters(), max_size=30))
+def test_no_text_is_an_order_to_a_terminal_or_half_a_character(subject: str) -> None:
+    text = row({"seq": 1, "subject": subject})
+
+    text.encode()
+    line = re.sub(r"\s", " ", text.removesuffix("\r\n"))
+    assert not [each for each in line if unicodedata.category(each) in {"Cc", "Cf", "Cs"}]
+
+
+@pytest.mark.parametrize("hostile", ["\x1b[2J", "\u202emain", "\ud800", "\x9b2K", "\u2028=1"])
+def test_what_is_unseen_is_written_out(hostile: str) -> None:
+    [shown] = cells(header() + row({"seq": 1, "subject": f"x{hostile}"}))
+
+    assert shown["subject"].startswith("x\\")
 
 
 @pytest.fixture

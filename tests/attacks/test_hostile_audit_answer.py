@@ -1,4 +1,4 @@
-"""A broker that was taken over, asked for a decision, after the terminal and the patience of who asks.
+"""A broker that was taken over, and is asked for a decision: it wants the terminal of who asks.
 
 What it answers is held against its own hash, which it can make fit anything.
 """
@@ -18,6 +18,7 @@ from broker.core.audit import chain_hash
 from broker.core.decision_text import decision_text
 from broker.core.recorded_decision import explain_event
 from tests.client.stand_in import a_token, an_id_token, answering, as_json
+from tests.consumers.loopback_server import Answer
 from tests.core.test_recorded_decision import recorded
 
 WANTED = "01a20b88-c550-7c2b-869f-de7a5e664017"
@@ -41,7 +42,7 @@ def asked(url: str, folder: Path, *arguments: str) -> Result:
 
 def whole(**changes: Any) -> dict[str, Any]:
     """An event of all members, with a hash that fits."""
-    event = {"seq": 1, "id": WANTED, "prev": "0" * 64, **recorded(), "id": WANTED, **changes}
+    event = {"seq": 1, **recorded(), "id": WANTED, "prev": "0" * 64, **changes}
     return {**event, "hash": chain_hash(event)}
 
 
@@ -59,11 +60,8 @@ def test_no_note_of_an_event_is_an_order_to_the_terminal(changes: Mapping[str, A
 
 @pytest.mark.parametrize("body", [DEEP, '{"items":' + DEEP, "{", "[]", "NaN"])
 def test_an_answer_without_end_ends_with_a_message(body: str, tmp_path: Path) -> None:
-    from tests.consumers.loopback_server import Answer
-
-    with answering(a_token(), Answer(body.encode(), 200, {"content-type": "application/json"})) as (
-        broker
-    ):
+    page = Answer(body.encode(), 200, {"content-type": "application/json"})
+    with answering(a_token(), page) as broker:
         done = asked(broker.url, tmp_path)
 
     assert done.exit_code not in (0, 1)
@@ -73,7 +71,7 @@ def test_an_answer_without_end_ends_with_a_message(body: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("claims", [{"exp": 10**400}, {"ref": json.loads("[" * 40 + "]" * 40)}])
 def test_claims_that_no_token_has_are_not_explained(claims: dict[str, Any]) -> None:
-    event = whole(**{"claims": claims})
+    event = whole(claims=claims)
 
     assert not _is_whole(event)
     assert _is_whole(whole())
