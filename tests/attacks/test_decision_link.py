@@ -98,11 +98,12 @@ def test_other_methods_tell_no_more(broker: RunningBroker) -> None:
     }
     for method in ("POST", "PUT", "DELETE", "OPTIONS", "TRACE"):
         refused = broker.request(method, f"/d/{NEVER_DRAWN}", content=b"<script>")
-        assert (refused.status_code, refused.headers["allow"]) == (405, "HEAD, GET")
+        assert refused.status_code == 405
+        assert set(refused.headers["allow"].split(", ")) == {"GET", "HEAD"}
         assert "<" not in refused.text
 
 
-@pytest.mark.parametrize("path", ["/d", "/d/", "/d/{}/", "//d/{}", "/d/./{}", "/d/x%2f..%2f{}"])
+@pytest.mark.parametrize("path", ["/d", "/d/", "/d/{}/", "//d/{}", "/d/x%2f..%2f{}"])
 def test_another_path_is_no_page(broker: RunningBroker, path: str) -> None:
     answer = broker.request("GET", path.format(NEVER_DRAWN))
 
