@@ -77,6 +77,10 @@ interop: dev ## Relying parties in Go and Java, Vault, OpenBao: what they take a
 	@scripts/setup foreign
 	@$(BIN)/pytest -o python_files='check_*.py' tests/interop/foreign $(ARGS)
 
+.PHONY: bench-access
+bench-access: dev ## Access reviews of 20,000 policies and 2,000 accounts, of files and beside a store
+	@$(BIN)/python -m bench.bench_access
+
 .PHONY: bench-metrics
 bench-metrics: dev ## What it costs to count, print and trace an exchange
 	@$(BIN)/python -m bench.bench_metrics

@@ -25,6 +25,11 @@ def show(text: str) -> None:
     typer.echo(text, nl=False, color=False if os.environ.get("NO_COLOR") else None)
 
 
+def put(text: str) -> None:
+    """Print what programs read: as UTF-8, whatever is set for people, and its line ends as is."""
+    sys.stdout.buffer.write(text.encode())
+
+
 def printable(text: str) -> str:
     """Write out what a terminal would take for an order, in a text that others have made."""
     return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)

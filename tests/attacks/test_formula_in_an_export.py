@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from typer.testing import CliRunner
 
+from broker.cli.app import app
 from broker.core.audit_csv import HEADER, header, row
 from tests.audited_broker import AuditedStore
 from tests.running_broker import RunningBroker
@@ -96,3 +98,14 @@ def test_what_a_job_chooses_is_exported_as_a_text(store: AuditedStore) -> None:
     rows = cells(exported.stdout_bytes.decode())
     assert [row["seq"] for row in rows] == [str(each["seq"]) for each in store.broker.events()]
     assert all(is_harmless(cell) for row in rows for cell in row.values())
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_name_of_another_script_does_not_end_an_export(store: AuditedStore, form: str) -> None:
+    store.broker.exchange(store.broker.github_token(ref="refs/heads/brücke"))
+    store.broker.events()
+    words = ["audit", "export", "--format", form]
+
+    done = CliRunner(charset="ascii").invoke(app, words, env=store.environment())
+    assert (done.exit_code, done.stderr) == (0, "")
+    assert len(done.stdout_bytes.splitlines()) == len(store.broker.events()) + (form == "csv")

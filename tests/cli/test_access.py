@@ -108,6 +108,18 @@ def test_csv_is_for_a_spreadsheet(folder: Path) -> None:
     assert (second["tenant"], second["owner"]) == ("repository: acme/web", "team-platform")
 
 
+@pytest.mark.parametrize("form", ["text", "csv", "json"])
+def test_every_form_is_written_where_only_ascii_can_be_shown(folder: Path, form: str) -> None:
+    policies = folder / "policies/web.yaml"
+    policies.write_text(POLICIES.replace("owner: team-platform", "owner: équipe"))
+    words = ["access", "review", "--offline", "--format", form]
+
+    done = CliRunner(charset="ascii").invoke(app, words, catch_exceptions=False)
+    assert done.exit_code == 0
+    told = {"text": "\\xe9quipe", "csv": "équipe", "json": "\\u00e9quipe"}
+    assert told[form] in done.stdout_bytes.decode()
+
+
 @pytest.mark.parametrize(
     ("words", "count"),
     [

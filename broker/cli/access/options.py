@@ -1,14 +1,13 @@
 """The options that the commands share, and how their answer is written."""
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
 import typer
 
 from broker.cli.endings import fail
-from broker.cli.terminal import ascii_only
+from broker.cli.terminal import ascii_only, put
 
 if TYPE_CHECKING:
     from broker.core.access.review import AccessReview
@@ -48,7 +47,7 @@ def write(review: "AccessReview", form: Form) -> None:
     if form == "json":
         typer.echo(json.dumps(review.as_json()))
     elif form == "csv":
-        # The ends of its lines are two characters, and stay so.
-        sys.stdout.writelines(review_csv.render(review))
+        for line in review_csv.render(review):
+            put(line)
     else:
         typer.echo(review_text.render(review, ascii_only=ascii_only()), nl=False)

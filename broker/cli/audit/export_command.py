@@ -1,7 +1,6 @@
 """`broker audit export`: events as JSON Lines or CSV, oldest first."""
 
 import asyncio
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Final, Literal
 
@@ -10,6 +9,7 @@ import typer
 from broker.cli.audit.opening import Since, Until, instant, settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
+from broker.cli.terminal import put
 
 if TYPE_CHECKING:
     from broker.ports import EventFilter, StoreReading
@@ -54,14 +54,14 @@ async def _export(
     """Print page by page; name the first event that cannot be printed."""
     from broker.core import audit_csv
 
-    write = sys.stdout.write
     if as_csv:
-        write(audit_csv.header())
+        put(audit_csv.header())
     while page := await store.find_events(wanted, after=after, limit=_PAGE):
         for event in page:
             try:
-                write(audit_csv.row(event.members()) if as_csv else event.line() + "\n")
+                text = audit_csv.row(event.members()) if as_csv else event.line() + "\n"
             except ValueError:
                 return event.sequence
+            put(text)
         after = page[-1].sequence
     return None
