@@ -68,6 +68,10 @@ bench-simulate: dev ## A million decisions on record, decided again by changed p
 bench-pin: dev ## The ids of 550 repositories and projects, learned from a million decisions (2 GB of disk)
 	@$(BIN)/python -m bench.bench_pin
 
+.PHONY: bench-access
+bench-access: dev ## Access reviews of 20,000 policies and 2,000 accounts, of files and beside a store
+	@$(BIN)/python -m bench.bench_access
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run
@@ -76,10 +80,6 @@ chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, n
 interop: dev ## Relying parties in Go and Java, Vault, OpenBao: what they take and what they refuse
 	@scripts/setup foreign
 	@$(BIN)/pytest -o python_files='check_*.py' tests/interop/foreign $(ARGS)
-
-.PHONY: bench-access
-bench-access: dev ## Access reviews of 20,000 policies and 2,000 accounts, of files and beside a store
-	@$(BIN)/python -m bench.bench_access
 
 .PHONY: bench-metrics
 bench-metrics: dev ## What it costs to count, print and trace an exchange

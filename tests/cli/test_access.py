@@ -329,6 +329,8 @@ def test_the_store_tells_uses_secrets_and_accounts(
     assert (cron["managed_by"], cron["credentials"]["live_secrets"]) == ("api", 0)
     assert found["cron", "by-cron", "deploy:read"]["marks"] == []
 
+    assert reviewed.run("accounts", "create", "granted-nothing").exit_code == 0
+    assert reviewed.items("what-can", "granted-nothing") == []
     reviewed.run("accounts", "disable", "nightly")
     (off,) = reviewed.items("what-can", "nightly")
     assert off["marks"] == ["account_disabled"]

@@ -28,19 +28,24 @@ def reviewed(
     since: str,
     offline: bool,
 ) -> "tuple[AccessReview, PolicySet]":
-    """Review every grant, and give the set of the files; end the command when that cannot be."""
+    """Review every grant, and give the set in force; end the command when that cannot be.
+
+    It is that of the files, with what the store says of accounts and issuers where it was asked.
+    """
     with server_extra(f"access {command}"), told_plainly():
         now = time.time()
         start = instant("--since", since) or 0.0
         # The files without `dev/`, where there are others.
         loaded = load_sets(paths, config)[0]
         policy_set = loaded.policy_set
-        review = asyncio.run(_review(policy_set, config, data, start, now, offline=offline))
+        review, in_force = asyncio.run(
+            _review(policy_set, config, data, start, now, offline=offline)
+        )
         from dataclasses import replace
 
         attached = [*attached_to({file: each.value for file, each in loaded.sources.items()})]
         commit = commit_of(paths_for(paths, config), loaded.sources.keys(), attached)
-        return replace(review, commit=commit), policy_set
+        return replace(review, commit=commit), in_force
 
 
 async def _review(
@@ -51,7 +56,7 @@ async def _review(
     now: float,
     *,
     offline: bool,
-) -> "AccessReview":
+) -> "tuple[AccessReview, PolicySet]":
     from broker.cli.access.stored import Stored
     from broker.core.access.grants import access_grants
     from broker.core.access.review import AccessReview
@@ -61,11 +66,13 @@ async def _review(
         if not offline:
             _note_no_store()
         grants = access_grants(policy_set, None, now)
-        return AccessReview(grants, now, policy_set.version)
+        return AccessReview(grants, now, policy_set.version), policy_set
     await stored.note_another_set(policy_set)
-    grants = access_grants(policy_set, await stored.state(), now)
+    state = await stored.state()
+    grants = access_grants(policy_set, state, now)
     look_up = await stored.look_up(grants, policy_set, since, now)
-    return AccessReview(grants, now, policy_set.version, look_up=look_up)
+    review = AccessReview(grants, now, policy_set.version, look_up=look_up)
+    return review, state.applied(policy_set, now)
 
 
 def stored_state(config: Path | None, data: Path, *, offline: bool) -> "StoredState | None":

@@ -50,11 +50,9 @@ def what_can(
     if (account is None) == (claims is None):
         fail("name a service account, or the claims of a job (--claims FILE)")
     if account is not None:
-        found, policy_set = reviewed(
-            "what-can", policies, config, data, since=since, offline=offline
-        )
+        found, in_force = reviewed("what-can", policies, config, data, since=since, offline=offline)
         of_account = found.of(lambda each: each.service_account == account)
-        if not of_account.grants and account not in policy_set.service_accounts:
+        if not of_account.grants and account not in in_force.service_accounts:
             known = {each.service_account for each in found.grants}
             fail_unknown("nothing is granted to an account", account, known)
         write(of_account, chosen)
