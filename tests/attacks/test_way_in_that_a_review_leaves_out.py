@@ -259,7 +259,7 @@ def decided(
     return decide(claims, trusted, request, index, NOW)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(deployed=deployments(), some=st.lists(jobs(), min_size=1, max_size=4))
 def test_whatever_gets_a_job_a_token_is_in_the_review(
     deployed: Deployed, some: list[tuple[str, dict[str, Any]]]
@@ -341,7 +341,7 @@ def test_a_deny_policy_that_can_hold_for_the_same_job_is_named(name: str, claim:
     assert left_out or claim == "groups" or name == "ci"
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(deployed=deployments(), some=st.lists(jobs(), min_size=4, max_size=8))
 def test_what_has_no_mark_gets_a_token_once_its_policy_holds(
     deployed: Deployed, some: list[tuple[str, dict[str, Any]]]
@@ -385,7 +385,7 @@ def of_client(account: ServiceAccount, service: str, deployed: Deployed) -> Deci
     return client.decide(account, request, deployed.files, deployed.stored.blocks, NOW)
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=50, deadline=None)
 @given(deployed=deployments())
 def test_credentials_are_in_the_review_just_as_they_get_tokens(deployed: Deployed) -> None:
     found, stored = deployed.review(), deployed.stored
