@@ -11,19 +11,12 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from broker.cli.git import ask_git
 from broker.cli.policies.loading import DEV_FOLDER
 
 if TYPE_CHECKING:
     from broker.core.access.review import Commit
 
-SECONDS: Final = 60
-
-# By these, git would look at another repository, or at other objects than a commit names.
-_ELSEWHERE: Final = frozenset({
-    "GIT_ALTERNATE_OBJECT_DIRECTORIES", "GIT_COMMON_DIR", "GIT_DIR", "GIT_GRAFT_FILE",
-    "GIT_INDEX_FILE", "GIT_NAMESPACE", "GIT_OBJECT_DIRECTORY", "GIT_PREFIX",
-    "GIT_REPLACE_REF_BASE", "GIT_SHALLOW_FILE", "GIT_WORK_TREE",
-})  # fmt: skip
 _SHA256_DIGITS: Final = 64
 _FILE_MODES: Final = ("100644", "100755")
 
@@ -125,19 +118,7 @@ def _line(printed: bytes | None) -> str | None:
 
 def _git(folder: Path, *words: str) -> bytes | None:
     """Give what git prints; None when it fails, is not there, or takes too long."""
-    # Looking at files starts no program that the work tree names, fetches nothing, and locks
-    # nothing; a commit is what its hash says, whatever stands in for it here.
-    command = ["git", "--no-optional-locks", "--no-replace-objects", "-C", str(folder), *words]
-    environment = {name: each for name, each in os.environ.items() if name not in _ELSEWHERE}
     try:
-        done = subprocess.run(  # noqa: S603
-            command,
-            capture_output=True,
-            check=False,
-            env=environment | {"GIT_NO_LAZY_FETCH": "1"},
-            stdin=subprocess.DEVNULL,
-            timeout=SECONDS,
-        )
+        return ask_git(folder, *words)
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return done.stdout if done.returncode == 0 else None

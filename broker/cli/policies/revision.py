@@ -10,6 +10,7 @@ from tempfile import TemporaryDirectory
 from typing import Final
 
 from broker.cli.endings import fail
+from broker.cli.git import ask_git
 
 MAX_BYTES: Final = 256 << 20
 """Of all files together: more than any folder of policies takes."""
@@ -95,12 +96,8 @@ def _below_here(path: Path) -> str:
 def _git(*words: str, given: bytes = b"") -> bytes | None:
     """Give what git prints; None when it fails."""
     try:
-        done = subprocess.run(  # noqa: S603
-            ["git", *words],  # noqa: S607
-            input=given,
-            capture_output=True,
-            check=False,
-        )
+        return ask_git(Path(), *words, given=given)
     except OSError as error:
         fail(f"--base needs git: {error.strerror}")
-    return done.stdout if done.returncode == 0 else None
+    except subprocess.TimeoutExpired:
+        fail("--base: git gives no answer")
