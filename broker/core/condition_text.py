@@ -9,7 +9,7 @@ from enum import StrEnum
 
 from broker.core.claims import is_absent, text_of
 from broker.core.conditions import AnyOf, Equals, Glob, Matcher, Not, Regex, Single
-from broker.core.printable import printable
+from broker.core.printable import printable, without_commands
 
 MAX_SHOWN = 200
 
@@ -95,7 +95,9 @@ def yaml(value: object) -> str:
     plain = _PLAIN_NUMBER.fullmatch(text) or (
         _PLAIN_WORD.fullmatch(text) and (text in {"true", "false"} or text.lower() not in _RESERVED)
     )
-    return text if plain else '"' + "".join(map(_yaml_escape, text)) + '"'
+    if plain:
+        return text
+    return '"' + without_commands("".join(map(_yaml_escape, text))) + '"'
 
 
 def yaml_line(key: str, value: object) -> str:

@@ -16,7 +16,7 @@ from broker.core.explain import Explanation
 from broker.core.explanation_text import condition_text
 from broker.core.judged_policy import Candidate
 from broker.core.personal_claims import is_personal
-from broker.core.printable import printable, without_commands
+from broker.core.printable import printable
 from broker.core.recorded_decision import RecordedDecision
 
 MAX_CHARACTERS: Final = 3_000
@@ -54,7 +54,7 @@ def span(text: str) -> str:
     plain = plain.replace("`", "'").replace("<", r"\x3c").replace(">", r"\x3e")
     # Where a span is not known, this would be a link.
     plain = plain.replace("](", "] (")
-    plain = without_commands(_MENTION.sub(r"\\x40", plain))
+    plain = _MENTION.sub(r"\\x40", plain)
     if plain.endswith("\\"):
         plain = rf"{plain[:-1]}\x5c"
     return f"`{plain or '-'}`"

@@ -6,7 +6,7 @@ from typing import Any
 from broker.core.condition_text import yaml
 from broker.core.decision_facts import facts, headline
 from broker.core.explanation_text import render
-from broker.core.printable import printable, without_commands
+from broker.core.printable import printable
 from broker.core.recorded_decision import RecordedDecision
 
 
@@ -22,7 +22,6 @@ def decision_text(
     text = f"{how}: {word}\n"
     for name, fact in facts(event, recorded.explanation):
         text += f"  {f'{name}:':<12}{fact}\n"
-    text = without_commands(text)
     text += "".join(explanation_lines(event, recorded, ascii_only=ascii_only))
     return text.encode("ascii", "backslashreplace").decode() if ascii_only else text
 
@@ -35,9 +34,9 @@ def explanation_lines(
     if isinstance(claims, Mapping):
         yield "\nclaims on record:\n"
         for name, value in claims.items():
-            yield without_commands(f"    {yaml(name)}: {yaml(value)}\n")
+            yield f"    {yaml(name)}: {yaml(value)}\n"
     if recorded.explanation is not None:
-        yield "\n" + without_commands(render(recorded.explanation, ascii_only=ascii_only))
+        yield "\n" + render(recorded.explanation, ascii_only=ascii_only)
     for note in recorded.notes:
         # A broker that was asked may have chosen what is told of its event.
-        yield f"\nnote: {without_commands(printable(note))}\n"
+        yield f"\nnote: {printable(note)}\n"

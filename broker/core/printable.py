@@ -8,10 +8,12 @@ _COMMAND: Final = re.compile(r"#(?=#[A-Za-z]*\[)")
 
 
 def printable(text: str) -> str:
-    """Write every character that nobody sees as an escape sequence.
+    """Write every character that nobody sees as an escape sequence, and one of a command's.
 
-    So no text begins a line, moves the cursor or reverses the writing (attacks rows 58, 174).
+    So no text begins a line, moves the cursor, reverses the writing, or is taken for a command of a
+    job (attacks rows 58, 174).
     """
+    text = without_commands(text)
     if text.isprintable():
         return text
     return "".join(
