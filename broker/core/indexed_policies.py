@@ -1,7 +1,7 @@
 """The policies of a set, ready for decisions: by issuer and effect, found by what a token says."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from operator import attrgetter
 from typing import Final
 
@@ -85,6 +85,26 @@ class IndexedPolicies:
     def observed(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
         """List the policies that are observed only, of both effects, and hold, by name."""
         return _holding(self._observed[issuer.name], issuer, claims, now)
+
+    def without(self, names: Collection[str]) -> "IndexedPolicies":
+        """Give the same policies as if those of these names were not there.
+
+        `named_claims` and `neighbours` stay what they are: the index is not made anew.
+        """
+        policy_set = self.policy_set
+        left = {name: each for name, each in policy_set.policies.items() if name not in names}
+        issuers = {policy_set.policies[name].issuer for name in names}
+
+        def reduced(indexes: Mapping[str, PolicyIndex]) -> dict[str, PolicyIndex]:
+            return {**indexes, **{each: indexes[each].without(names) for each in issuers}}
+
+        return replace(
+            self,
+            policy_set=replace(policy_set, policies=left, version=""),
+            _allow=reduced(self._allow),
+            _deny=reduced(self._deny),
+            _observed=reduced(self._observed),
+        )
 
     def neighbours(self, issuer: Issuer) -> Neighbours:
         """Give the policies of an issuer, of every mode, as an explanation looks for them."""

@@ -8,6 +8,7 @@ divided by their next condition, and so on. So a decision costs the same at ten 
 
 import sys
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from copy import copy
 from itertools import islice
 from typing import Final, TypeAlias
 
@@ -50,6 +51,7 @@ class PolicyIndex:
         """File the policies; their order does not matter."""
         self._rank = {claim: place for place, claim in enumerate(_by_precision(issuer))}
         self._top = _Level(0)
+        self._left_out: Collection[str] = ()
         for policy in policies:
             self.file(policy)
 
@@ -64,7 +66,15 @@ class PolicyIndex:
             return ()
         found: dict[str, Policy] = {}
         _collect(top, claims, {}, found)
+        if self._left_out:
+            return [each for name, each in found.items() if name not in self._left_out]
         return found.values()
+
+    def without(self, names: Collection[str]) -> "PolicyIndex":
+        """Give what finds the same policies in the same drawers, but for those of these names."""
+        reduced = copy(self)
+        reduced._left_out = frozenset(names).union(self._left_out)  # noqa: SLF001 - its own kind
+        return reduced
 
     def _file(self, policy: Policy, level: _Level) -> None:
         beginnings = next(islice(_precedence(policy, self._rank), level.depth, None), None)

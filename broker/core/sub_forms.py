@@ -46,3 +46,17 @@ def context_in(sub: str) -> str:
         return parts[2] or ""
     named = _NAMED_TENANT.fullmatch(sub)
     return named[3] or "" if named else ""
+
+
+def immutable_form(sub: str, owner_id: str, repository_id: str) -> str | None:
+    """Give GitHub's immutable form of a `sub`; None when it does not begin with a classic tenant.
+
+    Of a customised one, too: whatever a repository chooses, `repo:` comes with ids (GitHub's OIDC
+    reference, immutable subject claims).
+    """
+    parts = _CLASSIC.fullmatch(sub)
+    if parts is None or not (owner_id.isdecimal() and repository_id.isdecimal()):
+        return None
+    owner, repository = parts[1].split("/")
+    context = sub[len(f"repo:{parts[1]}") :]
+    return f"repo:{owner}@{owner_id}/{repository}@{repository_id}{context}"

@@ -8,6 +8,7 @@ from broker.cli.policies import (
     explain_command,
     import_command,
     pin_command,
+    report_command,
     schema_command,
     simulate_command,
     test_command,
@@ -26,4 +27,5 @@ app.command("schema")(schema_command.schema)
 app.command("diff")(diff_command.diff)
 app.command("simulate")(simulate_command.simulate)
 app.command("pin")(pin_command.pin)
+app.command("report")(report_command.report)
 app.command("import")(import_command.import_)

@@ -31,17 +31,22 @@ def sub_form(linted: LintedSet) -> Iterator[Remark]:
         if allow.issuer.platform is not GITHUB:
             continue
         for placed in allow.on("sub"):
-            items = _items(placed.condition)
-            texts = [text for _, text in items]
-            for within, text in items:
-                by_name = _BY_NAME.fullmatch(text)
-                if by_name and not any(_same_with_ids(text, other) for other in texts):
-                    yield Remark(
-                        placed.path + within,
-                        "once the repository is renamed or moved, GitHub writes ids into `sub` and"
-                        " this matches no more; match claims instead: `repository_id: ID` and"
-                        " `ref: refs/heads/main` or `environment: NAME`",
-                    )
+            for within in classic_items(placed.condition):
+                yield Remark(
+                    placed.path + within,
+                    "once the repository is renamed or moved, GitHub writes ids into `sub` and"
+                    " this matches no more; match claims instead: `repository_id: ID` and"
+                    " `ref: refs/heads/main` or `environment: NAME`",
+                )
+
+
+def classic_items(condition: Condition) -> Iterator[Path]:
+    """Yield where a `sub` names a repository by names alone, and no item beside it by ids."""
+    items = _items(condition)
+    texts = [text for _, text in items]
+    for within, text in items:
+        if _BY_NAME.fullmatch(text) and not any(_same_with_ids(text, other) for other in texts):
+            yield within
 
 
 def sub_names_ids(condition: Condition) -> bool:

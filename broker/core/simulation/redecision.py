@@ -38,6 +38,7 @@ _FAR: Final = 1 << 40
 """An `exp` that cuts no life, in seconds since the epoch."""
 
 _MOST_OPEN: Final = 64
+_NONE: Final[frozenset[str]] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,14 @@ class Redecision:
             if known is not None and known.policy_set.version:
                 for name, claims in known.named_claims.items():
                     self._named[known.policy_set.version, name] = claims
-        self._open: dict[tuple[str, tuple[str, ...]], OpenPolicies] = {}
+        self._open: dict[tuple[str, tuple[str, ...], frozenset[str]], OpenPolicies] = {}
+        self._reduced: dict[frozenset[str], IndexedPolicies] = {}
         self._memory = _Memory(remembered)
 
-    def decide(self, past: PastDecision) -> Outcome | Undecidable:
-        """Decide once more. Raises `EventRefused`."""
+    def decide(
+        self, past: PastDecision, *, without: frozenset[str] = _NONE
+    ) -> Outcome | Undecidable:
+        """Decide once more, `without` policies of these names. Raises `EventRefused`."""
         if past.client_id is not None:
             return self._client(past.client_id, past)
         claims = past.claims
@@ -116,10 +120,10 @@ class Redecision:
         single_use = issuer.replay is Replay.SINGLE_USE
         expires = claims.get("exp")
         if single_use:
-            return self._by_policies(past, lens, claims, cut=False)
+            return self._by_policies(past, lens, claims, without, cut=False)
         if not isinstance(expires, int | float) or not 0 < expires < _FAR:
             return Undecidable(NO_EXPIRY, ("exp",))
-        found = self._by_policies(past, lens, claims, cut=True)
+        found = self._by_policies(past, lens, claims, without, cut=True)
         if not isinstance(found, Outcome) or found.ttl is None:
             return found
         left = max(int(expires - past.time), MIN_REMAINING_LIFE)
@@ -155,7 +159,13 @@ class Redecision:
         return before is not None and before.replay is Replay.SINGLE_USE
 
     def _by_policies(
-        self, past: PastDecision, lens: _Lens, claims: Claims, *, cut: bool
+        self,
+        past: PastDecision,
+        lens: _Lens,
+        claims: Claims,
+        without: frozenset[str],
+        *,
+        cut: bool,
     ) -> Outcome | Undecidable:
         values = tuple(map(claims.get, lens.names))
         unknown: tuple[str, ...] = ()
@@ -167,27 +177,34 @@ class Redecision:
         elif lens.beyond:
             self._recorded(past, lens, claims)
         end = bisect_right(self._ends, past.time)
-        key = (lens.issuer.url, _hashable(values), past.asked, end, unknown)
+        key = (lens.issuer.url, _hashable(values), past.asked, end, unknown, without)
         if lens.by_expiry:
-            return self._decided(past, lens, claims, unknown)
+            return self._decided(past, lens, claims, unknown, without)
         found = self._memory.get(key)
         if found is None:
             # The life that is left is taken into account afterwards: it differs each time.
             lasting = {**claims, "exp": _FAR} if cut else claims
-            found = self._decided(past, lens, lasting, unknown)
+            found = self._decided(past, lens, lasting, unknown, without)
             self._memory.keep(key, found)
         return found
 
     def _decided(
-        self, past: PastDecision, lens: _Lens, claims: Claims, unknown: tuple[str, ...]
+        self,
+        past: PastDecision,
+        lens: _Lens,
+        claims: Claims,
+        unknown: tuple[str, ...],
+        without: frozenset[str],
     ) -> Outcome | Undecidable:
         issuer, request, now = lens.issuer, past.request, past.time
+        policies = self._policies_without(without) if without else self._policies
         if not unknown:
-            return self._told(decide(claims, issuer, request, self._policies, now))
+            return self._told(decide(claims, issuer, request, policies, now))
         platform = issuer.platform
         if platform is not None and platform.event_claim in unknown:
             return Undecidable(NOT_RECORDED, (platform.event_claim,))
-        possible = self._open_policies(issuer, unknown).possible(claims, request, now)
+        open_policies = self._open_policies(policies, issuer, unknown, without)
+        possible = open_policies.possible(claims, request, now)
         told = [self._told(each) for each in possible.decisions]
         unsure = [each for each in told if isinstance(each, Undecidable)]
         if unsure:
@@ -266,13 +283,27 @@ class Redecision:
     def _has_account(self, client_id: str) -> bool:
         return client_id in self._policies.policy_set.service_accounts
 
-    def _open_policies(self, issuer: Issuer, unknown: tuple[str, ...]) -> OpenPolicies:
-        key = (issuer.name, unknown)
+    def _open_policies(
+        self,
+        policies: IndexedPolicies,
+        issuer: Issuer,
+        unknown: tuple[str, ...],
+        without: frozenset[str],
+    ) -> OpenPolicies:
+        key = (issuer.name, unknown, without)
         found = self._open.get(key)
         if found is None:
             if len(self._open) >= _MOST_OPEN:
                 self._open.clear()
-            found = self._open[key] = OpenPolicies(self._policies, issuer, unknown)
+            found = self._open[key] = OpenPolicies(policies, issuer, unknown)
+        return found
+
+    def _policies_without(self, names: frozenset[str]) -> IndexedPolicies:
+        found = self._reduced.get(names)
+        if found is None:
+            if len(self._reduced) >= _MOST_OPEN:
+                self._reduced.clear()
+            found = self._reduced[names] = self._policies.without(names)
         return found
 
     def _lens(self, issuer: Issuer, always: frozenset[str]) -> _Lens:

@@ -48,8 +48,12 @@ def render(report: Report, notes: Sequence[str] = (), *, room: int = MAX_CHARACT
 
 
 def code(text: str) -> str:
-    """Write a text that others chose as a span of code (CommonMark §6.1)."""
-    plain = shown(text)
+    """Write a text that others chose as a span of code, short."""
+    return code_span(shown(text))
+
+
+def code_span(plain: str) -> str:
+    """Write a text as a span of code (CommonMark §6.1); all of it has to be printable."""
     longest = longest_run(plain)
     if longest >= _LONGEST_FENCE:
         # Readers of Markdown take a fence of more than 80 for text, and what follows for mark-up.
