@@ -72,6 +72,10 @@ bench-pin: dev ## The ids of 550 repositories and projects, learned from a milli
 bench-access: dev ## Access reviews of 20,000 policies and 2,000 accounts, of files and beside a store
 	@$(BIN)/python -m bench.bench_access
 
+.PHONY: bench-report
+bench-report: dev ## What a million decisions on record say of the policies (2 GB of disk)
+	@$(BIN)/python -m bench.bench_report
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run

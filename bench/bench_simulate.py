@@ -10,6 +10,7 @@ import resource
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -45,6 +46,11 @@ def main() -> None:
         write_policies(folder / "policies")
         few = [simulate(beginning, folder) for _ in range(ROUNDS)]
         many = [simulate(export, folder) for _ in range(ROUNDS)]
+    tell("broker policies simulate, 1,000 policies", few, many, RESULTS)
+
+
+def tell(title: str, few: Sequence[Took], many: Sequence[Took], results: Path) -> None:
+    """Print what runs on a tenth of the events and on all of them took, and write it as JSON."""
     rows = [
         Row(f"{EVENTS:,} events", Spread.of([each.cpu for each in many]), "s of CPU", "< 60"),
         Row("each", Spread.of([each.cpu / EVENTS * 1e6 for each in many]), "µs of CPU"),
@@ -52,10 +58,10 @@ def main() -> None:
         Row(f"memory, {EVENTS // 10:,}", Spread.of([each.megabytes for each in few]), "MB"),
         Row(f"memory, {EVENTS:,}", Spread.of([each.megabytes for each in many]), "MB", "flat"),
     ]
-    print_rows("broker policies simulate, 1,000 policies", rows)
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
+    print_rows(title, rows)
+    results.parent.mkdir(parents=True, exist_ok=True)
     members = [row.as_json() for row in rows]
-    RESULTS.write_text(json.dumps(members, indent=2, ensure_ascii=False))
+    results.write_text(json.dumps(members, indent=2, ensure_ascii=False))
 
 
 def fill(export: Path, events: int) -> None:
@@ -81,19 +87,28 @@ def write_policies(folder: Path) -> None:
 
 def simulate(export: Path, folder: Path) -> Took:
     """Run the command, and take what its process took."""
-    line = [sys.executable, "-m", "broker", "policies", "simulate", "--against", str(export)]
+    took, done = timed("simulate", export, folder / "policies")
+    if done.returncode != 1 or not json.loads(done.stdout)["newly_denied"]:
+        raise SystemExit(f"the simulation found nothing: {done.stderr}")
+    return took
+
+
+def timed(
+    command: str, export: Path, policies: Path
+) -> tuple[Took, subprocess.CompletedProcess[str]]:
+    """Run a command of `broker policies` on an export, and take what its process took."""
+    line = [sys.executable, "-m", "broker", "policies", command, "--against", str(export)]
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [*line, "--json", str(folder / "policies")],
+        [*line, "--json", str(policies)],
         env=os.environ | {"BROKER_ISSUER": BROKER},
         capture_output=True,
         check=False,
+        text=True,
     )
     wall, after = time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN)
-    if done.returncode != 1 or not json.loads(done.stdout)["newly_denied"]:
-        raise SystemExit(f"the simulation found nothing: {done.stderr.decode()}")
     cpu = after.ru_utime + after.ru_stime - used.ru_utime - used.ru_stime
-    return Took(cpu, wall, after.ru_maxrss / 1024)
+    return Took(cpu, wall, after.ru_maxrss / 1024), done
 
 
 if __name__ == "__main__":

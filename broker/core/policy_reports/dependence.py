@@ -59,13 +59,15 @@ class Dependences:
 
     def take(self, past: PastDecision, found: Outcome | Undecidable) -> None:
         """Count a decision, as these files make it."""
-        if past.client_id is not None or not isinstance(found, Outcome) or not is_decisive(found):
+        if past.client_id is not None or not isinstance(found, Outcome):
             return
         ending = self._ending.intersection(found.policies) if self._ending else ()
         for name in ending:
             self.ending[name].add(self._without(past, found, frozenset({name})), past.time)
         if ending:
             self.together.add(self._without(past, found, self._ending), past.time)
+        if not is_decisive(found):
+            return
         if len(found.policies) == 1:
             # What nobody else grants or denies would be refused, or let in.
             self._need(found.policies[0])

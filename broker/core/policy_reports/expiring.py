@@ -39,6 +39,11 @@ class ExpiringReport:
     policies: tuple[Expiring, ...]
     together: Dependence | None
 
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is something to act upon."""
+        return bool(self.policies)
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as JSON members."""
         return {

@@ -128,6 +128,11 @@ class OverBroad:
     found: tuple[TooBroad, ...]
     not_on_record: tuple[NotOnRecord, ...]
 
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is something to act upon."""
+        return bool(self.found)
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as JSON members."""
         return {

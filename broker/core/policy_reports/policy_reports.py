@@ -1,7 +1,7 @@
 """The reports on a policy set, and of which decisions they are."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from broker.core.audit import rfc3339
 from broker.core.policy_reports.expiring import ExpiringReport
@@ -13,6 +13,8 @@ from broker.core.policy_reports.sub_form import SubForm
 from broker.core.policy_reports.unused import Unused
 from broker.core.record import record
 from broker.core.simulation.past_decision import PassedOver
+
+_Report: TypeAlias = Unused | OverBroad | SubForm | Shadowed | ExpiringReport
 
 
 @record
@@ -74,37 +76,26 @@ class PolicyReports:
 
     def has(self, name: ReportName) -> bool:
         """Tell whether a report has found something to act upon."""
-        match name:
-            case ReportName.UNUSED:
-                found = self.unused
-                return found is not None and bool(
-                    found.policies or found.accounts or found.services
-                )
-            case ReportName.OVER_BROAD:
-                return self.over_broad is not None and bool(self.over_broad.found)
-            case ReportName.SUB_FORM:
-                return self.sub_form is not None and self.sub_form.has_findings
-            case ReportName.SHADOWED:
-                shadowed = self.shadowed
-                return shadowed is not None and bool(shadowed.by_conditions or shadowed.by_record)
-            case ReportName.EXPIRING:
-                return self.expiring is not None and bool(self.expiring.policies)
+        found = self._by_name()[name]
+        return found is not None and found.has_findings
 
     def as_json(self) -> dict[str, Any]:
         """Give the reports as JSON members."""
-        found = {
-            ReportName.UNUSED: self.unused,
-            ReportName.OVER_BROAD: self.over_broad,
-            ReportName.SUB_FORM: self.sub_form,
-            ReportName.SHADOWED: self.shadowed,
-            ReportName.EXPIRING: self.expiring,
-        }
         return {
             "policy_set": self.policy_set,
             "read": None if self.read is None else self.read.as_json(),
             "left_out": [each.value for each in self.left_out],
             **{
                 name.value.replace("-", "_"): None if each is None else each.as_json()
-                for name, each in found.items()
+                for name, each in self._by_name().items()
             },
+        }
+
+    def _by_name(self) -> dict[ReportName, _Report | None]:
+        return {
+            ReportName.UNUSED: self.unused,
+            ReportName.OVER_BROAD: self.over_broad,
+            ReportName.SUB_FORM: self.sub_form,
+            ReportName.SHADOWED: self.shadowed,
+            ReportName.EXPIRING: self.expiring,
         }

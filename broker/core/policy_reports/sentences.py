@@ -91,7 +91,7 @@ def notes(reports: PolicyReports) -> Iterator[str]:
     if read is None:
         return
     if 0 < read.decisions.runs < FEW:
-        yield f"{_runs(read.decisions.runs)} are few: they tell little"
+        yield "so few decisions tell little"
     if read.erased:
         yield f"the claims of {_runs(read.erased)} were erased: what these had is not known"
     if read.undecidable:

@@ -65,6 +65,11 @@ class Shadowed:
     by_conditions: tuple[ByConditions, ...]
     by_record: tuple[ByRecord, ...] | None
 
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is something to act upon."""
+        return bool(self.by_conditions or self.by_record)
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as JSON members."""
         found = None if self.by_record is None else [each.as_json() for each in self.by_record]

@@ -59,6 +59,11 @@ class Unused:
     accounts: tuple[str, ...]
     services: tuple[str, ...]
 
+    @property
+    def has_findings(self) -> bool:
+        """Whether there is something to act upon."""
+        return bool(self.policies or self.accounts or self.services)
+
     def as_json(self) -> dict[str, Any]:
         """Give the report as JSON members."""
         return {
