@@ -6,6 +6,7 @@ record in the same event.
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from enum import Enum
 from typing import Any, Final
 
 from broker.core.audit import rfc3339
@@ -22,6 +23,7 @@ from broker.core.policy_reports.immutable_subs import (
     with_immutable_form,
 )
 from broker.core.policy_reports.policy_use import Period
+from broker.core.policy_reports.sub_conditions import SubConditions
 from broker.core.record import record
 from broker.core.simulation.outcome import Kind, Outcome, Undecidable, differences, kind_of
 from broker.core.simulation.past_decision import PastDecision
@@ -35,7 +37,26 @@ TWO_IDS: Final = "two ids were seen under one name"
 NO_FORM: Final = "it has no counterpart with ids; match `repository_id` and other claims instead"
 NO_RUN: Final = "no run on record says which ids are meant"
 
+_TELLING: Final = ("iss", "sub", "repository", "repository_id", "repository_owner_id")
+_REMEMBERED: Final = 20_000
 _TOLD: Final = (Kind.NEWLY_DENIED, Kind.NEWLY_PERMITTED, Kind.CHANGED)
+
+
+class _Form(Enum):
+    """Why the form of a `sub` makes no difference, or none that can be told."""
+
+    IMMUTABLE = 1
+    WITHOUT_IDS = 2
+    SAME = 3
+
+
+@record
+class _Turning:
+    """What a `sub` will be, where a condition may tell it from what it is."""
+
+    repository: Repository
+    sub: str
+    then: str
 
 
 @record
@@ -145,32 +166,34 @@ class SubForms:
     def __init__(self, policies: IndexedPolicies, redecision: Redecision) -> None:
         self._set = policies.policy_set
         self._redecision = redecision
-        self._urls = {
-            issuer.url
+        self._turns = {
+            issuer.url: SubConditions(self._set, issuer)
             for name, issuer in self._set.issuers.items()
             if issuer.platform is GITHUB and "sub" in policies.named_claims[name]
         }
+        self._forms: dict[tuple[str | None, ...], _Form | _Turning] = {}
         self._groups: dict[_Key, _Group] = {}
         self._more = self._undecidable = self._without_ids = self._immutable = 0
 
     def take(self, past: PastDecision, found: Outcome | Undecidable) -> None:
         """Count a decision, as these files make it."""
         claims = past.claims
-        if claims is None or claims.get("iss") not in self._urls or not past.grant_recorded:
+        if claims is None or not past.grant_recorded:
             return
-        sub = text_of(claims.get("sub")) or ""
-        if repository_id_in(sub) is not None:
-            self._immutable += 1
+        conditions = self._turns.get(claims.get("iss", ""))
+        if conditions is None:
             return
-        repository = _repository(claims)
-        if not _names(sub, claims):
+        key = tuple(text_of(claims.get(name)) for name in _TELLING)
+        form = self._forms.get(key)
+        if form is None:
+            if len(self._forms) >= _REMEMBERED:
+                self._forms.clear()
+            form = self._forms[key] = _form(claims, conditions)
+        if not isinstance(form, _Turning):
+            self._immutable += form is _Form.IMMUTABLE
+            self._without_ids += form is _Form.WITHOUT_IDS
             return
-        then = None
-        if repository is not None:
-            then = immutable_form(sub, repository.owner_id, repository.repository_id)
-        if repository is None or then is None:
-            self._without_ids += 1
-            return
+        repository, sub, then = form.repository, form.sub, form.then
         changed = {**claims, "sub": then}
         now = self._redecision.decide(replace(past, claims=changed))
         if isinstance(found, Undecidable) or isinstance(now, Undecidable):
@@ -219,6 +242,20 @@ class SubForms:
         group.runs.add(time)
         if len(group.subs) < MAX_REPOSITORIES:
             group.subs[sub] = then
+
+
+def _form(claims: Claims, conditions: SubConditions) -> _Form | _Turning:
+    sub = text_of(claims.get("sub")) or ""
+    if repository_id_in(sub) is not None:
+        return _Form.IMMUTABLE
+    if not _names(sub, claims):
+        return _Form.SAME
+    repository, then = _repository(claims), None
+    if repository is not None:
+        then = immutable_form(sub, repository.owner_id, repository.repository_id)
+    if repository is None or then is None:
+        return _Form.WITHOUT_IDS
+    return _Turning(repository, sub, then) if conditions.tell_apart(sub, then) else _Form.SAME
 
 
 def _sub_policy(policy: Policy, condition: Condition, groups: Mapping[_Key, _Group]) -> SubPolicy:

@@ -12,13 +12,14 @@ from typing import Final
 
 from broker.core import client
 from broker.core.blocks import NO_BLOCKS
-from broker.core.claims import Claims, are_texts
+from broker.core.claims import Claims, are_texts, fold_ascii
 from broker.core.decision import MIN_REMAINING_LIFE, Decision, Deny, decide
 from broker.core.errors import Reason
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, Replay, ServiceAccount
 from broker.core.simulation.outcome import Outcome, Undecidable
 from broker.core.simulation.past_decision import EventRefused, PastDecision
+from broker.core.simulation.told_apart import texts_told_apart
 from broker.core.simulation.unrecorded import (
     RECORDED_BY_PRESET,
     OpenPolicies,
@@ -39,6 +40,8 @@ _FAR: Final = 1 << 40
 
 _MOST_OPEN: Final = 64
 _NONE: Final[frozenset[str]] = frozenset()
+_OTHER: Final = (None,)
+"""Stands for a text that no decision tells apart from others."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,21 @@ class _Lens:
 
     by_expiry: bool
     """Whether a condition looks at `exp`."""
+
+    told_apart: tuple[frozenset[str] | None, ...]
+    """By name, the texts that decisions tell apart from any other; None for each from each."""
+
+    def key(self, values: tuple[object, ...]) -> tuple[object, ...]:
+        """Give the same for all values of these names that no decision tells apart."""
+        return tuple(
+            value
+            if texts is None
+            or type(value) is not str
+            or value in texts
+            or fold_ascii(value) in texts
+            else value and _OTHER
+            for value, texts in zip(_hashable(values), self.told_apart, strict=True)
+        )
 
 
 class Redecision:
@@ -177,7 +195,7 @@ class Redecision:
         elif lens.beyond:
             self._recorded(past, lens, claims)
         end = bisect_right(self._ends, past.time)
-        key = (lens.issuer.url, _hashable(values), past.asked, end, unknown, without)
+        key = (lens.issuer.url, lens.key(values), past.asked, end, unknown, without)
         if lens.by_expiry:
             return self._decided(past, lens, claims, unknown, without)
         found = self._memory.get(key)
@@ -314,7 +332,16 @@ class Redecision:
             named.add(issuer.platform.event_claim)
         for account in _accounts_of(policies, issuer):
             named.update(account.instances)
-        return _Lens(issuer, tuple(sorted(named)), always, not named <= always, by_expiry)
+        names = tuple(sorted(named))
+        told_apart = texts_told_apart(policies.policy_set, issuer)
+        return _Lens(
+            issuer,
+            names,
+            always,
+            not named <= always,
+            by_expiry,
+            tuple(map(told_apart.get, names)),
+        )
 
 
 class _Memory:
