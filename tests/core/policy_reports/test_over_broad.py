@@ -169,7 +169,7 @@ def test_what_is_not_on_record_is_not_taken_for_nothing() -> None:
 
 
 def test_a_record_without_room_says_nothing_of_what_it_has_not() -> None:
-    wide = {f"claim-{each}": "x" * 900 for each in range(9)}
+    wide: dict[str, Any] = {f"claim-{each}": "x" * 900 for each in range(9)}
     files = then(a_policy("web", web(environment=..., **dict.fromkeys(wide, Present()))))
     found = members(files, recorded(files, BOTH, **wide))["over_broad"]["not_on_record"]
 

@@ -308,10 +308,16 @@ def test_long_reports_are_cut() -> None:
     # Each line is whole, and there are as many as fit.
     many = [replace(each, name=f"p-{n}") for each in files.policies.values() for n in range(12)]
     wide = then(*many)
-    events = [recorded(wide, **{f"claim-{name}": value for name in range(30)}) for value in values]
+    events = [
+        _with_claims(wide, {f"claim-{name}": value for name in range(30)}) for value in values
+    ]
     cut = report_markdown.render(reported(wide, *events))
     assert len(cut) < MAX_CHARACTERS
     assert cut.endswith("_The rest does not fit into a comment; run the command for all of it._\n")
+
+
+def _with_claims(files: Any, claims: dict[str, Any]) -> dict[str, Any]:
+    return recorded(files, **claims)
 
 
 def test_a_report_that_was_not_asked_for_is_not_mentioned() -> None:
