@@ -7,7 +7,11 @@ from pathlib import Path
 import pytest
 
 from broker.core.audit import GENESIS, SerializedEvent
+from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import PolicySet
+from broker.core.policy_reports import report_text as report_of_policies
+from broker.core.policy_reports.report_name import ReportName
+from broker.core.policy_reports.reporting import Reporting, Wanted
 from broker.core.simulation import report_markdown, report_text
 from broker.core.simulation.tally import Report
 from broker.policy_files import load_texts
@@ -44,6 +48,10 @@ def after() -> str:
     return before().replace(removed, added)
 
 
+def simulation_text() -> str:
+    return PAGE.blocks("text")[0].text
+
+
 def month() -> list[dict[str, object]]:
     """Record the runs of the page: deployments, those without an environment, release branches."""
     policy_set = loaded(before())
@@ -76,9 +84,7 @@ def test_the_comment_of_the_page_is_what_comes_out(report: Report) -> None:
 
 
 def test_the_text_of_the_page_is_what_comes_out(report: Report) -> None:
-    [text] = PAGE.blocks("text")
-
-    assert text.text == report_text.render(report)
+    assert simulation_text() == report_text.render(report)
 
 
 def test_the_command_of_the_page_says_so_and_fails(tmp_path: Path) -> None:
@@ -102,9 +108,19 @@ def test_the_command_of_the_page_says_so_and_fails(tmp_path: Path) -> None:
         check=False,
     )
 
-    [text] = PAGE.blocks("text")
     assert (done.returncode, done.stderr) == (1, "")
-    assert done.stdout == text.text
+    assert done.stdout == simulation_text()
+
+
+def test_the_report_of_the_page_is_what_comes_out() -> None:
+    command = PAGE.blocks("sh")[-1].text
+    only = command.split("--only ")[1].split(" ")[0].split(",")
+    names = frozenset(map(ReportName, only))
+    reporting = Reporting(IndexedPolicies.of(loaded(before())), Wanted(names, BEGINS, 0))
+    for event in month():
+        reporting.take(event)
+
+    assert PAGE.blocks("text")[1].text == report_of_policies.render(reporting.reports())
 
 
 def test_the_policy_of_the_review_loads() -> None:

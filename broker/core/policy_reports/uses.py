@@ -160,10 +160,10 @@ class Uses:
 
 def observed_in(event: Mapping[str, Any]) -> Sequence[str]:
     """Name the observed policies that held. Raises `EventRefused`."""
-    names = event.get("observed") or ()
-    if isinstance(names, str) or not isinstance(names, Sequence):
-        raise EventRefused("`observed` is no list of texts")
-    if not all(isinstance(each, str) for each in names):
+    names = event.get("observed")
+    if names is None:
+        return ()
+    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
         raise EventRefused("`observed` is no list of texts")
     return names
 

@@ -201,6 +201,14 @@ def test_subs_of_one_repository_are_bounded() -> None:
     assert found["repositories"][0]["runs"] == MAX_REPOSITORIES + 3
 
 
+def test_what_is_remembered_of_forms_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("broker.core.policy_reports.sub_form._REMEMBERED", 1)
+    files = then(a_policy("web", {"repository": "acme/web", "sub": Glob("repo:acme/web:**")}))
+    events = [recorded(files, sub=f"repo:acme/web:ref:{each}") for each in (1, 2, 1)]
+
+    assert sub_form(files, *events)["policies"][0]["repositories"][0]["runs"] == 3
+
+
 @pytest.mark.parametrize("value", [Present(), "repo:else/web:x", "repository_id:1", Regex("x")])
 def test_a_condition_that_names_none_of_the_repositories_stays(value: Any) -> None:
     assert with_immutable_form(Condition("sub", a_matcher(value)), [ACME_WEB]) is None
