@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -112,16 +113,34 @@ def test_the_command_of_the_page_says_so_and_fails(tmp_path: Path) -> None:
     assert done.stdout == simulation_text()
 
 
-def test_the_report_of_the_page_is_what_comes_out() -> None:
-    command = PAGE.blocks("sh")[-1].text
-    only = command.split("--only ")[1].split(" ")[0].split(",")
-    names = frozenset(map(ReportName, only))
-    reporting = Reporting(IndexedPolicies.of(loaded(before())), Wanted(names, BEGINS, 0))
-    for event in month():
-        reporting.take(event)
+def month_beside() -> tuple[PolicySet, list[dict[str, Any]]]:
+    """Record the runs of the report: those of the month, and of the policies beside it."""
+    more = PAGE.blocks("yaml")[3].text.removeprefix("policies:\n")
+    policy_set = loaded(before() + more)
+    web = {"environment": "production", "sub": "repo:acme/web:environment:production"}
+    api = {"repository": "acme/api", "repository_id": "456790", "sub": "repo:acme/api:ref:x"}
+    tool = {"repository": "tools/kit", "repository_id": "8", "repository_owner_id": "7654321"}
+    other = {"ref": "refs/heads/topic", **web}
+    jobs: list[dict[str, Any]] = [web] * 120 + [other] * 20 + [{}] * 14 + [api] * 40 + [tool] * 4
+    month = DAYS * 86_400
+    return policy_set, [
+        recorded(policy_set, at=BEGINS + month * number / len(jobs), **job)
+        for number, job in enumerate(jobs)
+    ]
 
-    assert PAGE.blocks("text")[1].text == report_of_policies.render(reporting.reports())
+
+def reported_beside() -> str:
+    policy_set, events = month_beside()
+    wanted = Wanted(frozenset(ReportName), BEGINS + DAYS * 86_400, 30 * 86_400)
+    reporting = Reporting(IndexedPolicies.of(policy_set), wanted)
+    for event in events:
+        reporting.take(event)
+    return report_of_policies.render(reporting.reports())
+
+
+def test_the_report_of_the_page_is_what_comes_out() -> None:
+    assert PAGE.blocks("text")[1].text == reported_beside()
 
 
 def test_the_policy_of_the_review_loads() -> None:
-    loaded("issuers: {github: {preset: github}}\n" + PAGE.blocks("yaml")[-1].text)
+    loaded("issuers: {github: {preset: github}}\n" + PAGE.blocks("yaml")[2].text)
