@@ -10,10 +10,10 @@ from typer.main import get_command
 from broker.cli.policies import app
 from broker.cli.policies.report_command import NONE, WITHIN
 from broker.core.policy_reports.over_broad import FEW, MAX_PROPOSED, Breadth
-from broker.core.simulation.report_markdown import MAX_CHARACTERS
 from broker.core.policy_reports.report_name import ReportName
 from broker.core.policy_reports.seen_values import MAX_LENGTH, MAX_VALUES
 from broker.core.policy_reports.sub_form import MAX_REPOSITORIES
+from broker.core.simulation.report_markdown import MAX_CHARACTERS
 from tests.core.builders import NOW, a_policy
 from tests.core.policy_reports.reporting_of import reported
 from tests.core.simulation.recording import recorded, then
