@@ -129,8 +129,9 @@ class Uses:
                 self.policies[name].newly += 1
 
     def _count_targets(self, outcome: Outcome) -> None:
-        if outcome.service_account is not None:
-            self.accounts.add(outcome.service_account)
+        account = outcome.service_account
+        if account is not None and account in self._policy_set.service_accounts:
+            self.accounts.add(account)
         if outcome.audience is not None:
             service = self._policy_set.service_by_audience(outcome.audience)
             if service is not None:
