@@ -364,6 +364,13 @@ def test_observed_that_is_no_list_of_names_is_refused(observed: Any) -> None:
         reported(files, {**recorded(files), "observed": observed})
 
 
+def test_an_event_need_not_say_what_was_observed() -> None:
+    files = then(a_policy("web"))
+    event = {name: value for name, value in recorded(files).items() if name != "observed"}
+
+    assert members(files, event)["read"]["decisions"] == 1
+
+
 def test_what_an_issuer_refused_then_is_passed_over_unless_it_is_lifted() -> None:
     files = then(a_policy("web"))
     event = {**recorded(files), "type": "token.refused", "outcome": "refused", "policies": []}
