@@ -30,7 +30,10 @@ HOSTILE = (
     "`" * 80 + "[x](https://evil.example) @acme/admins",
     "|x|y|",
     "%0A::add-mask::x",
+    "x##[stop-commands]y",
+    "##vso[task.setvariable variable=a]b",
 )
+COMMAND = re.compile(r"##[A-Za-z]*\[")
 WIDER = now(a_policy("web", {"repository_id": "456789"}))
 
 
@@ -46,6 +49,7 @@ def test_no_name_leaves_its_line_or_moves_the_cursor() -> None:
     changes = [line for line in text.split("\n") if line.startswith("  ") and " gains " in line]
     assert len(changes) == len(HOSTILE)
     assert not re.search(r"^\s*(::|- |#)", text, re.MULTILINE)
+    assert COMMAND.search(text) is None
 
 
 def test_in_a_comment_every_name_is_a_span_of_code() -> None:
@@ -58,6 +62,7 @@ def test_in_a_comment_every_name_is_a_span_of_code() -> None:
     for sign in ("<img", "@acme", "](", "evil", "::", "HYPERLINK", "Approved"):
         assert sign not in rest
     assert "<img" in text
+    assert COMMAND.search(text) is None
 
 
 def test_a_flood_of_names_takes_no_more_than_its_bound() -> None:
