@@ -20,6 +20,8 @@ _REPOSITORY: Final = re.compile(
     r"(repo:[^/:]+/[^/:]+|(repository_id|project_id|project_path):[^:]+)(:.*)?", re.DOTALL
 )
 
+_ID_IN_SUB: Final = re.compile(r"@[0-9]+(?=[/:]|\Z)")
+
 
 def sub_form(linted: LintedSet) -> Iterator[Remark]:
     """Find `sub` of GitHub by names, which ends when GitHub writes ids into it.
@@ -43,9 +45,9 @@ def sub_form(linted: LintedSet) -> Iterator[Remark]:
 def classic_items(condition: Condition) -> Iterator[Path]:
     """Yield where a `sub` names a repository by names alone, and no item beside it by ids."""
     items = _items(condition)
-    texts = [text for _, text in items]
+    with_ids = {named for _, text in items if (named := _ID_IN_SUB.sub("", text)) != text}
     for within, text in items:
-        if _BY_NAME.fullmatch(text) and not any(_same_with_ids(text, other) for other in texts):
+        if _BY_NAME.fullmatch(text) and text not in with_ids:
             yield within
 
 
@@ -75,9 +77,3 @@ def _text(matcher: Matcher) -> str:
     if isinstance(matcher, Equals):
         return matcher.text
     return "" if isinstance(matcher, AnyOf | Not | Present) else matcher.pattern
-
-
-def _same_with_ids(text: str, other: str) -> bool:
-    """Tell whether another item is this one with ids."""
-    without_ids = re.sub(r"@[0-9]+(?=[/:]|\Z)", "", other)
-    return other != text and without_ids == text
