@@ -45,6 +45,9 @@ class AuditEvent:
     observed: tuple[str, ...] = ()
     """The policies that held, but are observed only."""
 
+    would: Mapping[str, Any] | None = None
+    """What would have been decided with them; only on events where one held."""
+
     requested: Mapping[str, Any] | None = None
     audience: str | None = None
     scopes: tuple[str, ...] | None = None
@@ -81,6 +84,7 @@ class AuditEvent:
             "sub": self.sub,
             "policies": list(self.policies),
             "observed": list(self.observed),
+            **({} if self.would is None else {"would": _sorted(self.would)}),
             "requested": _sorted(self.requested),
             "audience": self.audience,
             "scopes": None if self.scopes is None else list(self.scopes),
@@ -126,9 +130,10 @@ class SerializedEvent:
             f'"client_address":{_text(event.client_address)},"issuer":{_text(event.issuer)},'
             f'"subject":{_text(event.subject)},"platform":{_text(event.platform)},'
         )
+        would = "" if event.would is None else f'"would":{canonical(event.would)},'
         after = (
             f",{_whom(event.service_account, event.sub, event.policies, event.observed)},"
-            f'"requested":{_object(event.requested)},'
+            f'{would}"requested":{_object(event.requested)},'
             f"{_granted(event.audience, event.scopes, event.ttl)},"
             f'"token_id":{_text(event.token_id)},'
             f'"subject_token_id":{_text(event.subject_token_id)},'
@@ -203,7 +208,7 @@ def chain_hash(members: Mapping[str, Any]) -> str:
         rest -= {"claims_erased"}
     names = [name for name in _MEMBERS if name in rest] + sorted(rest - _MEMBERS.keys())
     ordered = {name: members[name] for name in names}
-    for name in ordered.keys() & {"requested", "changes"}:
+    for name in ordered.keys() & {"would", "requested", "changes"}:
         ordered[name] = _sorted(ordered[name])
     event = SerializedEvent.of_members(ordered)
     if erased:

@@ -8,11 +8,11 @@ from broker.core.csv_text import csv_line
 
 HEADER: Final = (
     "seq",
-    *AuditEvent(id="", time=0.0, type="", outcome="").members(),
+    *AuditEvent(id="", time=0.0, type="", outcome="", would={}).members(),
     "prev",
     "hash",
 )
-"""The members of an event, in the order of its line."""
+"""The members that an event may have, in the order of its line."""
 
 
 def header() -> str:

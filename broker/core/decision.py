@@ -6,14 +6,14 @@ Pure and without order: neither the order of files nor of policies can change it
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Protocol
 
-from broker.core.blocks import Block
+from broker.core.blocks import Block, Blocks
 from broker.core.claims import Claims
 from broker.core.conditions import Effect, all_hold, pinned_claims
 from broker.core.errors import Reason
 from broker.core.holding import visible_to_caller
-from broker.core.indexed_policies import IndexedPolicies, granted
+from broker.core.indexed_policies import granted
 from broker.core.instances import sub_of
 from broker.core.policy import (
     Issuer,
@@ -87,11 +87,33 @@ class Deny:
 Decision = Permit | Deny
 
 
+class Deciding(Protocol):
+    """The policies that count in a decision, as `IndexedPolicies` has them."""
+
+    @property
+    def policy_set(self) -> PolicySet:
+        """The set that they are of."""
+        ...
+
+    @property
+    def blocks(self) -> Blocks:
+        """What is refused whatever they say."""
+        ...
+
+    def allowing(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+        """List the allow policies that hold, by name."""
+        ...
+
+    def denying(self, issuer: Issuer, claims: Claims, now: float) -> list[Policy]:
+        """List the deny policies that hold, by name."""
+        ...
+
+
 def decide(
     claims: Claims,
     issuer: Issuer,
     request: DecisionRequest,
-    policies: IndexedPolicies,
+    policies: Deciding,
     now: float,
 ) -> Decision:
     """Decide one request of one verified token. `now` is in seconds since the epoch."""
@@ -119,7 +141,7 @@ def _by_policies(
     claims: Claims,
     issuer: Issuer,
     request: DecisionRequest,
-    policies: IndexedPolicies,
+    policies: Deciding,
     now: float,
 ) -> Decision:
     policy_set = policies.policy_set

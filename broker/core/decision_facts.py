@@ -13,6 +13,7 @@ from broker.core.durations import duration_text
 from broker.core.errors import ERROR, SUCCESS, Reason
 from broker.core.explain import Explanation
 from broker.core.judged_policy import Candidate
+from broker.core.observation_text import observation_text
 
 _SECOND: Final = len("2026-11-25T21:38:50")
 _WHY: Final[Mapping[str, str]] = {
@@ -57,6 +58,10 @@ def facts(
         yield "given", f"{shown(event['sub'])} at {shown(event['audience'])} ({scopes}, {life})"
     if (why := _why(event, explanation)) is not None:
         yield "why", why
+    if isinstance(event["observed"], list) and event["observed"]:
+        would = event["would"]
+        told = would if isinstance(would, Mapping) else None
+        yield "observed", observation_text(event["observed"], told)
     for name, label in (
         ("policy_set", "policy set"),
         ("request_id", "request id"),

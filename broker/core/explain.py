@@ -18,6 +18,7 @@ from broker.core.holding import visible_to_caller
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.judged_policy import Candidate, Case
 from broker.core.nearness import considered, ranked
+from broker.core.observation import MAX_NAMED, Observation, observe
 from broker.core.personal_claims import is_personal
 from broker.core.policy import Issuer
 from broker.core.tenant_floor import is_tenant_condition
@@ -48,8 +49,28 @@ class Explanation:
     ranking: Sequence[Candidate] = field(repr=False, compare=False)
     """Every policy that was judged, also those over the limit and those only observed."""
 
+    def observed(self) -> tuple[tuple[str, ...], Observation | None]:
+        """Name the observed policies that hold, and say what they would make of the decision.
+
+        None for a caller, who learns of policies that count alone (contract §5).
+        """
+        case = self.case
+        if not case.to_operator:
+            return (), None
+        held = case.policies.observed(case.issuer, case.claims, case.now)
+        found = observe(
+            case.decision,
+            held,
+            with_expiry(case.claims, case.issuer, case.now),
+            case.issuer,
+            case.request,
+            case.policies,
+            case.now,
+        )
+        return tuple(each.name for each in held[:MAX_NAMED]), found
+
     def as_json(self) -> dict[str, Any]:
-        """Give the members of contract §2."""
+        """Give the members of contract §2, and beside them what observed policies would change."""
         members: dict[str, Any] = {
             "decision": self.decision,
             "reason": self.reason,
@@ -60,7 +81,12 @@ class Explanation:
             "ttl": self.ttl,
             "candidates": [candidate.as_json() for candidate in self.candidates],
         }
-        return members if self.fix is None else {**members, "fix": self.fix}
+        if self.fix is not None:
+            members["fix"] = self.fix
+        observed, observation = self.observed()
+        if observation is not None:
+            members |= {"observed": list(observed), "would": observation.members()}
+        return members
 
 
 def explain(

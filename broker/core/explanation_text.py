@@ -8,6 +8,7 @@ from broker.core.condition_text import Operator, expected_by, shown, yaml
 from broker.core.decision import Decision, Permit
 from broker.core.explain import Explanation
 from broker.core.judged_policy import Candidate, ConditionResult
+from broker.core.observation_text import observation_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ def _lines(explanation: Explanation, marks: _Marks) -> Iterator[str]:
         yield ""
         for line in explanation.fix.split("\n"):
             yield f"fix: {line}"
+    observed, observation = explanation.observed()
+    if observation is not None:
+        yield ""
+        yield f"observed: {observation_text(observed, observation.members())}"
 
 
 def _own_claims(decision: Decision) -> Iterator[str]:

@@ -1,15 +1,17 @@
 """The audit event of one exchange, from the request to its outcome (contract §6)."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from broker.core.audit import AuditEvent
 from broker.core.claims import Claims, text_of
-from broker.core.decision import Deny, Permit
+from broker.core.decision import Decision, Deny, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
 from broker.core.explain import Explanation
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.policy import Issuer
+from broker.core.observation import MAX_NAMED, Observation, observe
+from broker.core.policy import Issuer, Policy
 from broker.core.recorded_claims import RecordedObject, recorded_claims, subject_token_id
 from broker.core.subject_token import MAX_SUB_LENGTH
 from broker.grants.request import ExchangeRequest
@@ -27,7 +29,16 @@ class BegunRecord:
     claims: RecordedObject
     subject_token_id: str | None
     policy_set: str
-    observed: tuple[str, ...] = ()
+    observed: Sequence[Policy] = ()
+    """The policies that hold, but are observed only."""
+
+    observation: Observation | None = None
+    """What they would make of the decision, once there is one."""
+
+    @property
+    def would(self) -> dict[str, Any] | None:
+        """The same as the event has it."""
+        return None if self.observation is None else self.observation.members()
 
     def ended(self, duration: float, **outcome: Any) -> AuditEvent:  # noqa: ANN401 - members of it
         """Make the event; `duration` in seconds, `outcome` are further members."""
@@ -44,7 +55,9 @@ class BegunRecord:
             requested=self.request.requested(),
             subject_token_id=self.subject_token_id,
             policy_set=self.policy_set,
-            observed=self.observed,
+            observed=tuple(each.name for each in self.observed[:MAX_NAMED])
+            if self.observed
+            else (),
             duration_ms=round(duration * 1000, 3),
             **outcome,
         )
@@ -77,11 +90,19 @@ def refused(record: BegunRecord, refusal: Refusal, duration: float) -> AuditEven
     return record.ended(duration, type="token.refused", outcome=outcome, reason=refusal.reason)
 
 
-def observed(
-    policies: IndexedPolicies, issuer: Issuer, claims: Claims, now: float
-) -> tuple[str, ...]:
-    """Name the policies that would count too, were they not only observed (contract §4)."""
-    return tuple(each.name for each in policies.observed(issuer, claims, now))
+def compare(
+    record: BegunRecord, decision: Decision, claims: Claims, policies: IndexedPolicies
+) -> None:
+    """Find out what the observed policies that hold would make of a decision (contract §4)."""
+    record.observation = observe(
+        decision,
+        record.observed,
+        claims,
+        record.issuer,
+        record.request.wanted,
+        policies,
+        record.time,
+    )
 
 
 def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
@@ -93,6 +114,7 @@ def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
         reason=deny.reason,
         policies=deny.policies,
         target=deny.block,
+        would=record.would if record.observed else None,
     )
 
 
@@ -106,6 +128,7 @@ def explained(record: BegunRecord, explanation: Explanation, duration: float) ->
         reason=decision.reason if isinstance(decision, Deny) else None,
         policies=decision.policies,
         target=decision.block if isinstance(decision, Deny) else None,
+        would=record.would,
     )
 
 
@@ -122,6 +145,7 @@ def granted(record: BegunRecord, permit: Permit, token_id: str, duration: float)
         scopes=permit.scopes,
         ttl=permit.ttl,
         token_id=token_id,
+        would=record.would if record.observed else None,
     )
 
 

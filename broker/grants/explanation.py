@@ -41,6 +41,7 @@ class ExchangeExplanation:
             raise await self.exchange.of_another_type(
                 decision, claims, issuer, request, record, epoch
             )
+        decision_record.compare(record, decision, claims, policies)
         duration = max(self.exchange.clock.now() - now, 0.0)
         explained = decision_record.explained(record, explanation, duration)
         await commit(self.exchange.ledger, Entry(explained, epoch=epoch))

@@ -120,6 +120,8 @@ class TokenExchange:
         issuer, claims, record = await self.verified(request, policies, now, epoch)
         # 6 decide by the policies
         decision = decide(claims, issuer, request.wanted, policies, now)
+        if record.observed:
+            decision_record.compare(record, decision, claims, policies)
         if isinstance(decision, Deny):
             raise await self._denied(decision, claims, issuer, request, policies, record, epoch)
         if not issues(request, decision):
@@ -131,6 +133,8 @@ class TokenExchange:
         await self._commit(claims, issuer, decision, token_id, record, epoch)
         issued = await self._sign(claims, issuer, decision, token_id, signing_key, record)
         self.measurements.exchange_ended(issuer.name, decision.service.name, None)
+        if record.observation is not None:
+            self.measurements.observed(record.observation.would)
         return issued
 
     async def verified(
@@ -152,7 +156,7 @@ class TokenExchange:
             await self.limits.failed_token(request.caller, issuer, signed_claims, now)
             await self._record_refused(refusal, record, epoch)
             raise
-        record.observed = decision_record.observed(policies, issuer, claims, now)
+        record.observed = policies.observed(issuer, claims, now)
         return issuer, claims, record
 
     async def _authenticate(
@@ -198,6 +202,8 @@ class TokenExchange:
         await self.limits.failed_token(request.caller, issuer, claims, record.time)
         denied = decision_record.denied(record, deny, self._since(record))
         await commit(self.ledger, Entry(denied, epoch=epoch))
+        if record.observation is not None:
+            self.measurements.observed(record.observation.would)
         explanation = explain(claims, issuer, request.wanted, policies, record.time)
         refusal = DecisionRefused(
             deny.public_reason,

@@ -71,6 +71,12 @@ EXCHANGE_REFUSALS: Final = Metric(
     ("issuer", "reason"),
     names_configured=True,
 )
+OBSERVED: Final = Metric(
+    "broker_observed_decisions",
+    _COUNTER,
+    "Exchanges that observed policies hold for, by what would come of them with these.",
+    ("kind",),
+)
 RATE_LIMITED: Final = Metric(
     "broker_rate_limited_requests", _COUNTER, "Requests that a rate limit refused.", ("limit",)
 )
@@ -120,7 +126,7 @@ POLICIES_SINCE: Final = Metric(
 )
 
 RECORDED: Final = (
-    REQUESTS, DURATIONS, OAUTH, EXCHANGES, EXCHANGE_REFUSALS, RATE_LIMITED, BATCHES,
+    REQUESTS, DURATIONS, OAUTH, EXCHANGES, EXCHANGE_REFUSALS, OBSERVED, RATE_LIMITED, BATCHES,
     BATCH_DURATIONS, NOT_WRITTEN, KEY_FETCHES, KEY_FAILURES, KEYS_FETCHED_AT, RELOADS,
     POLICIES_SINCE,
 )  # fmt: skip

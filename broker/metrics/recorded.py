@@ -16,6 +16,7 @@ from broker.metrics.definitions import (
     KEYS_FETCHED_AT,
     NOT_WRITTEN,
     OAUTH,
+    OBSERVED,
     POLICIES_SINCE,
     RATE_LIMITED,
     RECORDED,
@@ -55,6 +56,10 @@ class Recorded:
         self._add((EXCHANGES.name, issuer, service, outcome_of(reason)))
         if reason is not None:
             self._add((EXCHANGE_REFUSALS.name, issuer, reason))
+
+    def observed(self, kind: str) -> None:
+        """Count a decision as observed policies would have it."""
+        self._add((OBSERVED.name, kind))
 
     def rate_limited(self, limit: str) -> None:
         """Count a request that a limit refused."""

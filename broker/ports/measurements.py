@@ -30,6 +30,10 @@ class Measurements(Protocol):
         """Count an exchange; `reason` is the one on record, None when a token was issued."""
         ...
 
+    def observed(self, kind: str) -> None:
+        """Count a decision on a token that observed policies hold for, as they would have it."""
+        ...
+
     def rate_limited(self, limit: str) -> None:
         """Count a request that a limit refused; `limit` as in the configuration."""
         ...
@@ -65,6 +69,9 @@ class NotMeasured:
         """Do nothing."""
 
     def exchange_ended(self, issuer: str, service: str, reason: Reason | None) -> None:
+        """Do nothing."""
+
+    def observed(self, kind: str) -> None:
         """Do nothing."""
 
     def rate_limited(self, limit: str) -> None:

@@ -36,11 +36,45 @@ def an_event(**members: Any) -> AuditEvent:
     return AuditEvent(**(values | members))
 
 
+BEFORE = "7b774ae335b8ef372f187aba009c35395f095e3a4fb7b726227fb38683ca1842"
+OBSERVED = {"kind": "would_deny", "reason": "denied_by_policy", "policies": ["no-forks"]}
+
+
 def test_a_line_holds_every_member_in_the_order_of_the_contract() -> None:
-    line = chain(an_event(), 1, GENESIS).line()
+    line = chain(an_event(would=OBSERVED), 1, GENESIS).line()
 
     members = [member.name for member in fields(AuditEvent)]
     assert ["seq", *members, "prev", "hash"] == list(json.loads(line))
+
+
+def test_an_event_that_nothing_was_observed_of_is_the_line_that_it_was_before() -> None:
+    chained = chain(an_event(), 1, GENESIS)
+
+    assert "would" not in chained.line()
+    assert "would" not in an_event().members()
+    # The hash of this very event as older versions wrote it.
+    assert chained.hash == BEFORE
+
+
+@pytest.mark.parametrize("would", [None, OBSERVED])
+def test_the_hash_holds_whatever_order_a_collector_keeps_members_in(would: Any) -> None:
+    chained = chain(an_event(would=would), 1, GENESIS)
+    mixed = json.loads(json.dumps(chained.members, sort_keys=True))
+
+    assert chain_hash(mixed) == chained.hash
+    assert SerializedEvent.of(an_event(would=would)) == SerializedEvent.of_members(
+        an_event(would=would).members()
+    )
+
+
+def test_what_was_observed_is_part_of_the_hash() -> None:
+    members = chain(an_event(would=OBSERVED), 1, GENESIS).members
+
+    assert chain_hash(members | {"would": OBSERVED | {"kind": "same"}}) != members["hash"]
+    assert (
+        chain_hash({name: members[name] for name in members if name != "would"})
+        != (members["hash"])
+    )
 
 
 def test_the_line_and_the_members_say_the_same() -> None:

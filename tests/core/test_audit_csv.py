@@ -16,6 +16,7 @@ EVENT = chain(
         subject='a "quoted", thing',
         claims={"ref": "refs/heads/main"},
         policies=("a", "b"),
+        would={"kind": "same"},
         ttl=600,
         duration_ms=0.4,
     ),
@@ -41,6 +42,12 @@ def test_a_row_has_every_member_and_ends_as_the_rfc_says() -> None:
     assert json.loads(shown["claims"]) == {"ref": "refs/heads/main"}
     assert json.loads(shown["policies"]) == ["a", "b"]
     assert shown["hash"] == EVENT["hash"]
+
+
+def test_of_an_event_of_which_nothing_was_observed_the_cell_is_empty() -> None:
+    [cells] = csv.reader([row({name: EVENT[name] for name in EVENT if name != "would"})])
+
+    assert cells[HEADER.index("would")] == ""
 
 
 def test_erased_claims_are_an_empty_cell() -> None:

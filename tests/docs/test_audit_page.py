@@ -157,7 +157,8 @@ def test_every_event_has_every_member(
     key_events: list[dict[str, Any]],
     account_events: list[dict[str, Any]],
 ) -> None:
-    assert all(list(event) == list(MEMBERS) for event in [*events, *key_events, *account_events])
+    always = [name for name in MEMBERS if name != "would"]
+    assert all(list(event) == always for event in [*events, *key_events, *account_events])
 
 
 def test_every_member_is_of_a_type_that_its_row_names(

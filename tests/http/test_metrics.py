@@ -150,6 +150,7 @@ def test_every_metric_is_written_in_both_formats(own_broker: RunningBroker) -> N
     read = {family.name: family for family in openmetrics(other.text)}
     named = {metric.name: metric for metric in METRICS}
     seldom = {
+        "broker_observed_decisions",
         "broker_rate_limited_requests",
         "broker_policy_reloads",
         "broker_policy_files_rejected_timestamp_seconds",

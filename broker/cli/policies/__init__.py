@@ -7,6 +7,7 @@ from broker.cli.policies import (
     diff_command,
     explain_command,
     import_command,
+    observed_command,
     pin_command,
     report_command,
     schema_command,
@@ -28,4 +29,5 @@ app.command("diff")(diff_command.diff)
 app.command("simulate")(simulate_command.simulate)
 app.command("pin")(pin_command.pin)
 app.command("report")(report_command.report)
+app.command("observed")(observed_command.observed)
 app.command("import")(import_command.import_)

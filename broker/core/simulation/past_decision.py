@@ -91,6 +91,12 @@ class PastDecision:
     unless_lifted: PassedOver | None = None
     """What it counts as, unless the issuer's entry would not refuse it any more."""
 
+    observed: tuple[str, ...] = ()
+    """The policies that held, but were observed only."""
+
+    would: Outcome | None = None
+    """What it would have come to with them, where that is on record."""
+
     @property
     def request(self) -> DecisionRequest:
         """What was asked for."""
@@ -140,6 +146,8 @@ def past_decision(
         grant_recorded=kind != "token.explained",
         large=size > NO_ROOM,
         unless_lifted=passed,
+        observed=_texts(event, "observed"),
+        would=None if event.get("would") is None else _would(event["would"]),
     )
 
 
@@ -176,6 +184,27 @@ def _outcome(
         _text(event, "service_account"),
         _text(event, "sub"),
         _text(event, "audience"),
+        tuple(scopes),
+        ttl,
+    )
+
+
+def _would(would: object) -> Outcome:
+    if not isinstance(would, Mapping):
+        raise EventRefused("`would` is no object")
+    reason, scopes, ttl = _text_or_none(would, "reason"), would.get("scopes"), would.get("ttl")
+    if reason is not None:
+        return Outcome(reason, _texts(would, "policies"))
+    if not isinstance(scopes, list) or not _are_texts(scopes):
+        raise EventRefused("`would.scopes` is no list of texts")
+    if not isinstance(ttl, int) or isinstance(ttl, bool):
+        raise EventRefused("`would.ttl` is no number of seconds")
+    return Outcome(
+        None,
+        _texts(would, "policies"),
+        _text(would, "service_account"),
+        _text(would, "sub"),
+        _text(would, "audience"),
         tuple(scopes),
         ttl,
     )

@@ -8,7 +8,7 @@ it is the same as without.
 from bisect import bisect_right
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Final, Protocol
 
 from broker.core import client
 from broker.core.blocks import NO_BLOCKS
@@ -75,8 +75,20 @@ class _Lens:
         )
 
 
+class Redeciding(Protocol):
+    """What a decision on record would come to otherwise."""
+
+    def decide(self, past: PastDecision) -> Outcome | Undecidable:
+        """Decide once more. Raises `EventRefused`."""
+        ...
+
+    def lifts(self, past: PastDecision) -> bool:
+        """Tell whether what an issuer's entry refused then would not be refused now."""
+        ...
+
+
 class Redecision:
-    """Decides what is on record by a policy set."""
+    """Decides what is on record by a policy set; implements `Redeciding`."""
 
     def __init__(
         self,

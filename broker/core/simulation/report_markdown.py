@@ -25,7 +25,7 @@ MAX_LINES: Final = 20
 """How many changes of one kind are told."""
 
 _LONGEST_FENCE: Final = 20
-_CUT: Final = "\n_The rest does not fit into a comment; run the command for all of it._\n"
+CUT: Final = "\n_The rest does not fit into a comment; run the command for all of it._\n"
 _SIGNS: Final = {
     Kind.NEWLY_DENIED: "🔴",
     Kind.NEWLY_PERMITTED: "🟠",
@@ -41,8 +41,8 @@ def render(report: Report, notes: Sequence[str] = (), *, room: int = MAX_CHARACT
     """
     text = ""
     for line in _lines(report, notes):
-        if len(text) + len(line) + len(_CUT) >= room:
-            return text + _CUT
+        if len(text) + len(line) + len(CUT) >= room:
+            return text + CUT
         text += f"{line}\n"
     return text
 

@@ -43,16 +43,16 @@ def count_lines(report: Report) -> Iterator[str]:
         yield f"{report.counts[kind]:,} {title}"
 
 
-def scope_sentence(report: Report) -> str:
-    """Say which decisions were made again."""
+def scope_sentence(report: Report, what: str = "decided again") -> str:
+    """Say which decisions were made again, or what else was done with them."""
     if report.first is None or report.last is None:
         return "no decision is on record that policies made"
-    runs = _number(report.decisions, "run")
+    runs = number(report.decisions, "run")
     least = "" if report.all_tenants else "more than "
-    repositories = _number(len(report.tenants), "repository")
-    first, last = _date(report.first), _date(report.last)
+    repositories = number(len(report.tenants), "repository")
+    first, last = date_of(report.first), date_of(report.last)
     of = f" of {least}{repositories}" if report.tenants else ""
-    return f"{runs}{of}, {first} to {last}, decided again"
+    return f"{runs}{of}, {first} to {last}, {what}"
 
 
 def passed_sentence(report: Report) -> str | None:
@@ -84,7 +84,7 @@ def policy_lines(report: Report, mark: Mark) -> Iterator[str]:
 def cause_lines(report: Report, mark: Mark) -> Iterator[str]:
     """Say how many decisions hang on each condition."""
     for cause, runs in report.causes.items():
-        yield f"{_cause(cause, mark)}: {_number(runs, 'run')}"
+        yield f"{_cause(cause, mark)}: {number(runs, 'run')}"
 
 
 def _who(group: Group, mark: Mark) -> str:
@@ -170,11 +170,13 @@ def _names(names: Sequence[str], mark: Mark) -> str:
     return f"{listed} and {more} more" if more > 0 else listed
 
 
-def _number(count: int, what: str) -> str:
+def number(count: int, what: str) -> str:
+    """Write a count of things."""
     if count == 1:
         return f"1 {what}"
     return f"{count:,} {what.removesuffix('y')}ies" if what.endswith("y") else f"{count:,} {what}s"
 
 
-def _date(instant: float) -> str:
+def date_of(instant: float) -> str:
+    """Write the day of an instant, in seconds since the epoch."""
     return datetime.fromtimestamp(instant, UTC).date().isoformat()

@@ -5,14 +5,27 @@ from typing import Any, Final
 
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer
+from broker.core.record import record
 from broker.core.simulation.causes import Cause, causes_of
 from broker.core.simulation.change import Change, Subject, service_of, tenant_of
 from broker.core.simulation.outcome import Kind, Outcome, Undecidable, differences, kind_of
 from broker.core.simulation.past_decision import PassedOver, PastDecision, past_decision
-from broker.core.simulation.redecision import REMEMBERED, Redecision
+from broker.core.simulation.redecision import REMEMBERED, Redeciding, Redecision
 from broker.core.simulation.tally import Report, Tally
 
 NOT_REPRODUCED: Final = "this very set decided otherwise then"
+
+
+@record
+class Compared:
+    """A decision on record, what it would come to, and how the two compare."""
+
+    past: PastDecision
+    found: Outcome | Undecidable
+    kind: Kind
+    tenant: str
+    change: Change | None
+    """None where it is unchanged."""
 
 
 class Simulation:
@@ -26,11 +39,12 @@ class Simulation:
         all_accounts: bool = False,
         own_audiences: frozenset[str] = frozenset(),
         remembered: int = REMEMBERED,
+        redecision: Redeciding | None = None,
     ) -> None:
-        """The arguments are those of `Redecision`."""
+        """The arguments are those of `Redecision`, or there is one that decides otherwise."""
         self._policies = policies.policy_set
         self._base = None if base is None else base.policy_set
-        self._redecision = Redecision(
+        self._redecision = redecision or Redecision(
             policies,
             base=base,
             all_accounts=all_accounts,
@@ -39,18 +53,18 @@ class Simulation:
         )
         self._tally = Tally()
 
-    def take(self, event: Mapping[str, Any], *, size: int | None = None) -> None:
+    def take(self, event: Mapping[str, Any], *, size: int | None = None) -> Compared | None:
         """Decide one event, given as JSON members; `size` is that of its line in bytes.
 
-        Raises `EventRefused`.
+        None for one that is passed over. Raises `EventRefused`.
         """
         past = past_decision(event) if size is None else past_decision(event, size=size)
         if isinstance(past, PassedOver):
             self._tally.pass_over(past)
-            return
+            return None
         if past.unless_lifted is not None and not self._redecision.lifts(past):
             self._tally.pass_over(past.unless_lifted)
-            return
+            return None
         found = self._redecision.decide(past)
         issuer = self._issuer(past)
         tenant = tenant_of(past, issuer)
@@ -58,7 +72,7 @@ class Simulation:
         named = tenant if past.client_id is None else ""
         self._tally.count(kind, past, named, known=self._knows(past, issuer))
         if kind is Kind.UNCHANGED:
-            return
+            return Compared(past, found, kind, named, None)
         if kind is Kind.UNDECIDABLE and isinstance(found, Outcome):
             found = Undecidable(NOT_REPRODUCED)
         change = self._change(
@@ -66,6 +80,7 @@ class Simulation:
         )
         ttl = found.ttl if isinstance(found, Outcome) else None
         self._tally.group(change, past, (past.outcome.ttl, ttl))
+        return Compared(past, found, kind, named, change)
 
     def report(self) -> Report:
         """Tell what was found so far."""

@@ -72,7 +72,7 @@ class Report:
             "decisions": self.decisions,
             **{kind.value: self.counts[kind] for kind in Kind},
             "passed_over": {each.value: self.passed_over[each] for each in PassedOver},
-            "groups": [self._group(each) for kind in _TOLD for each in self.groups[kind]],
+            "groups": [self.group_json(each) for kind in _TOLD for each in self.groups[kind]],
             "more": {kind.value: self.more[kind] for kind in _TOLD},
             "policies": _by_kind("policy", self.policies),
             "tenants": _by_kind("tenant", _affected(self.tenants)),
@@ -82,7 +82,8 @@ class Report:
             ],
         }
 
-    def _group(self, group: Group) -> dict[str, Any]:
+    def group_json(self, group: Group) -> dict[str, Any]:
+        """Give one change as JSON members."""
         change = group.change
         changes: dict[str, list[Any]] = {name: [was, now] for name, was, now in change.others}
         if change.life:

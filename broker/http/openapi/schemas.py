@@ -8,6 +8,7 @@ from broker.core.audit import AuditEvent
 from broker.core.conditions import Effect
 from broker.core.errors import Reason
 from broker.core.managed_account import MANAGED_BY_API, MANAGED_BY_FILE
+from broker.core.observation import Would
 from broker.core.policy import MAPS, Mode, Replay, WorkloadDetail
 from broker.core.registry.block_members import MAX_REASON
 from broker.core.signing_keys import SIGNING_ALGORITHMS, KeyState
@@ -85,13 +86,26 @@ def _list_of(name: str) -> Schema:
 
 
 def _event() -> Schema:
-    event = AuditEvent(id="", time=0, type="", outcome="")
+    event = AuditEvent(id="", time=0, type="", outcome="", would={})
     every: dict[str, Schema] = {"seq": WHOLE, **{name: {} for name in event.members()}}
     every |= {"id": TEXT, "time": TIME, "type": TEXT, "outcome": _one_of(OUTCOMES)}
     every |= {"reason": _or_null(_one_of(list(Reason))), "claims": _or_null(ANYTHING)}
     every |= {"policies": TEXTS, "observed": TEXTS, "count": _or_null(WHOLE)}
-    every |= {"prev": TEXT, "hash": TEXT, "claims_erased": TEXT}
-    return _object(("claims_erased",), **every)
+    every |= {"prev": TEXT, "hash": TEXT, "claims_erased": TEXT, "would": ref("Observation")}
+    return _object(("claims_erased", "would"), **every)
+
+
+def _observation() -> Schema:
+    return _object(
+        kind=_one_of(list(Would)),
+        reason=_or_null(_one_of(list(Reason))),
+        policies=TEXTS,
+        service_account=_or_null(TEXT),
+        sub=_or_null(TEXT),
+        audience=_or_null(TEXT),
+        scopes=_or_null(TEXTS),
+        ttl=_or_null(WHOLE),
+    )
 
 
 _CHANGEABLE: Final[dict[str, Schema]] = {
@@ -374,6 +388,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
         ]
     },
     "AuditEvents": _list_of("AuditEvent"),
+    "Observation": _observation(),
     "AuditVerification": _object(
         ("first_broken", "fault"), ok=FLAG, events=WHOLE, first_broken=WHOLE, fault=TEXT
     ),

@@ -46,10 +46,13 @@ def recorded(
     trusted, policies = policy_set.issuers[issuer], IndexedPolicies.of(policy_set)
     exchange = ExchangeRequest("", request, Caller("request"))
     begun = decision_record.begun("decision", exchange, policies, trusted, token, at)
+    begun.observed = policies.observed(trusted, token, at)
     if explained:
         explanation = explain(token, trusted, request, policies, at)
+        decision_record.compare(begun, explanation.case.decision, token, policies)
         return decision_record.explained(begun, explanation, 0).members()
     decision = decide(token, trusted, request, policies, at)
+    decision_record.compare(begun, decision, token, policies)
     if isinstance(decision, Deny):
         return decision_record.denied(begun, decision, 0).members()
     return decision_record.granted(begun, decision, "token", 0).members()
