@@ -25,6 +25,7 @@ from tests.core.explain_cases import explained
 
 WEB = a_policy("web")
 SEEN = a_policy("seen", mode=Mode.OBSERVE)
+GRANTED = "deploy-web at https://deploy-api.example (deploy:read deploy:write, 10m)"
 SEEN_DENY = a_deny_policy("seen-deny", mode=Mode.OBSERVE)
 
 
@@ -129,15 +130,13 @@ def test_of_many_policies_the_first_ones_are_named() -> None:
     [
         (
             [SEEN],
-            "it would be permitted by seen, were it enforced: deploy-web at"
-            " https://deploy-api.example (deploy:read deploy:write, 10m)",
+            f"it would be permitted by seen, were it enforced: {GRANTED}",
         ),
         ([WEB, SEEN_DENY], "it would be refused by seen-deny, were it enforced: denied_by_policy"),
         ([WEB, SEEN], "it would be the same with seen, were it enforced"),
         (
             [a_policy("web", grants={"deploy-api": ["deploy:read"]}), SEEN],
-            "it would be changed by seen, were it enforced: deploy-web at"
-            " https://deploy-api.example (deploy:read deploy:write, 10m)",
+            f"it would be changed by seen, were it enforced: {GRANTED}",
         ),
         (
             [SEEN, SEEN_DENY],

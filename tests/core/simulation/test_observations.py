@@ -1,7 +1,7 @@
 """What is told of observed policies: beside the enforcing ones, and in their place."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -210,10 +210,9 @@ def test_alone_what_is_not_on_record_is_undecidable() -> None:
 
 
 @pytest.fixture
-def few(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("MAX_POLICIES", "MAX_TENANTS", "MAX_GROUPS", "MAX_ALL_GROUPS"):
         monkeypatch.setattr(observations, name, 3)
-    yield
 
 
 def hostile_events(number: int, policy: Policy) -> list[dict[str, Any]]:
