@@ -297,3 +297,16 @@ def test_a_stream_without_unicode_gets_words_instead_of_signs(
     )
 
     assert answer.stdout.startswith(b"[ok] 1 test held.")
+
+
+def test_observed_policies_decide_tests_when_they_are_asked_to(
+    broker: Broker, policies: Path
+) -> None:
+    watching = "match: {repository: acme/web, repository_id: 2}, mode: observe}\n"
+    next_policy = f"  next: {{service_account: deploy-web, issuer: github, {watching}"
+    policies.write_text(SET.replace("tests:\n", f"{next_policy}tests:\n") + FAILING)
+
+    without, with_them = (broker("policies", "test", *options) for options in ([], ["--observed"]))
+
+    assert (without.returncode, with_them.returncode) == (1, 0)
+    assert "✓ 2 tests held." in with_them.stdout

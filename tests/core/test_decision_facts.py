@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from broker.core.decision_markdown import MAX_CHARACTERS, decision_markdown, span
 from broker.core.decision_text import decision_text
 from broker.core.errors import Reason
-from broker.core.policy import PolicySet
+from broker.core.policy import Mode, PolicySet
 from broker.core.recorded_decision import RecordedDecision, explain_event
 from tests.core.builders import a_deny_policy, a_policy, a_policy_set, a_service, an_account
 from tests.core.test_recorded_decision import POLICIES, REQUEST, recorded
@@ -234,3 +234,15 @@ def test_no_text_or_message_is_a_command_of_a_runner(command: str) -> None:
     for shown in (text_of(event), message_of(event)):
         assert r"\x23" in shown
         assert re.search(r"##[A-Za-z]*\[", shown) is None
+
+
+def test_what_was_observed_is_a_fact() -> None:
+    seen = a_policy("seen", {"repository": "acme/web"}, mode=Mode.OBSERVE)
+    policies = a_policy_set(*POLICIES.policies.values(), seen)
+    event = recorded(policies, ref="refs/heads/x")
+    older = {name: event[name] for name in event if name != "would"}
+
+    assert "  observed:   it would be permitted by seen, were it" in text_of(event, policies)
+    assert "- observed: `it would be permitted by seen" in message_of(event, policies)
+    assert "  observed:   seen held, and had no say\n" in text_of(older, policies)
+    assert "observed:" not in text_of(recorded())

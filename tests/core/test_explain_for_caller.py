@@ -6,7 +6,9 @@ from typing import Any
 import pytest
 
 from broker.core.explain import Explanation, failing_conditions_for_caller, for_caller
+from broker.core.explanation_text import render
 from broker.core.personal_claims import is_personal
+from broker.core.policy import Mode
 from tests.core.builders import (
     a_deny_policy,
     a_policy,
@@ -282,3 +284,19 @@ def test_the_accounts_to_choose_from_are_named_to_a_caller() -> None:
     assert (
         caller.fix == "several service accounts fit: name one of deploy-web, other in `client_id`"
     )
+
+
+def test_an_operator_is_told_of_observed_policies_and_a_caller_is_not() -> None:
+    policies = a_policy_set(
+        web_policy(ref="x"), a_policy("seen", {"repository": "acme/web"}, mode=Mode.OBSERVE)
+    )
+    explanation = explained(policies)
+    operator, caller = (
+        (each.as_json(), render(each)) for each in (explanation, for_caller(explanation))
+    )
+
+    assert operator[0]["observed"] == ["seen"]
+    assert operator[0]["would"]["kind"] == "would_permit"
+    assert "\nobserved: it would be permitted by seen, were it enforced: deploy-web" in operator[1]
+    assert caller[0].keys().isdisjoint({"observed", "would"})
+    assert "observed" not in caller[1]

@@ -37,6 +37,8 @@ def recorded(
     exchange = ExchangeRequest("", request, Caller("request"))
     event = decision_record.begun("id", exchange, indexed, issuer, token, NOW)
     decision = decide(token, issuer, request, indexed, NOW)
+    event.observed = indexed.observed(issuer, token, NOW)
+    decision_record.compare(event, decision, token, indexed)
     if isinstance(decision, Permit):
         return decision_record.granted(event, decision, "token", 0).members()
     return decision_record.denied(event, decision, 0).members()

@@ -9,11 +9,12 @@ import pytest
 
 from broker.core.audit import GENESIS, SerializedEvent
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.policy import PolicySet
+from broker.core.policy import Mode, PolicySet
 from broker.core.policy_reports import report_text as report_of_policies
 from broker.core.policy_reports.report_name import ReportName
 from broker.core.policy_reports.reporting import Reporting, Wanted
-from broker.core.simulation import report_markdown, report_text
+from broker.core.simulation import observations_text, report_markdown, report_text
+from broker.core.simulation.observations import Observations
 from broker.core.simulation.tally import Report
 from broker.policy_files import load_texts
 from tests.core.builders import BROKER
@@ -144,3 +145,60 @@ def test_the_report_of_the_page_is_what_comes_out() -> None:
 
 def test_the_policy_of_the_review_loads() -> None:
     loaded("issuers: {github: {preset: github}}\n" + PAGE.blocks("yaml")[2].text)
+
+
+# --- two weeks of observation ---------------------------------------------------------------------
+
+DECISION = "01a20b88-c550-7c2b-869f-de7a5e664017"
+COMMANDS = [each.text for each in PAGE.blocks("sh") if "observed" in each.text]
+
+
+def with_observed() -> str:
+    """Put the observed policies to the policy of the page."""
+    [added] = [each.text for each in PAGE.blocks("yaml") if "mode: observe" in each.text]
+    return before() + added.removeprefix("policies:\n")
+
+
+def two_weeks() -> list[dict[str, object]]:
+    """Record the runs: deployments, reruns, those without an environment, release branches."""
+    policy_set = loaded(with_observed())
+    jobs = [("refs/heads/main", "production", "1")] * 52
+    jobs += [("refs/heads/main", "production", "2")] * 3
+    jobs += [("refs/heads/main", "", "1")] * 6
+    jobs += [("refs/heads/release/2.1", "production", "1")] * 4
+    start = BEGINS + 17 * 86_400
+    return [
+        recorded(
+            policy_set,
+            at=start + 14 * 86_400 * number / len(jobs),
+            ref=ref,
+            environment=environment,
+            run_attempt=attempt,
+            iat=int(start),
+            exp=int(start) + 300,
+        )
+        | {"id": DECISION}
+        for number, (ref, environment, attempt) in enumerate(jobs)
+    ]
+
+
+@pytest.mark.parametrize("alone", [False, True])
+def test_what_was_observed_is_what_the_page_shows(alone: bool) -> None:
+    taking = Observations(IndexedPolicies.of(loaded(with_observed())), alone=alone)
+    for event in two_weeks():
+        taking.take(event)
+
+    shown = [each.text for each in PAGE.blocks("text") if "would permit" in each.text]
+    assert shown[alone] == observations_text.render(taking.report())
+
+
+def test_the_commands_of_the_page_differ_in_the_view() -> None:
+    first, second = COMMANDS
+
+    assert second == first.replace("--since 14d", "--since 14d --alone")
+
+
+def test_both_observed_policies_count_once_they_are_enforced() -> None:
+    enforced = loaded(with_observed().replace("    mode: observe\n", ""))
+
+    assert {each.mode for each in enforced.policies.values()} == {Mode.ENFORCE}

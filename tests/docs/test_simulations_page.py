@@ -1,13 +1,20 @@
 """docs/reference/simulations.md and `broker policies simulate` say the same."""
 
 import re
+from typing import Any
 
 import pytest
 from typer.core import TyperGroup
 from typer.main import get_command
 
 from broker.cli.policies import app
-from broker.core.simulation.outcome import Kind
+from broker.core.indexed_policies import IndexedPolicies
+from broker.core.observation import MAX_NAMED, Observation, Would
+from broker.core.policy import Mode
+from broker.core.simulation.observations import MAX_GROUPS as MAX_ALL_OF_ONE
+from broker.core.simulation.observations import MAX_POLICIES, MAX_TENANTS, Observations
+from broker.core.simulation.observations_text import WORDS, as_json
+from broker.core.simulation.outcome import Kind, Outcome
 from broker.core.simulation.past_decision import PassedOver
 from broker.core.simulation.report_markdown import MAX_CHARACTERS
 from broker.core.simulation.tally import MAX_GROUPS
@@ -75,3 +82,56 @@ def test_the_default_of_fail_on_is_that_of_the_command() -> None:
 
     [row] = [row for row in rows(PAGE.section("Options")) if code(row[0]) == "--fail-on"]
     assert code(row[1]) == FAIL_ON
+
+
+# --- observed policies ----------------------------------------------------------------------------
+
+
+def observed_rows(first: str) -> set[str]:
+    """Give the words in the first column of a table about observed policies."""
+    tables: dict[str, set[str]] = {}
+    words: set[str] = set()
+    for row in rows(PAGE.section("Observed policies")):
+        if row[1] in ("Default", "Meaning"):
+            words = tables.setdefault(row[0], set())
+        else:
+            words.update(re.findall(r"`([^`]+)`", row[0]))
+    return tables[first]
+
+
+def observed_members() -> dict[str, Any]:
+    taking = Observations(IndexedPolicies.of(then(a_policy("web", mode=Mode.OBSERVE))))
+    return as_json(taking.report())
+
+
+def test_every_option_of_observed_is_on_the_page() -> None:
+    group = get_command(app)
+    assert isinstance(group, TyperGroup)
+    options = {each.opts[0] for each in group.commands["observed"].params}
+
+    shared = set(named("Options"))
+    assert observed_rows("Option of `observed`") == options - shared - {"paths"} | {"--fail-on"}
+    assert shared <= options
+
+
+def test_every_member_of_observed_is_on_the_page() -> None:
+    members = observed_members()
+    [policy] = members["policies"]
+
+    assert observed_rows("Member of `observed`") == set(members) | {"notes"}
+    assert observed_rows("Member of a policy") == set(policy)
+
+
+def test_every_bound_of_observed_is_named() -> None:
+    text = PAGE.section("Observed policies")
+    for number in (MAX_ALL_OF_ONE, MAX_POLICIES, MAX_TENANTS, MAX_NAMED):
+        assert f"{number:,}" in text
+    assert all(f"`{word}`" in text for word in WORDS.values())
+
+
+def test_every_member_of_would_is_on_the_page_of_the_audit() -> None:
+    page = Page("docs/reference/audit.md").section("Observed policies")
+    found = {word for row in rows(page) for word in re.findall(r"`([^`]+)`", row[0])}
+
+    assert found - {"would"} == set(Observation(Would.SAME, Outcome(None)).members())
+    assert all(f"`{each}`" in page for each in Would)

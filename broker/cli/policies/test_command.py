@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -24,16 +25,25 @@ def run_tests(
     verbose: Annotated[
         bool, typer.Option("--verbose", "-v", help="Also name the tests that hold.")
     ] = False,
+    observed: Annotated[
+        bool,
+        typer.Option(
+            "--observed", help="Run them as if policies with `mode: observe` were enforced."
+        ),
+    ] = False,
     config: Config = None,
     as_json: AsJson = False,
 ) -> None:
     """Run the `tests` in the files: exit 1 when one fails, 2 when the files do not load."""
     with server_extra("policies test"):
         from broker.core.indexed_policies import IndexedPolicies
+        from broker.core.simulation.observations import observed_counted
         from broker.policy_files import run
         from broker.policy_files.coverage import coverage
 
         sets = load_sets(paths, config)
+    if observed:
+        sets = tuple(replace(each, policy_set=observed_counted(each.policy_set)) for each in sets)
     now = time.time()
     results: dict[tuple[str, int, int], PolicyTestResult] = {}
     for loaded in sets:

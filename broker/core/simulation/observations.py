@@ -108,7 +108,7 @@ class Observations:
             redecision = Redecision(
                 deciding, base=policies, all_accounts=all_accounts, own_audiences=own_audiences
             )
-            self._simulation = Simulation(deciding, redecision=redecision)
+            self._simulation = Simulation(deciding, redecision=redecision, replacing=True)
         else:
             deciding = IndexedPolicies.of(observed_counted(policy_set))
             self._simulation = Simulation(deciding, redecision=_OnRecord())

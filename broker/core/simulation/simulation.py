@@ -3,8 +3,9 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from broker.core.holding import visible_to_caller
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.policy import Issuer
+from broker.core.policy import Issuer, Policy
 from broker.core.record import record
 from broker.core.simulation.causes import Cause, causes_of
 from broker.core.simulation.change import Change, Subject, service_of, tenant_of
@@ -12,6 +13,9 @@ from broker.core.simulation.outcome import Kind, Outcome, Undecidable, differenc
 from broker.core.simulation.past_decision import PassedOver, PastDecision, past_decision
 from broker.core.simulation.redecision import REMEMBERED, Redeciding, Redecision
 from broker.core.simulation.tally import Report, Tally
+
+_MOST_ASKED: Final = 20
+"""Of how many policies of an account is asked whether they stand for a job."""
 
 NOT_REPRODUCED: Final = "this very set decided otherwise then"
 
@@ -40,8 +44,12 @@ class Simulation:
         own_audiences: frozenset[str] = frozenset(),
         remembered: int = REMEMBERED,
         redecision: Redeciding | None = None,
+        replacing: bool = False,
     ) -> None:
-        """The arguments are those of `Redecision`, or there is one that decides otherwise."""
+        """The arguments are those of `Redecision`, or there is one that decides otherwise.
+
+        `replacing` says that the policies took the place of others, which had other names.
+        """
         self._policies = policies.policy_set
         self._base = None if base is None else base.policy_set
         self._redecision = redecision or Redecision(
@@ -52,6 +60,9 @@ class Simulation:
             remembered=remembered,
         )
         self._tally = Tally()
+        self._by_account: dict[str | None, list[Policy]] = {}
+        for policy in policies.policy_set.policies.values() if replacing else ():
+            self._by_account.setdefault(policy.service_account, []).append(policy)
 
     def take(self, event: Mapping[str, Any], *, size: int | None = None) -> Compared | None:
         """Decide one event, given as JSON members; `size` is that of its line in bytes.
@@ -148,7 +159,19 @@ class Simulation:
     def _causes(self, past: PastDecision, found: Outcome) -> tuple[Cause, ...]:
         """Say what stands between a job and the token that it had."""
         issuer, claims = self._issuer(past), past.claims or {}
-        return causes_of(found, past.outcome.policies, self._policies, issuer, claims, past.time)
+        names = self._successors(past, issuer) or past.outcome.policies
+        return causes_of(found, names, self._policies, issuer, claims, past.time)
+
+    def _successors(self, past: PastDecision, issuer: Issuer | None) -> tuple[str, ...]:
+        """Name what stands for a job in the place of what permitted it."""
+        replacing = self._by_account.get(past.outcome.service_account)
+        if not replacing or issuer is None or past.claims is None:
+            return ()
+        return tuple(
+            each.name
+            for each in replacing[:_MOST_ASKED]
+            if each.issuer == issuer.name and visible_to_caller(each, issuer, past.claims)
+        )
 
     def _causes_before(self, past: PastDecision, found: Outcome) -> tuple[Cause, ...]:
         """Say what stood between a job and a token in the set of before, if that is there."""

@@ -19,7 +19,7 @@ from broker.core.simulation.outcome import Kind
 from broker.core.simulation.past_decision import EventRefused
 from broker.core.simulation.report_markdown import MAX_CHARACTERS
 from tests.core.builders import NOW, a_deny_policy, a_policy, an_account
-from tests.core.simulation.recording import recorded, then
+from tests.core.simulation.recording import recorded, recorded_client, then
 
 MAIN = {"repository": "acme/web", "ref": "refs/heads/main"}
 WEB = a_policy("web", MAIN, grants={"deploy-api": ["deploy:read"]})
@@ -273,3 +273,22 @@ def test_a_job_that_nothing_names_is_counted_for_no_repository() -> None:
     nameless = {**EVENTS[1], "claims": {"iss": EVENTS[1]["claims"]["iss"]}}
     assert of(found(SET, nameless), "web-next")["tenants"] == []
     json.dumps(as_json(found(SET, nameless)))
+
+
+def test_alone_it_is_told_what_the_new_policy_asks_for() -> None:
+    upcoming = a_policy("web-next", {"repository": "acme/web", "ref": "x"}, mode=Mode.OBSERVE)
+    more = [replace(upcoming, name="of-gitlab", issuer="gitlab"), ELSEWHERE]
+    policy_set = then(WEB, upcoming, *more)
+    text = render(found(policy_set, recorded(policy_set), alone=True))
+
+    assert "loses deploy:read at deploy-api: web-next asks for ref: x (1 of 1 run)" in text
+
+
+def test_alone_a_client_with_credentials_of_its_own_is_as_before() -> None:
+    policy_set = then(WEB, NEXT, accounts=[an_account(secrets_allowed=True)])
+    event = recorded_client(policy_set, "deploy-web")
+    without_secrets = then(WEB, NEXT)
+
+    assert counts(found(policy_set, event, alone=True)) == {"unchanged": 1}
+    assert counts(found(policy_set, event)) == {"unchanged": 1}
+    assert counts(found(without_secrets, event, alone=True)) == {"newly_denied": 1}
