@@ -76,6 +76,10 @@ bench-access: dev ## Access reviews of 20,000 policies and 2,000 accounts, of fi
 bench-report: dev ## What a million decisions on record say of the policies (2 GB of disk)
 	@$(BIN)/python -m bench.bench_report
 
+.PHONY: bench-observed
+bench-observed: dev ## A million decisions on record beside observed policies, reported (2 GB of disk)
+	@$(BIN)/python -m bench.bench_observed
+
 .PHONY: chaos
 chaos: dev ## Faults under load for CHAOS_SECONDS on each store: nothing lost, nothing spent twice
 	@$(BIN)/python -m chaos.run

@@ -64,10 +64,11 @@ def tell(title: str, few: Sequence[Took], many: Sequence[Took], results: Path) -
     results.write_text(json.dumps(members, indent=2, ensure_ascii=False))
 
 
-def fill(export: Path, events: int) -> None:
+def fill(export: Path, events: int, *, observed: bool = False) -> None:
     """Write an export of so many decisions, and what else a broker records between them."""
     with export.open("w") as file:
-        file.writelines(Month(events, REPOSITORIES, PROJECTS, kept=False).lines())
+        month = Month(events, REPOSITORIES, PROJECTS, kept=False, observed=observed)
+        file.writelines(month.lines())
 
 
 def copy_lines(source: Path, target: Path, count: int) -> None:
@@ -94,13 +95,13 @@ def simulate(export: Path, folder: Path) -> Took:
 
 
 def timed(
-    command: str, export: Path, policies: Path
+    command: str, export: Path, policies: Path, *options: str
 ) -> tuple[Took, subprocess.CompletedProcess[str]]:
     """Run a command of `broker policies` on an export, and take what its process took."""
     line = [sys.executable, "-m", "broker", "policies", command, "--against", str(export)]
     began, used = time.perf_counter(), resource.getrusage(resource.RUSAGE_CHILDREN)
     done = subprocess.run(
-        [*line, "--json", str(policies)],
+        [*line, "--json", *options, str(policies)],
         env=os.environ | {"BROKER_ISSUER": BROKER},
         capture_output=True,
         check=False,

@@ -101,6 +101,44 @@ def loaded(texts: Mapping[str, str]) -> PolicySet:
     ).policy_set
 
 
+def observed_texts(repositories: int = REPOSITORIES, projects: int = PROJECTS) -> dict[str, str]:
+    """Give files of a set that is observed beside them, and to take their place later on."""
+    texts = {
+        "next-denies.yaml": """\
+policies:
+  next-no-staging:
+    effect: deny
+    issuer: github
+    match: {environment: staging, ref: {not: refs/heads/main}}
+    mode: observe
+"""
+    }
+    for number in range(repositories):
+        texts[f"next-repo-{number}.yaml"] = f"""\
+policies:
+  next-repo-{number}:
+    service_account: deployer
+    issuer: github
+    match:
+      repository_id: {9_000_000 + number}
+      ref: [refs/heads/main, {{glob: "refs/heads/release/*"}}]
+      event_name: [push, workflow_dispatch]
+    ttl: 4m
+    mode: observe
+"""
+    for number in range(projects):
+        texts[f"next-project-{number}.yaml"] = f"""\
+policies:
+  next-project-{number}:
+    service_account: deployer
+    issuer: gitlab
+    match: {{project_id: {500 + number}, ref_protected: true, ref: main}}
+    grants: {{deploy-api: [deploy:write]}}
+    mode: observe
+"""
+    return texts
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One job that asked: with all that its token claimed, and what was decided then."""
@@ -124,7 +162,10 @@ class Run:
 
 
 class Month:
-    """The runs of a month, and the lines of its audit; `kept` tells whether the runs stay here."""
+    """The runs of a month, and the lines of its audit; `kept` tells whether the runs stay here.
+
+    `observed` tells whether a set is observed beside the one that decides.
+    """
 
     def __init__(
         self,
@@ -134,8 +175,12 @@ class Month:
         *,
         kept: bool = True,
         seed: int = 7,
+        observed: bool = False,
     ) -> None:
-        self.policies = IndexedPolicies.of(loaded(texts_of_the_month(repositories, projects)))
+        texts = texts_of_the_month(repositories, projects)
+        if observed:
+            texts |= observed_texts(repositories, projects)
+        self.policies = IndexedPolicies.of(loaded(texts))
         self.runs: list[Run] = []
         self._kept = kept
         self._count = runs
@@ -242,6 +287,8 @@ def recorded(event_id: str, run: Run, issuer: Issuer, policies: IndexedPolicies)
     """Record a decision as the grants do."""
     exchange = ExchangeRequest("", run.request, Caller("request", "192.0.2.7"))
     begun = decision_record.begun(event_id, exchange, policies, issuer, run.claims, run.now)
+    begun.observed = policies.observed(issuer, run.claims, run.now)
+    decision_record.compare(begun, run.decision, run.claims, policies)
     if run.explained:
         explanation = explain(run.claims, issuer, run.request, policies, run.now)
         return decision_record.explained(begun, explanation, 0.0004)

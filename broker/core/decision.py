@@ -87,7 +87,7 @@ class Deny:
 Decision = Permit | Deny
 
 
-class Deciding(Protocol):
+class CountingPolicies(Protocol):
     """The policies that count in a decision, as `IndexedPolicies` has them."""
 
     @property
@@ -113,7 +113,7 @@ def decide(
     claims: Claims,
     issuer: Issuer,
     request: DecisionRequest,
-    policies: Deciding,
+    policies: CountingPolicies,
     now: float,
 ) -> Decision:
     """Decide one request of one verified token. `now` is in seconds since the epoch."""
@@ -141,7 +141,7 @@ def _by_policies(
     claims: Claims,
     issuer: Issuer,
     request: DecisionRequest,
-    policies: Deciding,
+    policies: CountingPolicies,
     now: float,
 ) -> Decision:
     policy_set = policies.policy_set

@@ -89,14 +89,9 @@ def test_the_default_of_fail_on_is_that_of_the_command() -> None:
 
 def observed_rows(first: str) -> set[str]:
     """Give the words in the first column of a table about observed policies."""
-    tables: dict[str, set[str]] = {}
-    words: set[str] = set()
-    for row in rows(PAGE.section("Observed policies")):
-        if row[1] in ("Default", "Meaning"):
-            words = tables.setdefault(row[0], set())
-        else:
-            words.update(re.findall(r"`([^`]+)`", row[0]))
-    return tables[first]
+    _, table = PAGE.section("Observed policies").split(f"| {first} |")
+    lines = table.split("\n\n", 1)[0].splitlines()[2:]
+    return {word for line in lines for word in re.findall(r"`([^`]+)`", line.split("|")[1])}
 
 
 def observed_members() -> dict[str, Any]:
