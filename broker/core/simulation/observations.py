@@ -6,6 +6,7 @@ again, by the observed policies alone: that is how a new set is tried which is t
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from math import inf
 from typing import Any, Final
 
 from broker.core.indexed_policies import IndexedPolicies
@@ -35,15 +36,18 @@ NOT_COMPARED: Final = "what the observed policies would have changed is not on r
 
 @dataclass(slots=True)
 class PolicyTally:
-    """What one observed policy would have done. Times are seconds since the epoch."""
+    """What one observed policy would have done. Times are seconds since the epoch.
+
+    They are infinite while it has held in no run.
+    """
 
     name: str
     policy: Policy | None
     """None for one that the files do not have, or have enforced."""
 
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
-    first: float | None = None
-    last: float | None = None
+    first: float = inf
+    last: float = -inf
     tenants: dict[str, dict[Kind, int]] = field(default_factory=dict)
     all_tenants: bool = True
     groups: dict[Change, Group] = field(default_factory=dict)
@@ -167,8 +171,7 @@ class Observations:
         past, change = compared.past, compared.change
         kind = compared.kind if deciding else Kind.UNCHANGED
         tally.counts[kind] += 1
-        tally.first = past.time if tally.first is None else min(tally.first, past.time)
-        tally.last = past.time if tally.last is None else max(tally.last, past.time)
+        tally.first, tally.last = min(tally.first, past.time), max(tally.last, past.time)
         self._count_tenant(tally, compared.tenant, kind)
         if kind is Kind.UNCHANGED or change is None:
             return

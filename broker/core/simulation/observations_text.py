@@ -56,12 +56,11 @@ def heading(found: ObservationReport) -> str:
 
 
 def policy_sentence(tally: PolicyTally, mark: Mark) -> str:
-    """Say what a policy would have done."""
-    runs = number(tally.runs, "run")
-    if tally.first is not None and tally.last is not None:
-        least = "" if tally.all_tenants else "more than "
-        of = f" of {least}{number(len(tally.tenants), 'repository')}" if tally.tenants else ""
-        runs += f"{of}, {date_of(tally.first)} to {date_of(tally.last)}"
+    """Say what a policy that held would have done."""
+    least = "" if tally.all_tenants else "more than "
+    of = f" of {least}{number(len(tally.tenants), 'repository')}" if tally.tenants else ""
+    days = f"{date_of(tally.first)} to {date_of(tally.last)}"
+    runs = f"{number(tally.runs, 'run')}{of}, {days}"
     counts = ", ".join(
         f"{tally.counts[kind]:,} {title}" for kind, title in TITLES.items() if tally.counts[kind]
     )
@@ -132,8 +131,8 @@ def _policy(tally: PolicyTally, found: ObservationReport) -> dict[str, Any]:
         "in_files": policy is not None,
         "runs": tally.runs,
         **_counts(tally.counts),
-        "first": None if tally.first is None else rfc3339(tally.first),
-        "last": None if tally.last is None else rfc3339(tally.last),
+        "first": rfc3339(tally.first) if tally.runs else None,
+        "last": rfc3339(tally.last) if tally.runs else None,
         "tenants": [
             {"tenant": tenant, "runs": sum(counts.values()), **_counts(counts)}
             for tenant, counts in sorted(tally.tenants.items())
