@@ -90,7 +90,7 @@ def observe(
 
 
 class _WithObserved:
-    """The policies of a set, and those of the observed ones that hold; implements `CountingPolicies`."""
+    """The policies of a set, and the observed ones that hold; implements `CountingPolicies`."""
 
     __slots__ = ("_held", "_policies")
 

@@ -1,6 +1,7 @@
 """`broker policies observed`: what it reads, what it prints, and how it ends."""
 
 import json
+import time
 from pathlib import Path
 
 import pytest
@@ -8,9 +9,11 @@ from typer.testing import CliRunner, Result
 
 from broker.cli.app import app
 from broker.core.policy import Mode
+from tests.audited_broker import AuditedStore
 from tests.cli.test_policies_simulate import exported
 from tests.core.builders import BROKER, a_policy
 from tests.core.simulation.recording import recorded, then
+from tests.special_brokers import special_broker
 
 MAIN = {"repository": "acme/web", "ref": "refs/heads/main"}
 POLICIES = """\
@@ -133,3 +136,40 @@ def test_an_edited_observation_is_refused_at_its_line(folder: Path) -> None:
 
 def test_a_span_leaves_runs_out(folder: Path) -> None:
     assert observed(folder, "--until", "2026-01-01").stdout.startswith("no decision is on record")
+
+
+REVIEWER = """\
+service_accounts:
+  reviewer: {grants: {broker: ["broker:audit:read"]}}
+policies:
+  reviewer:
+    service_account: reviewer
+    issuer: github
+    match: {repository_id: 456789, environment: review}
+  next:
+    service_account: deploy-web
+    issuer: github
+    match: {repository_id: 456789, ref: {glob: "refs/heads/**"}}
+    mode: observe
+"""
+
+
+def test_a_broker_is_asked_by_its_api(tmp_path: Path) -> None:
+    served, token = tmp_path / "broker", tmp_path / "token"
+    served.mkdir()
+    # The command goes by the clock of this machine.
+    with special_broker(served, REVIEWER, now=time.time()) as broker:
+        for ref in ("refs/heads/main", "refs/heads/x"):
+            broker.exchange(broker.github_token(ref=ref))
+        token.write_text(broker.github_token(environment="review", ref="refs/heads/policies"))
+        options = ["--server", broker.url, "--id-token-file", str(token), "--json"]
+        done = CliRunner().invoke(
+            app,
+            ["policies", "observed", *options],
+            env=AuditedStore(broker).environment(),
+            catch_exceptions=False,
+        )
+
+    assert done.exit_code == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["would_permit"], found["decisions"]) == (1, 3)
