@@ -1,11 +1,13 @@
 """A simulation under way: one event after the other, in memory that does not grow with them."""
 
 from collections.abc import Mapping
+from itertools import islice
 from typing import Any, Final
 
 from broker.core.holding import visible_to_caller
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.policy import Issuer, Policy
+from broker.core.policy import Issuer
+from broker.core.policy_index import PolicyIndex
 from broker.core.record import record
 from broker.core.simulation.causes import Cause, causes_of
 from broker.core.simulation.change import Change, Subject, service_of, tenant_of
@@ -15,7 +17,7 @@ from broker.core.simulation.redecision import REMEMBERED, Redeciding, Redecision
 from broker.core.simulation.tally import Report, Tally
 
 _MOST_ASKED: Final = 20
-"""Of how many policies of an account is asked whether they stand for a job."""
+"""Of how many policies of an account that are near a job is asked whether they stand for it."""
 
 NOT_REPRODUCED: Final = "this very set decided otherwise then"
 
@@ -48,7 +50,8 @@ class Simulation:
     ) -> None:
         """The arguments are those of `Redecision`, or there is one that decides otherwise.
 
-        `replacing` says that the policies took the place of others, which had other names.
+        Then the report only counts: whoever has what `take` gives tells the changes. `replacing`
+        says that the policies took the place of others, which had other names.
         """
         self._policies = policies.policy_set
         self._base = None if base is None else base.policy_set
@@ -60,9 +63,14 @@ class Simulation:
             remembered=remembered,
         )
         self._tally = Tally()
-        self._by_account: dict[str | None, list[Policy]] = {}
-        for policy in policies.policy_set.policies.values() if replacing else ():
-            self._by_account.setdefault(policy.service_account, []).append(policy)
+        self._grouped = redecision is None
+        self._by_account: dict[tuple[str, str | None], PolicyIndex] = {}
+        for policy in self._policies.policies.values() if replacing else ():
+            issuer = self._policies.issuers[policy.issuer]
+            index = self._by_account.setdefault(
+                (issuer.name, policy.service_account), PolicyIndex(issuer)
+            )
+            index.file(policy)
 
     def take(self, event: Mapping[str, Any], *, size: int | None = None) -> Compared | None:
         """Decide one event, given as JSON members; `size` is that of its line in bytes.
@@ -89,8 +97,9 @@ class Simulation:
         change = self._change(
             kind, past, found, Subject(tenant, past.client_id is not None), differing
         )
-        ttl = found.ttl if isinstance(found, Outcome) else None
-        self._tally.group(change, past, (past.outcome.ttl, ttl))
+        if self._grouped:
+            ttl = found.ttl if isinstance(found, Outcome) else None
+            self._tally.group(change, past, (past.outcome.ttl, ttl))
         return Compared(past, found, kind, named, change)
 
     def report(self) -> Report:
@@ -164,13 +173,14 @@ class Simulation:
 
     def _successors(self, past: PastDecision, issuer: Issuer | None) -> tuple[str, ...]:
         """Name what stands for a job in the place of what permitted it."""
-        replacing = self._by_account.get(past.outcome.service_account)
-        if not replacing or issuer is None or past.claims is None:
+        if not self._by_account or issuer is None or past.claims is None:
             return ()
+        index = self._by_account.get((issuer.name, past.outcome.service_account))
+        near = () if index is None else index.candidates(past.claims)
         return tuple(
             each.name
-            for each in replacing[:_MOST_ASKED]
-            if each.issuer == issuer.name and visible_to_caller(each, issuer, past.claims)
+            for each in islice(near, _MOST_ASKED)
+            if visible_to_caller(each, issuer, past.claims)
         )
 
     def _causes_before(self, past: PastDecision, found: Outcome) -> tuple[Cause, ...]:
