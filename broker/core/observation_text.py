@@ -37,7 +37,7 @@ def _granted(would: Mapping[str, Any]) -> str:
     ttl = would.get("ttl")
     life = duration_text(ttl) if isinstance(ttl, int) else shown(ttl)
     scopes = event_words(would.get("scopes")) or "no scopes"
-    return f"{shown(would.get('sub'))} at {shown(would.get('audience'))} ({scopes}, {life})"
+    return f"{shown(would.get('service_account'))} at {shown(would.get('audience'))} ({scopes}, {life})"
 
 
 def _names(names: Sequence[object]) -> str:

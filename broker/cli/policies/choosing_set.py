@@ -24,7 +24,7 @@ class Chosen:
 class TakesEvents(Protocol):
     """What looks at events one by one."""
 
-    def take(self, event: Mapping[str, Any], *, size: int | None = None) -> None:
+    def take(self, event: Mapping[str, Any], *, size: int | None = None) -> object:
         """Look at one event. Raises `EventRefused`."""
         ...
 
