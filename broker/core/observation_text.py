@@ -37,7 +37,9 @@ def _granted(would: Mapping[str, Any]) -> str:
     ttl = would.get("ttl")
     life = duration_text(ttl) if isinstance(ttl, int) else shown(ttl)
     scopes = event_words(would.get("scopes")) or "no scopes"
-    return f"{shown(would.get('service_account'))} at {shown(would.get('audience'))} ({scopes}, {life})"
+    # Not the `sub`: of an instance it may name a person, and messages for chats say this as well.
+    account, audience = shown(would.get("service_account")), shown(would.get("audience"))
+    return f"{account} at {audience} ({scopes}, {life})"
 
 
 def _names(names: Sequence[object]) -> str:
