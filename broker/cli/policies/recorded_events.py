@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, Protocol, cast
 
@@ -17,6 +18,7 @@ import typer
 from broker.cli.audit.opening import instant, settings_of, store_of
 from broker.cli.endings import USAGE, fail
 from broker.cli.pipeline.asking import Asked, source_of
+from broker.cli.policies.uncollected import uncollected
 from broker.cli.terminal import progress
 from broker.core.simulation.export_lines import MAX_LINE_BYTES
 
@@ -93,13 +95,16 @@ class ExportedEvents:
 
     def feed(self, take: Take) -> None:
         """Read line by line, and hold each against the chain."""
+        from pydantic_core import from_json
+
         from broker.core.audit_chain import LineRefused
         from broker.core.simulation.export_lines import ExportLines
         from broker.core.simulation.past_decision import EventRefused
 
-        reading = ExportLines()
+        # Python's own decoder takes twice as long.
+        reading = ExportLines(quickly=partial(from_json, allow_inf_nan=False, cache_strings="keys"))
         number = 0
-        with self._opened() as (raw, source), self._progress(raw) as told:
+        with self._opened() as (raw, source), self._progress(raw) as told, uncollected():
             try:
                 for line in _lines(source):
                     number += 1
@@ -183,7 +188,7 @@ class StoredEvents:
         if end is None:
             fail("the store holds no event yet")
         after = 0
-        with progress(end.sequence, "reading") as advance:
+        with progress(end.sequence, "reading") as advance, uncollected():
             while page := asyncio.run(self._store.find_events(wanted, after=after, limit=_PAGE)):
                 for event in page:
                     link = event.link()
