@@ -35,7 +35,7 @@ STORE: Final = "store"
 
 _GZIP: Final = b"\x1f\x8b"
 _PAGE: Final = 1000
-_TOLD_EVERY: Final = 1 << 20
+_BUFFER: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +138,7 @@ class ExportedEvents:
             yield sys.stdin.buffer, sys.stdin.buffer
             return
         try:
-            raw = Path(self._file).open("rb")  # noqa: SIM115 - it is closed below
+            raw = Path(self._file).open("rb", _BUFFER)  # noqa: SIM115 - it is closed below
         except OSError as error:
             fail(f"--against: {self._file} cannot be read: {error.strerror}")
         with raw:

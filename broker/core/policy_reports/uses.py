@@ -21,6 +21,8 @@ from broker.core.simulation.outcome import Outcome, Undecidable
 from broker.core.simulation.past_decision import EventRefused, PastDecision
 from broker.core.simulation.unrecorded import RECORDED_BY_PRESET, is_full, unknown_claims
 
+_TEXT: Final = frozenset({str})
+
 MAX_SETS: Final = 1000
 """Of how many versions of the policies the decisions are counted apart."""
 
@@ -164,7 +166,7 @@ def observed_in(event: Mapping[str, Any]) -> Sequence[str]:
     names = event.get("observed")
     if names is None:
         return ()
-    if not isinstance(names, list) or not all(isinstance(each, str) for each in names):
+    if not isinstance(names, list) or not _TEXT.issuperset(map(type, names)):
         raise EventRefused("`observed` is no list of texts")
     return names
 

@@ -54,7 +54,7 @@ class ExportLines:
             return None
         if not isinstance(kind, str) or not isinstance(members.get("id"), str):
             raise LineRefused("is no audit event of a broker: it has no `type` and `id`")
-        chained = any(name in members for name in _CHAINED)
+        chained = "seq" in members or "prev" in members or "hash" in members
         if self.chained is None:
             self.chained = chained
         if chained:

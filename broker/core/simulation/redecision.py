@@ -59,20 +59,23 @@ class _Lens:
     by_expiry: bool
     """Whether a condition looks at `exp`."""
 
-    told_apart: tuple[frozenset[str] | None, ...]
-    """By name, the texts that decisions tell apart from any other; None for each from each."""
+    told_apart: tuple[tuple[int, frozenset[str]], ...]
+    """By the place of a name, the texts that decisions tell apart from any other; of a name that is
+    not among them each from each."""
 
     def key(self, values: tuple[object, ...]) -> tuple[object, ...]:
         """Give the same for all values of these names that no decision tells apart."""
-        return tuple(
-            value
-            if texts is None
-            or type(value) is not str
-            or value in texts
-            or fold_ascii(value) in texts
-            else value and _OTHER
-            for value, texts in zip(_hashable(values), self.told_apart, strict=True)
-        )
+        kept = list(_hashable(values))
+        for place, texts in self.told_apart:
+            value = kept[place]
+            if (
+                type(value) is str
+                and value
+                and value not in texts
+                and fold_ascii(value) not in texts
+            ):
+                kept[place] = _OTHER
+        return tuple(kept)
 
 
 class Redeciding(Protocol):
@@ -352,7 +355,9 @@ class Redecision:
             always,
             not named <= always,
             by_expiry,
-            tuple(map(told_apart.get, names)),
+            tuple(
+                (place, told_apart[name]) for place, name in enumerate(names) if name in told_apart
+            ),
         )
 
 
