@@ -289,6 +289,8 @@ def test_an_answer_without_a_member_is_not_believed(event: dict[str, Any], missi
         {"requested": {"client_id": {}}},
         {"requested": {"expires_in": "1"}},
         {"requested": "x"},
+        {"would": "x"},
+        {"would": {"kind": "would_permit", "ttl": 10**400}},
         {"policy_set": 7},
         {"issuer": []},
         {"time": None},

@@ -19,6 +19,9 @@ _LATEST: Final = 1 << 53
 
 _OBJECTS_OR_NONE: Final = ("claims", "requested")
 
+_SOMETIMES: Final = frozenset({"would"})
+"""Only events of jobs for which an observed policy held have it."""
+
 
 def served_event(asked: Asked, decision_id: str) -> dict[str, Any] | None:
     """Ask for the event of a decision; None when the caller may see none. Raises `ClientError`."""
@@ -84,16 +87,18 @@ def _is_whole(event: dict[str, Any]) -> bool:
         event_time(event)
     except (LineRefused, EventRefused, JsonRefused, RecursionError):
         return False
-    requested = event.get("requested") or {}
+    requested, would = event.get("requested") or {}, event.get("would") or {}
     return (
         fits
         and isinstance(requested, dict)
-        and event.keys() >= {each.name for each in fields(AuditEvent)}
+        and event.keys() | _SOMETIMES >= {each.name for each in fields(AuditEvent)}
         and all(isinstance(event[name], str) for name in _TEXTS)
         and all(isinstance(event[name], str | None) for name in _TEXTS_OR_NONE)
         and all(isinstance(event[name], dict | None) for name in _OBJECTS_OR_NONE)
         and _is_moment((event["claims"] or {}).get("exp"))
         and _are_texts(requested.get("audience") or [])
+        and isinstance(would, dict)
+        and _is_moment(would.get("ttl"))
         and isinstance(requested.get("scope"), str | None)
         and isinstance(requested.get("client_id"), str | None)
         and isinstance(requested.get("expires_in"), int | None)

@@ -1,6 +1,5 @@
 """A report on observed policies: what it is made of, what is printed of it, and how it ends."""
 
-import gc
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -56,8 +55,6 @@ def observations(
         )
 
     counting = ChoosingSet(sets, events, begin)
-    # What is loaded stays: the collector need not look at it again and again.
-    gc.freeze()
     events.feed(counting.take)
     found = counting.finished().report()
     refuse_of_another_broker(found.report.decisions, found.report.known)

@@ -1,6 +1,5 @@
 """A pinning of a command: what was learned, what becomes of the files, and how it ends."""
 
-import gc
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -57,8 +56,6 @@ def learned(sets: Sequence[PolicySet], events: RecordedEvents) -> PinReport:
         # The policies of `dev/` are none of a broker in earnest, nor what they deny.
         next(iter(having), pinnings[0][1]).take(event, size=size)
 
-    # What is loaded stays: the collector need not look at it again and again.
-    gc.freeze()
     events.feed(take)
     reports = [each.report() for _, each in pinnings]
     exchanges = sum(each.exchanges for each in reports)

@@ -1,6 +1,5 @@
 """Reports of a command: which are wanted, of what, what is printed of them, and how it ends."""
 
-import gc
 import json
 import time
 from collections.abc import Iterable, Sequence
@@ -84,8 +83,6 @@ def reported(
         )
 
     looking = ChoosingSet(sets, events, begin)
-    # What is loaded stays: the collector need not look at it again and again.
-    gc.freeze()
     events.feed(looking.take)
     found = looking.finished().reports()
     if found.read is not None:

@@ -1,6 +1,5 @@
 """A simulation of a command: by which of the sets, what is printed of it, and how it ends."""
 
-import gc
 import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -61,8 +60,6 @@ def simulated(
         )
 
     deciding = ChoosingSet(sets, events, begin, base)
-    # What is loaded stays: the collector need not look at it again and again.
-    gc.freeze()
     events.feed(deciding.take)
     report = deciding.finished().report()
     refuse_of_another_broker(report.decisions, report.known)
