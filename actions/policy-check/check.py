@@ -6,7 +6,6 @@ What the files hold may be a stranger's: it is printed as the escaped data of a 
 import html
 import json
 import os
-import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -118,8 +117,8 @@ def _simulated(env: Mapping[str, str], arguments: Sequence[str]) -> Report | Non
 
 def _show_behind_bars(text: str) -> None:
     for line in text.splitlines():
-        # Behind a bar nothing is the beginning of a command; the other form needs `##[`.
-        print("|", re.sub(r"##+\[", "#[", printable(line)))
+        # Behind a bar nothing is the beginning of a command; the other form is not printable.
+        print("|", printable(line))
 
 
 def _run(command: str, *arguments: str) -> dict[str, Any] | None:

@@ -251,7 +251,7 @@ runpy.run_path(sys.argv[1], run_name="__main__")' "$2"
 
     assert done.returncode == 2
     assert "::error title=The policy check did not run::" in done.stdout
-    assert "| out of #[add-mask]memory" in done.stdout
+    assert r"| out of #\x23#[add-mask]memory" in done.stdout
 
 
 def export(folder: Path, *refs: str) -> Path:
