@@ -5,7 +5,7 @@ finds is recorded, and decides nothing. The steps are those of `decide` itself, 
 does what was observed of it once it is enforced.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import StrEnum
 from operator import attrgetter
 from typing import Any, Final
@@ -13,7 +13,7 @@ from typing import Any, Final
 from broker.core.blocks import NO_BLOCKS, Blocks
 from broker.core.claims import Claims
 from broker.core.conditions import Effect
-from broker.core.decision import Decision, DecisionRequest, Deny, decide
+from broker.core.decision import Decision, DecisionRequest, Deny, Permit, decide
 from broker.core.errors import Reason
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, Policy, PolicySet
@@ -68,7 +68,7 @@ class Observation:
         }
 
 
-def observe(
+def observe(  # noqa: PLR0913 - what a decision has, and the decision
     decision: Decision,
     held: Sequence[Policy],
     claims: Claims,
@@ -76,20 +76,26 @@ def observe(
     request: DecisionRequest,
     policies: IndexedPolicies,
     now: float,
+    *,
+    issues: Callable[[Permit], bool] | None = None,
 ) -> Observation | None:
     """Decide once more, as if the observed policies that hold were enforced.
 
     None where none holds, and where a block decided: that is so whatever policies say. `now` is in
-    seconds since the epoch.
+    seconds since the epoch. `issues` tells whether the service's tokens are of the type asked for,
+    where a type was: a permit for another one is refused.
     """
     if not held or (isinstance(decision, Deny) and decision.reason is Reason.BLOCKED):
         return None
     was = Outcome.of(decision)
-    found = Outcome.of(decide(claims, issuer, request, _WithObserved(policies, held), now))
+    decided = decide(claims, issuer, request, WithObserved(policies, held), now)
+    found = Outcome.of(decided)
+    if isinstance(decided, Permit) and issues is not None and not issues(decided):
+        found = Outcome(Reason.UNSUPPORTED_TOKEN_TYPE.value, found.policies)
     return Observation(WOULD[kind_of(was, found, differences(was, found))], found)
 
 
-class _WithObserved:
+class WithObserved:
     """The policies of a set, and the observed ones that hold; implements `CountingPolicies`."""
 
     __slots__ = ("_held", "_policies")

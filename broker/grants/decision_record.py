@@ -102,6 +102,7 @@ def compare(
         record.request.wanted,
         policies,
         record.time,
+        issues=record.request.issues,
     )
 
 

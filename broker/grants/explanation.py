@@ -5,7 +5,7 @@ from typing import Any
 
 from broker.core.decision import Permit
 from broker.core.explain import explain, for_caller
-from broker.grants import decision_record, token_exchange
+from broker.grants import decision_record
 from broker.grants.current_state import by_current_state, commit
 from broker.grants.request import ExchangeRequest
 from broker.grants.token_exchange import TokenExchange
@@ -37,7 +37,7 @@ class ExchangeExplanation:
             await waiting
         explanation = explain(claims, issuer, request.wanted, policies, now)
         decision = explanation.case.decision
-        if isinstance(decision, Permit) and not token_exchange.issues(request, decision):
+        if isinstance(decision, Permit) and not request.issues(decision):
             raise await self.exchange.of_another_type(
                 decision, claims, issuer, request, record, epoch
             )

@@ -6,7 +6,7 @@ from dataclasses import field
 from functools import lru_cache
 from urllib.parse import urlsplit
 
-from broker.core.decision import DecisionRequest
+from broker.core.decision import DecisionRequest, Permit
 from broker.core.errors import Reason, RequestRefused
 from broker.core.record import record
 from broker.core.recorded_claims import RecordedObject
@@ -72,6 +72,14 @@ class ExchangeRequest:
     def requested(self) -> RecordedObject:
         """Describe what was asked for, as the audit records it."""
         return requested(self.wanted)
+
+    def issues(self, permit: Permit) -> bool:
+        """Tell whether tokens of the service are of the type that is asked for.
+
+        Every one may be used as an access token; one for a service with a profile stands for an
+        identity as well.
+        """
+        return self.token_type == TOKEN_TYPE_ACCESS_TOKEN or permit.service.profile is not None
 
 
 @lru_cache(maxsize=256)

@@ -78,15 +78,6 @@ def read_request(parameters: Parameters, caller: Caller) -> ExchangeRequest:
     return ExchangeRequest(token, read_wanted(parameters), caller, token_type)
 
 
-def issues(request: ExchangeRequest, permit: Permit) -> bool:
-    """Tell whether tokens of the service are of the type that is asked for.
-
-    Every one may be used as an access token; one for a service with a profile stands for an
-    identity as well.
-    """
-    return request.token_type == TOKEN_TYPE_ACCESS_TOKEN or permit.service.profile is not None
-
-
 @dataclass(frozen=True, slots=True)
 class TokenExchange:
     """The grant and what it needs. `issuer` is the broker's own URL, `leeway` in seconds."""
@@ -124,7 +115,7 @@ class TokenExchange:
             decision_record.compare(record, decision, claims, policies)
         if isinstance(decision, Deny):
             raise await self._denied(decision, claims, issuer, request, policies, record, epoch)
-        if not issues(request, decision):
+        if not request.issues(decision):
             raise await self.of_another_type(decision, claims, issuer, request, record, epoch)
         if (waiting := self.limits.ask_client(request.caller, decision.sub, now)) is not None:
             await waiting
