@@ -16,7 +16,7 @@ from broker.core.decision import Decision, DecisionRequest, Permit, decide
 from broker.core.hints.decision_hints import fix_for
 from broker.core.holding import visible_to_caller
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.judged_policy import Candidate, Case
+from broker.core.judged_policy import Candidate, Case, with_expiry
 from broker.core.nearness import considered, ranked
 from broker.core.observation import MAX_NAMED, Observation, observe
 from broker.core.personal_claims import is_personal
@@ -162,17 +162,6 @@ def _explanation(case: Case, ranking: Sequence[Candidate], limit: int | None) ->
         case=case,
         ranking=ranking,
     )
-
-
-def with_expiry(claims: Claims, issuer: Issuer, now: float) -> Claims:
-    """Give claims that were written down without `exp` that of a token just made.
-
-    `now` is in seconds since the epoch.
-    """
-    expires = claims.get("exp")
-    if isinstance(expires, int | float) and not isinstance(expires, bool):
-        return claims
-    return {**claims, "exp": int(now) + issuer.max_token_lifetime}
 
 
 def _is_visible(candidate: Candidate, case: Case) -> bool:

@@ -54,6 +54,17 @@ class Case:
         return service if service is not None and service.name in reached else None
 
 
+def with_expiry(claims: Claims, issuer: Issuer, now: float) -> Claims:
+    """Give claims that were written down without `exp` that of a token just made.
+
+    `now` is in seconds since the epoch.
+    """
+    expires = claims.get("exp")
+    if isinstance(expires, int | float) and not isinstance(expires, bool):
+        return claims
+    return {**claims, "exp": int(now) + issuer.max_token_lifetime}
+
+
 @dataclass(frozen=True, slots=True)
 class ConditionResult:
     """One condition, judged: what was expected, what the token has, and whether it holds."""

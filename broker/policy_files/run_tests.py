@@ -14,8 +14,9 @@ from broker.core.claims import Claims
 from broker.core.condition_text import shown
 from broker.core.decision import Decision, DecisionRequest, Deny, decide
 from broker.core.errors import ConfigurationError, Reason
-from broker.core.explain import explain, with_expiry
+from broker.core.explain import explain
 from broker.core.indexed_policies import IndexedPolicies
+from broker.core.judged_policy import with_expiry
 from broker.core.policy import Issuer, PolicySet
 from broker.core.typical_claims import typical_claims
 from broker.policy_files.build import LoadedPolicies

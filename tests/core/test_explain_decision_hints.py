@@ -1,15 +1,19 @@
 """The fix by the reason of the refusal: targets, scopes, accounts, deny policies."""
 
+from typing import Any
+
 import pytest
 
-from broker.core.policy import Mode, Service
+from broker.core.policy import Mode, Policy, Replay, Service
 from tests.core.builders import (
     a_deny_policy,
     a_policy,
     a_policy_set,
     a_service,
     an_account,
+    an_issuer,
     github_claims,
+    gitlab_claims,
 )
 from tests.core.explain_cases import caller_fix, excluding, explained, fix, web_policy
 
@@ -278,6 +282,50 @@ def test_a_policy_that_would_permit_but_only_observes_is_pointed_out() -> None:
 
     expected = "policy watched would permit this with `mode: enforce`"
     assert (fix(policies), caller_fix(policies)) == (expected, expected)
+
+
+@pytest.mark.parametrize(
+    ("others", "asked", "told"),
+    [
+        ([a_deny_policy("no")], {}, "denied_by_policy"),
+        ([], {"scopes": ("deploy:all",)}, "scope_not_allowed"),
+    ],
+)
+def test_what_an_observed_policy_would_not_permit_either_is_not_promised(
+    others: list[Policy], asked: dict[str, Any], told: str
+) -> None:
+    policies = a_policy_set(a_policy("watched", mode=Mode.OBSERVE), *others)
+
+    expected = f"policy watched would count with `mode: enforce`, and then this is {told}"
+    assert (fix(policies, **asked), caller_fix(policies, **asked)) == (expected, expected)
+
+
+def test_a_policy_that_would_permit_is_found_behind_one_that_would_not() -> None:
+    off = an_account("off", enabled=False)
+    policies = a_policy_set(
+        a_policy("a-watched", service_account="off", mode=Mode.OBSERVE),
+        a_policy("b-watched", mode=Mode.OBSERVE),
+        accounts=[an_account(), off],
+    )
+
+    assert fix(policies) == "policy b-watched would permit this with `mode: enforce`"
+
+
+def test_a_deny_policy_that_is_observed_takes_no_hint_away() -> None:
+    """Nobody learns by what is missing that somebody observes something."""
+    watched = a_policy("watched", mode=Mode.OBSERVE)
+    policies = a_policy_set(watched, a_deny_policy("seen-deny", mode=Mode.OBSERVE))
+
+    assert caller_fix(policies) == caller_fix(a_policy_set(watched))
+
+
+def test_the_hint_takes_claims_without_an_end_for_those_of_a_new_token() -> None:
+    watched = a_policy("watched", {"project_id": "20"}, issuer="gitlab", mode=Mode.OBSERVE)
+    reusable = an_issuer("gitlab", replay=Replay.REUSABLE)
+    policies = a_policy_set(watched, issuers=[reusable])
+    claims = gitlab_claims(exp=..., project_id="20")
+
+    assert "would permit" in (explained(policies, claims, issuer="gitlab").fix or "")
 
 
 def test_a_policy_that_observes_and_does_not_hold_is_no_help() -> None:

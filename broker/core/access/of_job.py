@@ -8,9 +8,9 @@ from broker.core.claims import Claims
 from broker.core.condition_text import shown
 from broker.core.decision import Decision, DecisionRequest, Deny, Permit, decide
 from broker.core.errors import Reason
-from broker.core.explain import with_expiry
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.indexed_policies import granted as granted_by
+from broker.core.judged_policy import with_expiry
 from broker.core.policy import Issuer
 
 

@@ -5,17 +5,19 @@ from typing import Final
 
 from broker.core.claims import text_of
 from broker.core.condition_text import shown, yaml_line
-from broker.core.decision import Deny
+from broker.core.decision import Deny, Permit, decide
 from broker.core.errors import Reason
 from broker.core.hints.candidate_hints import hints_of
 from broker.core.hints.grant_hints import scopes_available, services_available
 from broker.core.instances import MAX_SUB_BYTES, is_instance_value
-from broker.core.judged_policy import Candidate, Case
+from broker.core.judged_policy import Candidate, Case, with_expiry
+from broker.core.observation import WithObserved
 from broker.core.personal_claims import is_personal
 from broker.core.policy import Policy
 from broker.core.refusal_text import template_text
 
 MAX_CANDIDATES_TRIED: Final = 20
+MAX_OBSERVED_TRIED: Final = 5
 
 
 def fix_for(case: Case, candidates: Sequence[Candidate]) -> str | None:
@@ -34,11 +36,10 @@ def fix_for(case: Case, candidates: Sequence[Candidate]) -> str | None:
 
 def _no_policy(case: Case, _deny: Deny, candidates: Sequence[Candidate]) -> Iterator[str]:
     allows = [each for each in candidates if each.allows]
-    for candidate in allows:
-        if candidate.observed and candidate.holds and not candidate.obstacles:
-            line = yaml_line("mode", "enforce")
-            yield f"policy {candidate.policy.name} would permit this with {line}"
-            return
+    observed = [each for each in allows if each.observed and each.holds and not each.obstacles]
+    if observed:
+        yield _enforced(case, observed[:MAX_OBSERVED_TRIED])
+        return
     enforced = [each for each in allows if not each.observed]
     for candidate in enforced[:MAX_CANDIDATES_TRIED]:
         hints = hints_of(candidate, case)
@@ -47,6 +48,25 @@ def _no_policy(case: Case, _deny: Deny, candidates: Sequence[Candidate]) -> Iter
             return
     if case.to_operator:
         yield from _new_policy(case)
+
+
+def _enforced(case: Case, observed: Sequence[Candidate]) -> str:
+    """Say what one of these policies would come to, were it enforced beside those that are.
+
+    By itself: to be told of no other that is observed, one has to be able to see it.
+    """
+    claims = with_expiry(case.claims, case.issuer, case.now)
+    line = yaml_line("mode", "enforce")
+    refused = ""
+    for candidate in observed:
+        policies = WithObserved(case.policies, [candidate.policy])
+        decision = decide(claims, case.issuer, case.request, policies, case.now)
+        if isinstance(decision, Permit):
+            return f"policy {candidate.policy.name} would permit this with {line}"
+        reason = decision.reason if case.to_operator else decision.public_reason
+        counts = f"policy {candidate.policy.name} would count with {line}"
+        refused = refused or f"{counts}, and then this is {reason}"
+    return refused
 
 
 def _new_policy(case: Case) -> Iterator[str]:
