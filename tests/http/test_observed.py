@@ -89,6 +89,7 @@ def test_what_is_observed_is_recorded_counted_told_and_decides_nothing(
     done = report(store, "--against", "store", "--json")
     assert (done.exit_code, done.stderr) == (0, "")
     members = json.loads(done.stdout)
+    assert members["notes"] == []
     kinds = ("would_permit", "would_deny", "would_change", "same", "undecidable")
     assert [members[kind] for kind in kinds] == [1, 1, 0, 2, 0]
     assert [each["policy"] for each in members["policies"] if not each["runs"]] == ["never"]
@@ -118,6 +119,7 @@ def test_alone_the_observed_ones_decide_every_run_again(store: AuditedStore) -> 
     assert done.exit_code == 1, done.stderr
     assert "  1 would permit\n  1 would deny\n  1 would change\n" in done.stdout
     assert "no observed policy holds: 1 run of 1 repository" in done.stdout
+    assert "note: accounts made or switched off through the API count as they" in done.stdout
 
 
 def test_a_caller_is_told_of_no_observation(store: AuditedStore) -> None:

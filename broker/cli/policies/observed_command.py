@@ -75,7 +75,7 @@ def observed(
     """
     with server_extra("policies observed"), told_plainly(), told_and_ended():
         from broker.cli.policies.observing import conditions_named, ending, observations, write
-        from broker.cli.policies.recorded_events import Span, opened
+        from broker.cli.policies.recorded_events import ACCOUNTS_OF_NOW, Span, opened
 
         conditions = conditions_named(fail_on)
         asked = Asked(
@@ -91,5 +91,7 @@ def observed(
         sets = [each.policy_set for each in load_sets(paths, config)]
         events = opened(against, Span.read(since, until), asked, config, data)
         found = observations(sets, events, config, alone=alone)
-    write(found, events.notes(), "json" if as_json else output)
+    # Beside the enforcing ones nothing is decided again: accounts are those of then.
+    notes = [each for each in events.notes() if alone or each != ACCOUNTS_OF_NOW]
+    write(found, notes, "json" if as_json else output)
     raise typer.Exit(ending(found, conditions))

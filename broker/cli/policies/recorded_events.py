@@ -33,6 +33,9 @@ Take = Callable[[Mapping[str, Any], int | None], None]
 STORE: Final = "store"
 """Stands for the events of the configured store; a file of this name is `./store`."""
 
+ACCOUNTS_OF_NOW: Final = "accounts made or switched off through the API count as they are now"
+"""Said where decisions are made again, of events of the store."""
+
 _GZIP: Final = b"\x1f\x8b"
 _PAGE: Final = 1000
 _BUFFER: Final = 1 << 20
@@ -245,7 +248,7 @@ class StoredEvents:
 
     def notes(self) -> list[str]:
         """Say of when the accounts are."""
-        return ["accounts made or switched off through the API count as they are now"]
+        return [ACCOUNTS_OF_NOW]
 
 
 class ServedEvents:
