@@ -15,7 +15,7 @@ from typing import Final
 from broker.core.claims import Claims, fold_ascii, text_of
 from broker.core.conditions import AnyOf, Condition, Equals, Glob
 from broker.core.globs import literal_prefix
-from broker.core.policy import Issuer, Policy
+from broker.core.policy import Issuer, Mode, Policy
 from broker.core.steps import Steps
 from broker.core.sub_forms import repository_id_in, tenant_in
 
@@ -30,16 +30,19 @@ Key = tuple[str, str]
 
 
 class Neighbours:
-    """The policies of one issuer, of every effect and mode, filed by what they are near to."""
+    """The policies of one issuer, of every effect and mode, filed by what they are near to.
+
+    Apart by mode: however many are observed, as many of those that count are found.
+    """
 
     def __init__(self, issuer: Issuer, policies: Iterable[Policy]) -> None:
         """Use `in_steps`."""
         self._tenant_claims = issuer.tenant_claims
         self._paths = issuer.platform.tenant_paths if issuer.platform else frozenset()
         self._all = sorted(policies, key=_name)
-        self._accounts = sorted(self._all, key=_account)
-        self._by_service: dict[str, list[Policy]] = {}
-        self._by_tenant: dict[str, dict[str, list[Policy]]] = defaultdict(dict)
+        self._modes = {
+            mode: _OfOneMode([each for each in self._all if each.mode is mode]) for mode in Mode
+        }
 
     @classmethod
     def in_steps(
@@ -51,7 +54,8 @@ class Neighbours:
         """File the policies, pausing after each; `services_of` names the services of one."""
         neighbours = cls(issuer, policies)
         for policy in neighbours._all:
-            neighbours._file_policy(policy, services_of(policy))
+            keys = neighbours._keys_of(policy)
+            neighbours._modes[policy.mode].file(policy, services_of(policy), keys)
             yield
         return neighbours
 
@@ -61,35 +65,11 @@ class Neighbours:
 
     def near(self, claims: Claims, client_id: str | None, service: str | None) -> list[Policy]:
         """List, each once, the policies near a token that asks for an account and a service."""
-        if len(self._all) <= MAX_OF_A_KIND:
-            return self._all
-        found: dict[str, Policy] = {}
-        for kind in self._kinds(claims, client_id, service):
-            found.update((policy.name, policy) for policy in islice(kind, MAX_OF_A_KIND))
-        return list(found.values())
-
-    def _kinds(
-        self, claims: Claims, client_id: str | None, service: str | None
-    ) -> Iterator[Iterable[Policy]]:
-        for claim, text in self._keys_near(claims):
-            yield self._by_tenant.get(claim, {}).get(text, ())
-        if client_id is not None:
-            yield self._acting_as(client_id)
-        if service is not None:
-            yield self._by_service.get(service, ())
-
-    def _acting_as(self, client_id: str) -> Iterator[Policy]:
-        first = bisect_left(self._accounts, client_id, key=_account)
-        for policy in islice(self._accounts, first, None):
-            if policy.service_account != client_id:
-                return
-            yield policy
-
-    def _file_policy(self, policy: Policy, services: Iterable[str]) -> None:
-        for service in services:
-            _file(self._by_service, service, policy)
-        for claim, text in self._keys_of(policy):
-            _file(self._by_tenant[claim], text, policy)
+        keys = self._keys_near(claims)
+        found: list[Policy] = []
+        for mode in self._modes.values():
+            found += mode.near(keys, client_id, service)
+        return found
 
     def _keys_of(self, policy: Policy) -> set[Key]:
         """Give what a policy is filed under: the tenants that it names, and their owners."""
@@ -119,6 +99,51 @@ class Neighbours:
                     if claim in self._paths:
                         keys.add((claim + _OWNER, _key(text.partition("/")[0])))
         return keys
+
+
+class _OfOneMode:
+    """Policies of one mode; `every` are by name."""
+
+    def __init__(self, every: list[Policy]) -> None:
+        self._every = every
+        self._accounts = sorted(every, key=_account)
+        self._by_service: dict[str, list[Policy]] = {}
+        self._by_tenant: dict[str, dict[str, list[Policy]]] = defaultdict(dict)
+
+    def file(self, policy: Policy, services: Iterable[str], keys: Iterable[Key]) -> None:
+        """File one of the policies under services and tenants."""
+        for service in services:
+            _file(self._by_service, service, policy)
+        for claim, text in keys:
+            _file(self._by_tenant[claim], text, policy)
+
+    def near(
+        self, keys: Iterable[Key], client_id: str | None, service: str | None
+    ) -> Iterable[Policy]:
+        """List each once; all of them where they are few."""
+        if len(self._every) <= MAX_OF_A_KIND:
+            return self._every
+        found: dict[str, Policy] = {}
+        for kind in self._kinds(keys, client_id, service):
+            found.update((policy.name, policy) for policy in islice(kind, MAX_OF_A_KIND))
+        return found.values()
+
+    def _kinds(
+        self, keys: Iterable[Key], client_id: str | None, service: str | None
+    ) -> Iterator[Iterable[Policy]]:
+        for claim, text in keys:
+            yield self._by_tenant.get(claim, {}).get(text, ())
+        if client_id is not None:
+            yield self._acting_as(client_id)
+        if service is not None:
+            yield self._by_service.get(service, ())
+
+    def _acting_as(self, client_id: str) -> Iterator[Policy]:
+        first = bisect_left(self._accounts, client_id, key=_account)
+        for policy in islice(self._accounts, first, None):
+            if policy.service_account != client_id:
+                return
+            yield policy
 
 
 def _name(policy: Policy) -> str:

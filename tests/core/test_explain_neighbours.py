@@ -1,10 +1,13 @@
 """Which policies are judged among very many: those near the token, whatever the order of files."""
 
+from typing import Any
+
 import pytest
 
 from broker.core.conditions import Condition, Equals
+from broker.core.explain import for_caller
 from broker.core.neighbours import MAX_OF_A_KIND
-from broker.core.policy import Policy
+from broker.core.policy import Mode, Policy
 from tests.core.builders import (
     a_deny_policy,
     a_policy,
@@ -16,7 +19,7 @@ from tests.core.builders import (
     gitlab_claims,
     other_claims,
 )
-from tests.core.explain_cases import IMMUTABLE_SUB, explained, glob, regex
+from tests.core.explain_cases import IMMUTABLE_SUB, explained, glob, regex, web_policy
 
 
 def far(issuer: str = "github", count: int = 150) -> list[Policy]:
@@ -134,6 +137,26 @@ def test_of_very_many_policies_that_hold_the_first_by_name_are_judged() -> None:
     assert allowed == [f"near-{number:03}" for number in range(MAX_OF_A_KIND)]
     assert denied[:MAX_OF_A_KIND] == [f"no-{number:03}" for number in range(MAX_OF_A_KIND)]
     assert denied[MAX_OF_A_KIND:] == allowed
+
+
+@pytest.mark.parametrize("few", [True, False])
+@pytest.mark.parametrize("asked", [{}, {"targets": ("deploy-api",)}, {"client_id": "deploy-web"}])
+def test_however_many_are_observed_the_enforced_ones_are_judged_as_without_them(
+    few: bool, asked: dict[str, Any]
+) -> None:
+    """Whoever observes a whole new set changes no answer by that."""
+    enforced = [*([] if few else far()), web_policy(ref="x"), a_deny_policy("no", {"ref": "x"})]
+    observed = [
+        a_policy(f"a-{number:03}", {"repository": "acme/web", "ref": "y"}, mode=Mode.OBSERVE)
+        for number in range(MAX_OF_A_KIND + 50)
+    ]
+    sets = (a_policy_set(*enforced), a_policy_set(*enforced, *observed))
+
+    alone, beside = (explained(each, **{"targets": (), **asked}) for each in sets)
+
+    assert beside.candidates == alone.candidates
+    assert for_caller(beside) == for_caller(alone)
+    assert "web-production" in {each.policy.name for each in alone.candidates}
 
 
 def test_everything_is_everything() -> None:
