@@ -119,8 +119,11 @@ def test_a_deny_policy_does_not_go_unasked(
     assert [each for each in types if each.startswith("policy.")] == ["policy.rejected"]
 
 
-def test_an_operator_can_let_it_go_and_that_is_on_record(broker: RunningBroker) -> None:
-    (broker.folder / "policies" / "guard.yaml").unlink()
+@pytest.mark.parametrize("harm", [delete, only_observe])
+def test_an_operator_can_let_it_go_and_that_is_on_record(
+    broker: RunningBroker, harm: Callable[[Path], None]
+) -> None:
+    harm(broker.folder / "policies" / "guard.yaml")
 
     assert isinstance(broker.reload(forced=True), Reloaded)
     verified(broker, broker.exchange(broker.github_token(event_name="pull_request_target")))
