@@ -12,13 +12,14 @@ from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from broker.core.claims import Claims, text_of
+from broker.core.claims import Claims, fold_ascii, text_of
 from broker.core.conditions import Effect, all_hold
 from broker.core.holding import policy_holds
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.pinning.proposals import Learned, PinReport, outcome_of
 from broker.core.pinning.sightings import Sightings
-from broker.core.pinning.targets import ISSUERS, POLICIES, Named, targets_of
+from broker.core.pinning.targets import ISSUERS, POLICIES, targets_of
+from broker.core.platforms import Platform
 from broker.core.policy import Issuer, Policy, PolicySet
 from broker.core.simulation.change import ref_of
 from broker.core.simulation.past_decision import PassedOver, PastDecision, past_decision
@@ -61,7 +62,12 @@ class Pinning:
         self._learned = {
             (each.section, each.name): Learned(each) for each in targets_of(policy_set)
         }
-        self._everywhere: dict[tuple[str, str, str], Sightings] = {}
+        self._everywhere: dict[tuple[str, str, str], Sightings] = {
+            (each.target.issuer, named.claim, named.key(name)): Sightings()
+            for each in self._learned.values()
+            for named in each.target.named
+            for name in named.names
+        }
         self._unheeded: Counter[Unheeded] = Counter()
         self._exchanges = self._heeded = self._known = 0
 
@@ -108,7 +114,8 @@ class Pinning:
         if issuer is None:
             return Unheeded.OTHER_ISSUER
         self._known += 1
-        if issuer.platform is None or issuer.platform.name != past.platform:
+        platform = issuer.platform
+        if platform is None or platform.name != past.platform:
             return Unheeded.OTHER_ISSUER
         policies = self._policies_of(past, issuer)
         if not policies:
@@ -120,7 +127,9 @@ class Pinning:
             return Unheeded.HOLDS_NO_MORE
         if self._denied(past, claims, issuer):
             return Unheeded.DENIED
-        self._count(past, claims, issuer, [each.name for each in holding])
+        names = [each.name for each in holding]
+        self._count(past, claims, issuer, names)
+        self._count_everywhere(past, claims, issuer, platform, names)
         return None
 
     def _policies_of(self, past: PastDecision, issuer: Issuer) -> list[Policy]:
@@ -148,27 +157,41 @@ class Pinning:
     ) -> None:
         entries = [(POLICIES, name) for name in policies]
         entries.append((ISSUERS, issuer.name))
-        counted: set[tuple[str, str, str]] = set()
         ref = ref_of(past)
         for learned in filter(None, map(self._learned.get, entries)):
             for named in learned.target.named:
-                found = _id_in(claims, named)
+                found = _id_in(claims, named.id_claim)
                 name = text_of(claims.get(named.claim))
                 if found is None or name is None:
                     # A list of names, of which one holds, says nothing of whose the id is.
                     learned.without_id(named.claim, past.id)
                     continue
-                name = named.key(name)
-                learned.seen(named.claim, name).add(found, past.time, ref, policies)
-                key = (issuer.name, named.claim, name)
-                if key not in counted:
-                    counted.add(key)
-                    self._everywhere.setdefault(key, Sightings()).add(
-                        found, past.time, ref, policies
-                    )
+                learned.seen(named.claim, named.key(name)).add(found, past.time, ref, policies)
+
+    def _count_everywhere(
+        self,
+        past: PastDecision,
+        claims: Claims,
+        issuer: Issuer,
+        platform: Platform,
+        policies: list[str],
+    ) -> None:
+        """Count whose a name is that any entry gives, whether or not these policies give it.
+
+        A policy that is pinned, or takes names by a pattern, knows who had a name before.
+        """
+        for claim, id_claim in zip(platform.tenant_names, platform.tenant_ids, strict=True):
+            found = _id_in(claims, id_claim)
+            name = text_of(claims.get(claim))
+            if found is None or name is None:
+                continue
+            key = fold_ascii(name) if claim in platform.folded else name
+            seen = self._everywhere.get((issuer.name, claim, key))
+            if seen is not None:
+                seen.add(found, past.time, ref_of(past), policies)
 
 
-def _id_in(claims: Claims, named: Named) -> str | None:
+def _id_in(claims: Claims, id_claim: str) -> str | None:
     """Give the id that a token had beside a name, None where it had none or no decimal one."""
-    found = text_of(claims.get(named.id_claim))
+    found = text_of(claims.get(id_claim))
     return found if found is not None and _ID.fullmatch(found) else None

@@ -139,6 +139,33 @@ def test_a_name_that_another_policy_saw_with_another_id_has_changed_hands() -> N
     assert "666 (1 run on 1 ref, on 2026-11-21, by other)" in told(report)[0]
 
 
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"repository": Glob("acme/*")},
+        {"repository": "acme/web", "repository_id": "456789"},
+        {"repository_owner_id": "123456"},
+        {},
+    ],
+)
+def test_a_policy_that_is_not_to_be_pinned_tells_that_a_name_has_changed_hands(
+    other: dict[str, Any],
+) -> None:
+    """A policy of the name alone saw the later owner; who had it before, another one knows."""
+    named = a_policy_set(
+        a_policy("web", {"repository": "acme/web", "ref": "refs/heads/x"}),
+        a_policy("other", {**other, "ref": "refs/heads/main"}),
+    )
+    report = learned(
+        named, recorded(named), recorded(named, ref="refs/heads/x", repository_id="666")
+    )
+
+    assert report.heeded == 2
+    assert (outcome(report).standing, ids(report)) == (Standing.TWO_IDS, {})
+    assert report.conflicts
+    assert any("456789 (1 run on 1 ref, on 2026-11-21, by other)" in line for line in told(report))
+
+
 def test_what_another_policy_saw_is_no_proposal() -> None:
     main = a_policy("main", {"repository": "acme/web", "ref": "refs/heads/main"})
     other = a_policy("other", {"repository": "acme/web", "ref": "refs/heads/x"})
