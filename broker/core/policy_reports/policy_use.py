@@ -37,6 +37,9 @@ class PolicyUse:
     newly: int = 0
     """Decisions that it would have a part in by these files, and had none on record."""
 
+    perhaps: int = 0
+    """Decisions that it may have a part in, as far as is on record, and had none."""
+
     otherwise: int = 0
     """Of the runs, those for whose job it holds no more."""
 

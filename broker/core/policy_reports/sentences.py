@@ -18,7 +18,7 @@ from broker.core.policy_reports.policy_use import Period
 from broker.core.policy_reports.report_name import ReportName
 from broker.core.policy_reports.shadowed import Shadowed
 from broker.core.policy_reports.sub_form import Breaking, SubForm, SubPolicy
-from broker.core.policy_reports.unused import Unused, UnusedPolicy
+from broker.core.policy_reports.unused import Newer, Unused, UnusedPolicy
 from broker.core.record import record
 from broker.core.simulation.outcome import Kind
 
@@ -106,11 +106,8 @@ def notes(reports: PolicyReports) -> Iterator[str]:
 def _unused(found: Unused, mark: Mark) -> Iterator[Told]:
     for each in found.policies:
         yield Told(_unused_policy(each, mark))
-    for name, runs in found.newer:
-        yield Told(
-            f"{mark(name)} decided nothing on record, and would decide {_runs(runs)}: it is newer,"
-            " or was changed since"
-        )
+    for newer in found.newer:
+        yield Told(_newer(newer, mark))
     if found.without_traffic:
         yield Told(
             "nothing is known, since no run of their issuers is on record, of"
@@ -120,6 +117,14 @@ def _unused(found: Unused, mark: Mark) -> Iterator[Told]:
         yield Told(f"nobody acted as the {_those('account', found.accounts, mark)}")
     if found.services:
         yield Told(f"nobody got a token for the {_those('service', found.services, mark)}")
+
+
+def _newer(each: Newer, mark: Mark) -> str:
+    text = f"{mark(each.policy)} decided nothing on record, and"
+    if each.would_decide:
+        runs = _runs(each.would_decide)
+        return f"{text} would decide {runs}: it is newer, or was changed since"
+    return f"{text} may decide {_runs(each.may_decide)}: that hangs on what is not on record"
 
 
 def _unused_policy(each: UnusedPolicy, mark: Mark) -> str:

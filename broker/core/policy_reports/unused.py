@@ -45,13 +45,31 @@ class UnusedPolicy:
 
 
 @record
+class Newer:
+    """A policy that no decision names, and that is newer than the record, or was changed since."""
+
+    policy: str
+    would_decide: int
+    """How many decisions it would have a part in."""
+
+    may_decide: int
+    """Of how many that is not known, for want of claims on record."""
+
+    def as_json(self) -> dict[str, Any]:
+        """Give it as JSON members."""
+        return {
+            "policy": self.policy,
+            "would_decide": self.would_decide,
+            "may_decide": self.may_decide,
+        }
+
+
+@record
 class Unused:
     """The report. Names are in order."""
 
     policies: tuple[UnusedPolicy, ...]
-    newer: tuple[tuple[str, int], ...]
-    """Policies that no decision names, and how many they would decide: newer than the record, or
-    changed since."""
+    newer: tuple[Newer, ...]
 
     without_traffic: tuple[str, ...]
     """Policies of issuers of which no decision is on record: nothing is known of them."""
@@ -68,7 +86,7 @@ class Unused:
         """Give the report as JSON members."""
         return {
             "policies": [each.as_json() for each in self.policies],
-            "newer": [{"policy": name, "would_decide": runs} for name, runs in self.newer],
+            "newer": [each.as_json() for each in self.newer],
             "without_traffic": list(self.without_traffic),
             "accounts": list(self.accounts),
             "services": list(self.services),
@@ -92,9 +110,13 @@ def unused(uses: Uses, policy_set: PolicySet, base: PolicySet | None) -> Unused:
                 each.explained,
             )
             for each in known
-            if not each.newly
+            if not (each.newly or each.perhaps)
         ),
-        newer=tuple((each.policy.name, each.newly) for each in known if each.newly),
+        newer=tuple(
+            Newer(each.policy.name, each.newly, each.perhaps)
+            for each in known
+            if each.newly or each.perhaps
+        ),
         without_traffic=tuple(
             each.policy.name for each in without_use if not uses.issuers[each.policy.issuer].runs
         ),

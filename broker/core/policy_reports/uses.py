@@ -14,6 +14,7 @@ from broker.core.holding import guard_holds
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer, Mode, Policy, PolicySet
 from broker.core.policy_reports.decisive import is_decisive, is_decisive_of
+from broker.core.policy_reports.may_decide import MayDecide
 from broker.core.policy_reports.policy_use import Period, PolicyUse
 from broker.core.policy_reports.seen_values import SeenValues
 from broker.core.policy_reports.watched import watched_claims
@@ -48,6 +49,7 @@ class Uses:
         """The decisions by version of the policies and issuer."""
 
         self.erased = 0
+        self._may_decide = MayDecide(policy_set)
         self._policy_set = policy_set
         self._observing = {
             each.issuer for each in policy_set.policies.values() if each.mode is Mode.OBSERVE
@@ -76,6 +78,8 @@ class Uses:
             self._count_observed(past, observed, issuer)
             if now and (now != past.outcome.policies or not is_decisive(past.outcome)):
                 self._count_newly(past, now)
+            if isinstance(found, Undecidable):
+                self._count_perhaps(past, issuer, found)
 
     def _count(
         self, use: PolicyUse, past: PastDecision, issuer: Issuer, found: Outcome | Undecidable
@@ -129,6 +133,20 @@ class Uses:
         for name in now:
             if name not in before:
                 self.policies[name].newly += 1
+
+    def _count_perhaps(self, past: PastDecision, issuer: Issuer, found: Undecidable) -> None:
+        if past.claims is None:
+            return
+        before = past.outcome.policies if is_decisive(past.outcome) else ()
+        for name in self._may_decide.names(issuer, past.claims, found.claims, past.time):
+            if name in before:
+                continue
+            use = self.policies[name]
+            use.perhaps += 1
+            if use.policy.service_account is not None:
+                self.accounts.add(use.policy.service_account)
+                asked = map(self._policy_set.service, past.request.targets)
+                self.services.update(each.name for each in asked if each is not None)
 
     def _count_targets(self, outcome: Outcome) -> None:
         account = outcome.service_account

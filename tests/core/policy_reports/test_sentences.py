@@ -134,6 +134,14 @@ def test_what_is_newer_unknown_or_used_by_nobody_in_words() -> None:
     ]
 
 
+def test_what_hangs_on_what_is_not_on_record_in_words() -> None:
+    files = now(a_policy("web", {"repository": "acme/web", "tier": "1"}))
+
+    assert section("unused", files, recorded(then())) == [
+        "  web decided nothing on record, and may decide 1 run: that hangs on what is not on record"
+    ]
+
+
 def test_too_broad_in_words() -> None:
     match = {"repository_owner_id": "123456", "ref": ["refs/heads/main", "refs/heads/x"]}
     files = then(a_policy("web", {**match, "team": Glob("*")}))

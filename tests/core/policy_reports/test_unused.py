@@ -71,20 +71,71 @@ def test_a_policy_newer_than_the_record_is_not_called_unused() -> None:
     before, files = then(WEB), now(WEB, a_policy("newer", {"repository_id": "456789"}))
     found = unused(files, recorded(before), recorded(before))
 
-    assert found["newer"] == [{"policy": "newer", "would_decide": 2}]
+    assert found["newer"] == [{"policy": "newer", "would_decide": 2, "may_decide": 0}]
     assert found["policies"] == []
 
 
 def test_a_policy_that_would_permit_what_was_refused_is_not_called_unused() -> None:
     found = unused(now(WEB), recorded(then()))
 
-    assert found["newer"] == [{"policy": "web", "would_decide": 1}]
+    assert found["newer"] == [{"policy": "web", "would_decide": 1, "may_decide": 0}]
+
+
+def test_a_policy_that_may_have_decided_what_is_not_on_record_is_not_called_unused() -> None:
+    tier = {"repository": "acme/web", "tier": "1"}
+    elsewhere = a_policy("elsewhere", {"repository": "acme/api", "tier": "1"})
+    ended = a_policy("ended", tier, expires_at=NOW - 1.0)
+    lab = a_policy("lab", {"project_id": "1"}, issuer="gitlab")
+    files = now(a_policy("renamed", tier), a_deny_policy("no", tier), elsewhere, ended, lab)
+    found = unused(files, recorded(then(WEB)), recorded(then(WEB)))
+
+    assert found["newer"] == [
+        {"policy": "no", "would_decide": 0, "may_decide": 2},
+        {"policy": "renamed", "would_decide": 0, "may_decide": 2},
+    ]
+    assert [each["policy"] for each in found["policies"]] == ["elsewhere", "ended"]
+    assert (found["accounts"], found["services"]) == ([], [])
+
+
+def test_an_account_that_may_have_acted_is_not_called_unused() -> None:
+    files = now(a_policy("renamed", {"repository": "acme/web", "tier": "1"}))
+    of_none = recorded(then(), DecisionRequest(("deploy-api",)))
+    found = unused(files, of_none)
+
+    assert (found["accounts"], found["services"]) == ([], [])
+
+
+def test_a_policy_that_could_change_nothing_beside_another_is_unused() -> None:
+    files = now(WEB, a_policy("tiered", {"repository": "acme/web", "tier": "1"}))
+    found = unused(files, recorded(then(WEB)))
+
+    assert found["newer"] == []
+    assert [each["policy"] for each in found["policies"]] == ["tiered"]
+
+
+def test_erased_claims_make_no_policy_newer() -> None:
+    event = {**recorded(then(WEB)), "claims": None, "claims_erased": "0" * 64}
+
+    assert unused(now(WEB, OLD), event)["newer"] == []
+
+
+def test_many_kinds_of_what_is_not_on_record_are_looked_at_all_the_same() -> None:
+    policies = [
+        a_policy(f"p{number}", {"repository": f"acme/r{number}", f"c{number}": "1"})
+        for number in range(70)
+    ]
+    events = [recorded(then(), repository=f"acme/r{number}") for number in range(70)]
+    found = unused(now(*policies), *events)
+
+    assert [each["may_decide"] for each in found["newer"]] == [1] * 70
 
 
 def test_an_observed_policy_that_the_record_does_not_know_is_not_called_unused() -> None:
     files = now(replace(WEB, mode=Mode.OBSERVE))
 
-    assert unused(files, recorded(then()))["newer"] == [{"policy": "web", "would_decide": 1}]
+    assert unused(files, recorded(then()))["newer"] == [
+        {"policy": "web", "would_decide": 1, "may_decide": 0}
+    ]
 
 
 def test_an_observed_policy_is_used_where_it_held() -> None:
