@@ -11,12 +11,15 @@ CONTEXT: Final = 3
 _NO_LINE_FEED: Final = "\\ No newline at end of file\n"
 
 
-def unified_diff(edit: Edited) -> str:
-    """Write what was put into a file; empty when it was nothing."""
+def unified_diff(edit: Edited, path: str) -> str:
+    """Write what was put into a file, with its path from where the diff is applied.
+
+    Empty when it was nothing.
+    """
     if not edit.insertions:
         return ""
-    # A path in a diff is one from where it is applied.
-    name = edit.file.lstrip("/")
+    # A name ends at its first space for `patch`, unless a tab ends it.
+    name = f"{path}\t" if " " in path else path
     head = [f"--- a/{name}\n", f"+++ b/{name}\n"]
     return "".join([*head, *_hunks(list(changed_lines(edit)))])
 

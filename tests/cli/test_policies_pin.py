@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import stat
 import subprocess
 import sys
@@ -124,6 +125,52 @@ def test_git_applies_what_is_printed(folder: Path) -> None:
 
     assert done.returncode == 0
     assert web() == PINNED
+
+
+@pytest.mark.parametrize("tool", [["git", "apply"], ["patch", "-p1"]], ids=["git", "patch"])
+@pytest.mark.parametrize(
+    ("file", "here", "path"),
+    [
+        ("policies/the web.yaml", ".", "policies"),
+        ("policies/the 'w\u00e9b' 2026-01-01 00:00:00 +0000 .yaml", ".", "policies/../policies"),
+        ("policies/web.yaml", "policies", "../policies"),
+        ("policies/.real/web.yaml", ".", "policies"),
+    ],
+    ids=["spaces", "odd", "above", "link"],
+)
+def test_what_is_printed_is_applied_whatever_the_path(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tool: list[str],
+    file: str,
+    here: str,
+    path: str,
+) -> None:
+    if shutil.which(tool[0]) is None:
+        pytest.skip(f"there is no {tool[0]} here")
+    real = folder / file
+    real.parent.mkdir(exist_ok=True)
+    Path("policies/web.yaml").rename(real)
+    if real.parent.name == ".real":
+        Path("policies/web.yaml").symlink_to(".real/web.yaml")
+    monkeypatch.chdir(folder / here)
+    printed = pin(path, against=str(folder / "audit.jsonl")).stdout
+    done = subprocess.run(
+        tool, input=printed, text=True, check=False, timeout=60, capture_output=True
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert real.read_text() == PINNED
+
+
+def test_what_is_not_below_this_folder_is_named_from_the_root(
+    folder: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path_factory.mktemp("elsewhere"))
+    printed = pin(str(folder / "policies"), against=str(folder / "audit.jsonl")).stdout
+
+    name = os.path.realpath(folder / "policies/web.yaml")
+    assert f"\n--- a{name}\n+++ b{name}\n" in printed
 
 
 def test_what_is_written_is_what_was_proposed_and_needs_no_more(folder: Path) -> None:

@@ -249,7 +249,7 @@ def test_whatever_the_layout_the_file_says_one_condition_more(text: str, added: 
     assert after["policies"]["web"]["match"].pop("repository_id") == added.written
     assert after == before
     assert without_insertions(result) == text
-    assert applied(text, unified_diff(result)) == result.after
+    assert applied(text, unified_diff(result, "web.yaml")) == result.after
 
 
 def applied(text: str, diff: str) -> str:
@@ -286,7 +286,7 @@ def test_a_diff_is_what_git_applies() -> None:
     )
     also = Addition(("tests", 0, "claims"), "repository", "repository_id", ("7",))
 
-    assert unified_diff(edit(text, WEB, also)) == (
+    assert unified_diff(edit(text, WEB, also), "web.yaml") == (
         "--- a/web.yaml\n+++ b/web.yaml\n@@ -1,5 +1,5 @@\n policies:\n"
         "-  web: {match: {repository: a/b}}\n"
         "+  web: {match: {repository: a/b, repository_id: 456789}}\n # x\n # x\n # x\n"
@@ -297,4 +297,4 @@ def test_a_diff_is_what_git_applies() -> None:
 
 
 def test_no_insertion_is_no_diff() -> None:
-    assert unified_diff(Edited("web.yaml", "a: b\n", ())) == ""
+    assert unified_diff(Edited("web.yaml", "a: b\n", ()), "web.yaml") == ""

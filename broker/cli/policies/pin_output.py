@@ -1,7 +1,9 @@
 """The formats of `broker policies pin`: text with a diff, JSON, and Markdown for a comment."""
 
 import json
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any, Final
 
 import typer
@@ -45,7 +47,16 @@ def write(result: Pinned, notes: Sequence[str], output: str) -> None:
 
 
 def _diff(result: Pinned) -> str:
-    return "".join(unified_diff(edit) for edit in result.edits.edits)
+    return "".join(unified_diff(edit, _path_of(edit.file)) for edit in result.edits.edits)
+
+
+def _path_of(file: str) -> str:
+    """Give the path of a file from here, or from the root where it is not below this folder.
+
+    It is that behind all links: nothing that applies a diff follows one, or `..`.
+    """
+    real, here = Path(os.path.realpath(file)), os.path.realpath(".")
+    return real.relative_to(here if real.is_relative_to(here) else real.anchor).as_posix()
 
 
 def _text(result: Pinned, notes: Sequence[str]) -> Iterator[str]:
