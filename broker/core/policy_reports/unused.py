@@ -1,10 +1,11 @@
 """Policies that decided nothing on record, and accounts and services that nobody used."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from broker.core.audit import rfc3339
 from broker.core.broker_service import BROKER_SERVICE
+from broker.core.indexed_policies import granted
 from broker.core.policy import Mode, Policy, PolicySet
 from broker.core.policy_reports.policy_use import Period, PolicyUse
 from broker.core.policy_reports.uses import Uses
@@ -97,9 +98,8 @@ def unused(uses: Uses, policy_set: PolicySet, base: PolicySet | None) -> Unused:
     """Find what nobody used; `base` is a set of before, if one is at hand."""
     without_use = [each for _, each in sorted(uses.policies.items()) if not each.runs.runs]
     known = [each for each in without_use if uses.issuers[each.policy.issuer].runs]
-    introspecting = {
-        name for service in policy_set.services.values() for name in service.introspection
-    }
+    unknown = [each.policy for each in without_use if not uses.issuers[each.policy.issuer].runs]
+    accounts, services = _targets_unused(uses, policy_set, unknown)
     return Unused(
         policies=tuple(
             UnusedPolicy(
@@ -117,12 +117,30 @@ def unused(uses: Uses, policy_set: PolicySet, base: PolicySet | None) -> Unused:
             for each in known
             if each.newly or each.perhaps
         ),
-        without_traffic=tuple(
-            each.policy.name for each in without_use if not uses.issuers[each.policy.issuer].runs
-        ),
-        accounts=tuple(sorted(policy_set.service_accounts.keys() - uses.accounts - introspecting)),
-        services=tuple(sorted(policy_set.services.keys() - uses.services - {BROKER_SERVICE})),
+        without_traffic=tuple(each.name for each in unknown),
+        accounts=accounts,
+        services=services,
     )
+
+
+def _targets_unused(
+    uses: Uses, policy_set: PolicySet, unknown: Iterable[Policy]
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Name the accounts and services that nobody used, and of whose use something would be known.
+
+    `unknown` are policies of which nothing is: whoever has one may act, and get what it grants.
+    """
+    if not uses.decisions:
+        return (), ()
+    introspecting = {
+        name for service in policy_set.services.values() for name in service.introspection
+    }
+    enforced = [each for each in unknown if each.mode is Mode.ENFORCE]
+    acting = {each.service_account for each in enforced}
+    reached = {service for each in enforced for service in granted(each, policy_set)}
+    accounts = policy_set.service_accounts.keys() - uses.accounts - introspecting - acting
+    services = policy_set.services.keys() - uses.services - {BROKER_SERVICE} - reached
+    return tuple(sorted(accounts)), tuple(sorted(services))
 
 
 def _in_force(use: PolicyUse, uses: Uses, policy_set: PolicySet, base: PolicySet | None) -> Period:

@@ -48,6 +48,7 @@ class Uses:
         self.sets: dict[tuple[str, str], Period] = {}
         """The decisions by version of the policies and issuer."""
 
+        self.decisions = 0
         self.erased = 0
         self._may_decide = MayDecide(policy_set)
         self._policy_set = policy_set
@@ -59,6 +60,7 @@ class Uses:
         self, past: PastDecision, observed: Sequence[str], found: Outcome | Undecidable
     ) -> None:
         """Count a decision, with what these files make of it."""
+        self.decisions += 1
         self._count_targets(past.outcome)
         if isinstance(found, Outcome) and past.grant_recorded:
             self._count_targets(found)

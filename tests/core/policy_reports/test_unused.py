@@ -130,6 +130,27 @@ def test_many_kinds_of_what_is_not_on_record_are_looked_at_all_the_same() -> Non
     assert [each["may_decide"] for each in found["newer"]] == [1] * 70
 
 
+def test_without_any_decision_nobody_is_called_unused() -> None:
+    report = reported(then(WEB), only=(ReportName.UNUSED,)).unused
+    assert report is not None
+
+    assert (report.policies, report.accounts, report.services) == ((), (), ())
+    assert report.without_traffic == ("web",)
+    assert not report.has_findings
+
+
+def test_an_account_of_an_issuer_without_traffic_is_not_called_unused() -> None:
+    build = replace(a_service("build-api"), audience="https://build.example")
+    idle = replace(a_service("idle-api"), audience="https://idle.example")
+    lab = a_policy("lab", {"project_id": "1"}, issuer="gitlab", service_account="lab")
+    accounts = [an_account(), an_account("lab", {"build-api": ["deploy:read"]}), an_account("idle")]
+    files = then(WEB, lab, accounts=accounts, services=[a_service(), build, idle])
+    found = unused(files, recorded(files))
+
+    assert found["without_traffic"] == ["lab"]
+    assert (found["accounts"], found["services"]) == (["idle"], ["idle-api"])
+
+
 def test_an_observed_policy_that_the_record_does_not_know_is_not_called_unused() -> None:
     files = now(replace(WEB, mode=Mode.OBSERVE))
 
