@@ -7,6 +7,7 @@ file that is not any more what was read is left alone, and so are all others.
 import os
 import stat
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -25,6 +26,9 @@ class _Staged:
 
     draft: Path
     before: bytes
+    after: bytes
+    found: os.stat_result
+    """Of the real file: whose it is, and who may what."""
 
 
 def write_all(files: Mapping[str, tuple[bytes, bytes]]) -> None:
@@ -50,19 +54,28 @@ def _stage(file: str, before: bytes, after: bytes, staged: list[_Staged]) -> Non
         real = Path(os.path.realpath(file))
         draft = real.with_name(f".{real.name}.{os.urandom(8).hex()}")
         found = real.stat()
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-        descriptor = os.open(draft, flags, 0o600)
-        staged.append(_Staged(file, real, draft, before))
-        with os.fdopen(descriptor, "wb") as stream:
-            stream.write(after)
-            stream.flush()
-            made = os.fstat(descriptor)
-            if (made.st_uid, made.st_gid) != (found.st_uid, found.st_gid):
-                os.fchown(descriptor, found.st_uid, found.st_gid)
-            os.fchmod(descriptor, stat.S_IMODE(found.st_mode))
-            os.fsync(descriptor)
+        each = _Staged(file, real, draft, before, after, found)
+        descriptor = _created(draft)
+        staged.append(each)
+        _fill(descriptor, each, after)
     except OSError as error:
         raise _refused(file, f"cannot be written: {error.strerror}") from None
+
+
+def _created(draft: Path) -> int:
+    return os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+
+
+def _fill(descriptor: int, each: _Staged, content: bytes) -> None:
+    """Write a draft, with the owner and the rights of the file. Raises `OSError`."""
+    with os.fdopen(descriptor, "wb") as stream:
+        stream.write(content)
+        stream.flush()
+        made = os.fstat(descriptor)
+        if (made.st_uid, made.st_gid) != (each.found.st_uid, each.found.st_gid):
+            os.fchown(descriptor, each.found.st_uid, each.found.st_gid)
+        os.fchmod(descriptor, stat.S_IMODE(each.found.st_mode))
+        os.fsync(descriptor)
 
 
 def _check_unchanged(staged: _Staged) -> None:
@@ -88,6 +101,9 @@ def _put_in_place(staged: Sequence[_Staged]) -> None:
             text = error.strerror if isinstance(error, OSError) else str(error)
             problems = [Problem(each.file, 0, 0, f"cannot be put in place: {text}")]
             raise ConfigurationError([*problems, *left]) from None
+        except BaseException:
+            _undone(done)
+            raise
         done.append(each)
     for folder in {each.real.parent for each in staged}:
         _sync(folder)
@@ -97,13 +113,12 @@ def _undone(done: Sequence[_Staged]) -> list[Problem]:
     """Put back what was there; give a problem for each file where that fails."""
     left = []
     for each in done:
-        mode = stat.S_IMODE(each.real.stat().st_mode)
         try:
-            with os.fdopen(
-                os.open(each.draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode), "wb"
-            ) as stream:
-                stream.write(each.before)
-                os.fchmod(stream.fileno(), mode)
+            if each.real.read_bytes() != each.after:
+                text = "was edited here, and changed since: it stays as it is now"
+                left.append(Problem(each.file, 0, 0, text))
+                continue
+            _fill(_created(each.draft), each, each.before)
             each.draft.replace(each.real)
         except OSError as error:
             text = f"was edited and cannot be put back: {error.strerror}"
@@ -112,11 +127,14 @@ def _undone(done: Sequence[_Staged]) -> list[Problem]:
 
 
 def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    # Who may write into a folder need not be able to open it, and some file systems sync none: the
+    # files are in place all the same.
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
 
 
 def _refused(file: str, text: str) -> ConfigurationError:

@@ -123,3 +123,82 @@ def test_what_was_put_in_place_is_put_back_when_a_later_one_fails(
 
     assert held(tmp_path) == [b"before\n"] * 3
     assert left_over(tmp_path) == []
+
+
+def test_who_breaks_off_leaves_none_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = files(tmp_path)
+    replace = os.replace
+
+    def broken_off(source: Any, target: Any) -> None:
+        if str(target).endswith("2.yaml"):
+            raise KeyboardInterrupt
+        replace(source, target)
+
+    # As by Ctrl-C, at the worst moment.
+    monkeypatch.setattr(os, "replace", broken_off)
+    with pytest.raises(KeyboardInterrupt):
+        write_all(found)
+
+    assert held(tmp_path) == [b"before\n"] * 3
+    assert left_over(tmp_path) == []
+
+
+def test_what_others_did_meanwhile_is_not_undone_and_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    found = files(tmp_path)
+    first, second, third = sorted(tmp_path.glob("*.yaml"))
+    replace = os.replace
+
+    def full(source: Any, target: Any) -> None:
+        if Path(target) == third:
+            first.write_bytes(b"other\n")
+            second.unlink()
+            raise OSError(28, "No space left on device")
+        replace(source, target)
+
+    # The file system is what fails here.
+    monkeypatch.setattr(os, "replace", full)
+    with pytest.raises(ConfigurationError) as refused:
+        write_all(found)
+
+    assert held(tmp_path) == [b"other\n", b"before\n"]
+    assert [each.file for each in refused.value.problems] == [str(third), str(first), str(second)]
+    assert "changed since: it stays as it is now" in str(refused.value)
+    assert "cannot be put back: No such file" in str(refused.value)
+    assert left_over(tmp_path) == []
+
+
+def test_in_a_folder_that_may_not_be_listed_files_are_written_all_the_same(tmp_path: Path) -> None:
+    tmp_path.chmod(0o777)
+    (tmp_path / "open").mkdir(mode=0o777)
+    (tmp_path / "open").chmod(0o777)
+    files(tmp_path / "open")
+    (tmp_path / "open").chmod(0o333)
+    try:
+        said = run_unprivileged(_by_name, tmp_path)
+    finally:
+        (tmp_path / "open").chmod(0o755)
+
+    assert said == ""
+    assert held(tmp_path / "open") == [b"after\n"] * 3
+
+
+def _by_name(folder: Path) -> Any:
+    names = [str(folder / "open" / f"{number}.yaml") for number in range(3)]
+    try:
+        write_all(dict.fromkeys(names, (b"before\n", b"after\n")))
+    except ConfigurationError as error:
+        return str(error)
+    return ""
+
+
+def test_a_name_too_long_for_a_draft_beside_it_is_told(tmp_path: Path) -> None:
+    file = tmp_path / f"{'x' * 245}.yaml"
+    file.write_bytes(b"before\n")
+
+    with pytest.raises(ConfigurationError, match="cannot be written: File name too long"):
+        write_all({str(file): (b"before\n", b"after\n")})
+    assert held(tmp_path) == [b"before\n"]
