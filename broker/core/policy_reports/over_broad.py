@@ -10,12 +10,13 @@ from typing import Any, Final
 
 from broker.core.audit import rfc3339
 from broker.core.condition_text import written, yaml
-from broker.core.conditions import AnyOf, Condition, Effect, Positive, Single
+from broker.core.conditions import AnyOf, Condition, Effect, Glob, Positive, Single
 from broker.core.decision import available_scopes
 from broker.core.indexed_policies import granted
 from broker.core.policy import Grants, Mode, Policy, PolicySet
+from broker.core.policy_lint.glob_relations import glob_covers
 from broker.core.policy_reports.policy_use import PolicyUse
-from broker.core.policy_reports.seen_values import SeenValues, literal_or_glob
+from broker.core.policy_reports.seen_values import SeenValues
 from broker.core.record import record
 
 MAX_PROPOSED: Final = 5
@@ -170,8 +171,18 @@ def narrower(values: SeenValues) -> Condition | None:
         return None
     if watched.only is not None and not watched.only.issuperset(values.counts):
         return None
-    literals = [literal_or_glob(values.first_written(each)) for each in sorted(values.counts)]
-    return Condition(watched.claim, _one_or_any(literals), watched.folded)
+    matcher = _one_or_any([values.item(each) for each in sorted(values.counts)])
+    if condition is not None and _takes_as_much(matcher, condition):
+        return None
+    return Condition(watched.claim, matcher, watched.folded)
+
+
+def _takes_as_much(matcher: Positive, condition: Condition) -> bool:
+    """Tell whether a matcher takes all that a condition takes."""
+    now = condition.matcher
+    if not isinstance(matcher, Glob) or not isinstance(now, Glob):
+        return False
+    return glob_covers(matcher.pattern, now.pattern)
 
 
 def _fewer_items(values: SeenValues, condition: Condition) -> Condition | None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker.core.claims import Claims, fold_ascii, is_absent, text_of
-from broker.core.conditions import AnyOf, Condition, Equals, Glob, Single
+from broker.core.conditions import AnyOf, Condition, Equals, Glob, Not, Regex, Single
+from broker.core.policy_lint.glob_relations import glob_covers
 from broker.core.policy_reports.watched import Watched
 
 MAX_VALUES: Final = 100
@@ -19,11 +20,6 @@ MAX_LENGTH: Final = 300
 
 _PULL_REQUEST: Final = re.compile(r"refs/pull/[0-9]+/(merge|head)")
 _PULL_REQUESTS: Final = ("refs/pull/*/merge", "refs/pull/*/head")
-
-
-def literal_or_glob(text: str) -> Equals | Glob:
-    """Give what takes a counted value: itself, or whatever was counted as one."""
-    return Glob(text) if text in _PULL_REQUESTS else Equals(text)
 
 
 @dataclass(slots=True)
@@ -49,13 +45,17 @@ class SeenValues:
     """The items of a list in the policy that no value satisfied so far."""
 
     _written: dict[str, str] = field(default_factory=dict)
+    _groups: set[str] = field(default_factory=set)
+    """The globs that count for many values."""
+
+    _groupable: frozenset[str] = frozenset()
 
     @classmethod
     def of(cls, watched: Watched) -> "SeenValues":
         """Begin to count."""
         matcher = watched.condition.matcher if watched.condition else None
         items = list(matcher.items) if isinstance(matcher, AnyOf) else []
-        return cls(watched, unmatched=items)
+        return cls(watched, unmatched=items, _groupable=_groupable(watched))
 
     def add(self, claims: Claims, *, known: bool) -> None:
         """Count one run; `known` tells whether an absent claim surely was absent."""
@@ -82,11 +82,18 @@ class SeenValues:
         """Give a value as it was written when it was first seen."""
         return self._written.get(key, key)
 
+    def item(self, key: str) -> Single:
+        """Give what takes a counted value: itself, or whatever was counted as one."""
+        return Glob(key) if key in self._groups else Equals(self.first_written(key))
+
     def _add_text(self, text: str, claims: Claims) -> None:
         key = self._key(text)
         counts = self.counts
         if key in counts:
             counts[key] += 1
+            if key in self._groups:
+                # What takes one of a group need not take another.
+                self._match(text)
             return
         self._match(text)
         if len(counts) >= MAX_VALUES or len(text) > MAX_LENGTH:
@@ -99,9 +106,11 @@ class SeenValues:
             self.labels[key] = text_of(claims.get(self.watched.label)) or ""
 
     def _key(self, text: str) -> str:
-        pull_request = self.watched.claim == "ref" and _PULL_REQUEST.fullmatch(text)
-        if pull_request:
-            return f"refs/pull/*/{pull_request[1]}"
+        found = _PULL_REQUEST.fullmatch(text) if self._groupable else None
+        group = f"refs/pull/*/{found[1]}" if found else None
+        if group in self._groupable:
+            self._groups.add(group)
+            return group
         return fold_ascii(text) if self.watched.folded else text
 
     def _match(self, text: str | None) -> None:
@@ -110,3 +119,16 @@ class SeenValues:
 
     def _takes(self, item: Single, text: str) -> bool:
         return Condition("claim", item, self.watched.folded).holds({"claim": text})
+
+
+def _groupable(watched: Watched) -> frozenset[str]:
+    """Choose the globs that may count for many refs: the policy has to take all that one takes.
+
+    Items of a list stay what they are in any case.
+    """
+    matcher = watched.condition.matcher if watched.condition else None
+    if watched.claim != "ref" or isinstance(matcher, Regex | Not):
+        return frozenset()
+    if isinstance(matcher, Glob):
+        return frozenset(each for each in _PULL_REQUESTS if glob_covers(matcher.pattern, each))
+    return frozenset(_PULL_REQUESTS)

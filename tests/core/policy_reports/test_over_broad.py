@@ -302,3 +302,47 @@ def test_only_what_was_asked_for_is_reported() -> None:
     assert found["over_broad"] is None
     assert found["sub_form"] is None
     assert found["unused"] is not None
+
+
+def on_pull_requests(ref: Any, *numbers: int) -> list[str]:
+    """The lines for a policy on refs, after these pull requests."""
+    match = {"repository_id": "456789", "event_name": "pull_request", "ref": ref}
+    files = then(a_policy("web", match))
+    of = [f"refs/pull/{number}/merge" for number in numbers]
+    return lines(files, *(recorded(files, ref=each, event_name="pull_request") for each in of))
+
+
+@pytest.mark.parametrize(
+    ("ref", "line"),
+    [
+        (Glob("refs/**"), 'ref: {glob: "refs/pull/*/merge"}'),
+        (Present(), 'ref: {glob: "refs/pull/*/merge"}'),
+        (Glob("refs/pull/1*/merge"), "ref: [refs/pull/11/merge, refs/pull/13/merge]"),
+        (Regex("refs/pull/1[0-9]/merge"), "ref: [refs/pull/11/merge, refs/pull/13/merge]"),
+        (Not(Equals("refs/pull/12/merge")), "ref: [refs/pull/11/merge, refs/pull/13/merge]"),
+    ],
+)
+def test_what_is_proposed_for_pull_requests_allows_none_that_was_refused(
+    ref: Any, line: str
+) -> None:
+    assert on_pull_requests(ref, 11, 13) == [line]
+
+
+def test_the_refs_of_all_pull_requests_are_no_narrower_than_themselves() -> None:
+    assert on_pull_requests(Glob("refs/pull/*/merge"), 11, 13) == []
+
+
+def test_an_item_that_any_pull_request_needed_stays() -> None:
+    both = [Glob("refs/pull/1*/merge"), Glob("refs/pull/2*/merge")]
+
+    assert on_pull_requests(both, 11, 21) == []
+    assert on_pull_requests(both, 11, 13) == ['ref: {glob: "refs/pull/1*/merge"}']
+    assert on_pull_requests(["refs/pull/11/merge", "refs/pull/21/merge"], 11, 21) == []
+
+
+def test_an_environment_with_the_name_of_a_pattern_is_itself_alone() -> None:
+    match = {"repository_id": "456789", "ref": "refs/heads/main", "environment": Glob("**")}
+    files = then(a_policy("web", match))
+    [line] = lines(files, recorded(files, environment="refs/pull/*/merge"))
+
+    assert "glob" not in line
