@@ -59,7 +59,13 @@ class Dependences:
 
     def take(self, past: PastDecision, found: Outcome | Undecidable) -> None:
         """Count a decision, as these files make it."""
-        if past.client_id is not None or not isinstance(found, Outcome):
+        if past.client_id is not None:
+            return
+        if not isinstance(found, Outcome):
+            before = past.outcome
+            if len(before.policies) == 1 and is_decisive(before):
+                # Whether another one would stand in, nobody can tell from what is on record.
+                self._need(before.policies[0])
             return
         ending = self._ending.intersection(found.policies) if self._ending else ()
         for name in ending:

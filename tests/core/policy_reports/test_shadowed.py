@@ -78,3 +78,13 @@ def test_the_lints_tell_by_conditions() -> None:
 
     assert [each["policy"] for each in found] == ["narrow"]
     assert found[0]["why"].startswith("`web` holds for all of these jobs")
+
+
+def test_what_a_policy_decided_alone_counts_also_once_its_claims_were_erased() -> None:
+    """Nobody can tell any more whether another policy would have stood in."""
+    files = then(WEB, OWNER)
+    erased = {"claims": None, "claims_erased": "0" * 64}
+    both, alone = ({**recorded(then(*each)), **erased} for each in ([WEB, OWNER], [WEB]))
+
+    found = by_record(files, recorded(files), both, alone)
+    assert [each["policy"] for each in found] == ["owner"]
