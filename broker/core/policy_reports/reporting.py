@@ -15,7 +15,7 @@ from broker.core.policy_reports.report_name import WITHOUT_TRAFFIC, ReportName
 from broker.core.policy_reports.shadowed import shadowed_policies
 from broker.core.policy_reports.sub_form import SubForms
 from broker.core.policy_reports.unused import unused
-from broker.core.policy_reports.uses import Uses, observed_in
+from broker.core.policy_reports.uses import Uses
 from broker.core.record import record
 from broker.core.simulation.outcome import Undecidable
 from broker.core.simulation.past_decision import PassedOver, PastDecision, past_decision
@@ -89,7 +89,7 @@ class Reporting:
         self._decisions.add(past.time)
         self._undecidable += isinstance(found, Undecidable)
         self._known += self._knows(past)
-        self._uses.take(past, observed_in(event), found)
+        self._uses.take(past, found)
         if self._dependences is not None:
             self._dependences.take(past, found)
         if self._sub_forms is not None:

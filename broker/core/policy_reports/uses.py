@@ -5,8 +5,8 @@ was granted or a deny policy refused: no traffic makes a policy used, or a value
 broker did not let in (attacks row 170).
 """
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Final
 
 from broker.core.claims import Claims
 from broker.core.conditions import Effect
@@ -19,10 +19,8 @@ from broker.core.policy_reports.policy_use import Period, PolicyUse
 from broker.core.policy_reports.seen_values import SeenValues
 from broker.core.policy_reports.watched import watched_claims
 from broker.core.simulation.outcome import Outcome, Undecidable
-from broker.core.simulation.past_decision import EventRefused, PastDecision
+from broker.core.simulation.past_decision import PastDecision
 from broker.core.simulation.unrecorded import RECORDED_BY_PRESET, is_full, unknown_claims
-
-_TEXT: Final = frozenset({str})
 
 MAX_SETS: Final = 1000
 """Of how many versions of the policies the decisions are counted apart."""
@@ -56,9 +54,7 @@ class Uses:
             each.issuer for each in policy_set.policies.values() if each.mode is Mode.OBSERVE
         }
 
-    def take(
-        self, past: PastDecision, observed: Sequence[str], found: Outcome | Undecidable
-    ) -> None:
+    def take(self, past: PastDecision, found: Outcome | Undecidable) -> None:
         """Count a decision, with what these files make of it."""
         self.decisions += 1
         self._count_targets(past.outcome)
@@ -77,7 +73,7 @@ class Uses:
             if use is not None:
                 self._count(use, past, issuer, found)
         if past.grant_recorded:
-            self._count_observed(past, observed, issuer)
+            self._count_observed(past, issuer)
             if now and (now != past.outcome.policies or not is_decisive(past.outcome)):
                 self._count_newly(past, now)
             if isinstance(found, Undecidable):
@@ -117,8 +113,8 @@ class Uses:
         else:
             use.otherwise += 1
 
-    def _count_observed(self, past: PastDecision, observed: Sequence[str], issuer: Issuer) -> None:
-        for name in observed:
+    def _count_observed(self, past: PastDecision, issuer: Issuer) -> None:
+        for name in past.observed:
             use = self._use(name, issuer)
             if use is None:
                 continue
@@ -127,7 +123,7 @@ class Uses:
                 self._count_values(use, past, issuer, holds=False)
         if issuer.name in self._observing and past.claims is not None:
             for each in self._indexed.observed(issuer, past.claims, past.time):
-                if each.name not in observed:
+                if each.name not in past.observed:
                     self.policies[each.name].newly += 1
 
     def _count_newly(self, past: PastDecision, now: Collection[str]) -> None:
@@ -179,16 +175,6 @@ class Uses:
             return self._policy_set.issuers.get(past.issuer or "")
         url = past.claims.get("iss")
         return self._policy_set.issuer_by_url(url) if isinstance(url, str) else None
-
-
-def observed_in(event: Mapping[str, Any]) -> Sequence[str]:
-    """Name the observed policies that held. Raises `EventRefused`."""
-    names = event.get("observed")
-    if names is None:
-        return ()
-    if not isinstance(names, list) or not _TEXT.issuperset(map(type, names)):
-        raise EventRefused("`observed` is no list of texts")
-    return names
 
 
 def _values_of(policy: Policy, policy_set: PolicySet) -> tuple[SeenValues, ...]:
