@@ -10,7 +10,7 @@ from broker.core.decision import Decision, Deny, Permit
 from broker.core.errors import Reason, Refusal, Unavailable
 from broker.core.explain import Explanation
 from broker.core.indexed_policies import IndexedPolicies
-from broker.core.observation import MAX_NAMED, Observation, observe
+from broker.core.observation import MAX_NAMED, observe
 from broker.core.policy import Issuer, Policy
 from broker.core.recorded_claims import RecordedObject, recorded_claims, subject_token_id
 from broker.core.subject_token import MAX_SUB_LENGTH
@@ -32,13 +32,8 @@ class BegunRecord:
     observed: Sequence[Policy] = ()
     """The policies that hold, but are observed only."""
 
-    observation: Observation | None = None
-    """What they would make of the decision, once there is one."""
-
-    @property
-    def would(self) -> dict[str, Any] | None:
-        """The same as the event has it."""
-        return None if self.observation is None else self.observation.members()
+    would: dict[str, Any] | None = None
+    """What they would make of the decision, as the event has it; once there is one."""
 
     def ended(self, duration: float, **outcome: Any) -> AuditEvent:  # noqa: ANN401 - members of it
         """Make the event; `duration` in seconds, `outcome` are further members."""
@@ -94,7 +89,7 @@ def compare(
     record: BegunRecord, decision: Decision, claims: Claims, policies: IndexedPolicies
 ) -> None:
     """Find out what the observed policies that hold would make of a decision (contract §4)."""
-    record.observation = observe(
+    found = observe(
         decision,
         record.observed,
         claims,
@@ -104,6 +99,7 @@ def compare(
         record.time,
         issues=record.request.issues,
     )
+    record.would = None if found is None else found.members()
 
 
 def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
@@ -115,7 +111,7 @@ def denied(record: BegunRecord, deny: Deny, duration: float) -> AuditEvent:
         reason=deny.reason,
         policies=deny.policies,
         target=deny.block,
-        would=record.would if record.observed else None,
+        would=record.would,
     )
 
 
@@ -146,7 +142,7 @@ def granted(record: BegunRecord, permit: Permit, token_id: str, duration: float)
         scopes=permit.scopes,
         ttl=permit.ttl,
         token_id=token_id,
-        would=record.would if record.observed else None,
+        would=record.would,
     )
 
 

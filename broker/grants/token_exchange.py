@@ -124,8 +124,8 @@ class TokenExchange:
         await self._commit(claims, issuer, decision, token_id, record, epoch)
         issued = await self._sign(claims, issuer, decision, token_id, signing_key, record)
         self.measurements.exchange_ended(issuer.name, decision.service.name, None)
-        if record.observation is not None:
-            self.measurements.observed(record.observation.would)
+        if record.would is not None:
+            self.measurements.observed(record.would["kind"])
         return issued
 
     async def verified(
@@ -193,8 +193,8 @@ class TokenExchange:
         await self.limits.failed_token(request.caller, issuer, claims, record.time)
         denied = decision_record.denied(record, deny, self._since(record))
         await commit(self.ledger, Entry(denied, epoch=epoch))
-        if record.observation is not None:
-            self.measurements.observed(record.observation.would)
+        if record.would is not None:
+            self.measurements.observed(record.would["kind"])
         explanation = explain(claims, issuer, request.wanted, policies, record.time)
         refusal = DecisionRefused(
             deny.public_reason,
