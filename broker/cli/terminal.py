@@ -30,11 +30,6 @@ def put(text: str) -> None:
     sys.stdout.buffer.write(text.encode())
 
 
-def printable(text: str) -> str:
-    """Write out what a terminal would take for an order, in a text that others have made."""
-    return "".join(each if each.isprintable() else ascii(each)[1:-1] for each in text)
-
-
 def ascii_only() -> bool:
     """Tell whether stdout cannot show the signs ✓ and ✗."""
     try:

@@ -14,7 +14,8 @@ import typer
 from broker.cli.common_options import AsJson, Config
 from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.policies.loading import load_sets
-from broker.cli.terminal import printable, show, signed
+from broker.cli.terminal import show, signed
+from broker.core.printable import printable
 
 if TYPE_CHECKING:
     from broker.core.policy import Issuer

@@ -12,7 +12,8 @@ from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.store.proving import prove
 from broker.cli.store.succession import last_issue, succession_event
 from broker.cli.store.telling import head_members, tell, told_if_interrupted
-from broker.cli.terminal import printable, progress
+from broker.cli.terminal import progress
+from broker.core.printable import printable
 
 if TYPE_CHECKING:
     from broker.core.audit_chain import Position, StoredEvent
