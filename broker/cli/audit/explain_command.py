@@ -16,7 +16,7 @@ from broker.cli.audit.explaining import (
 from broker.cli.audit.opening import settings_of, store_of
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import fail, server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Asked, Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -26,7 +26,6 @@ from broker.cli.pipeline.options import (
     told_and_ended,
 )
 from broker.cli.terminal import ascii_only, show, signed
-from broker.client.audit_pages import SCOPE, SERVICE
 
 if TYPE_CHECKING:
     from broker.core.recorded_decision import RecordedDecision
@@ -71,15 +70,8 @@ def explain(
     with server_extra("audit explain"), told_plainly(), told_and_ended():
         decision_id = _id_in(decision)
         if server:
-            asked = Asked(
-                service=SERVICE,
-                scope=SCOPE,
-                url=server,
-                service_account=service_account,
-                auth=auth,
-                client_secret_file=client_secret_file,
-                id_token_file=id_token_file,
-                id_token_variable=id_token_env,
+            asked = asked_for_audit(
+                server, service_account, auth, client_secret_file, id_token_file, id_token_env
             )
             event, explained = _served(asked, decision_id, config, everything=everything)
         else:

@@ -37,6 +37,29 @@ class Asked:
     no_cache: bool = False
 
 
+def asked_for_audit(
+    url: str,
+    service_account: str,
+    auth: Auth,
+    client_secret_file: Path | None,
+    id_token_file: Path | None,
+    id_token_variable: str,
+) -> Asked:
+    """Ask for a token by which the audit of a broker may be read."""
+    from broker.client.audit_pages import SCOPE, SERVICE
+
+    return Asked(
+        service=SERVICE,
+        scope=SCOPE,
+        url=url,
+        service_account=service_account,
+        auth=auth,
+        client_secret_file=client_secret_file,
+        id_token_file=id_token_file,
+        id_token_variable=id_token_variable,
+    )
+
+
 def asked_by_environment(service: str) -> Asked:
     """Give what the variables say, for helpers that have no options of their own."""
     get = os.environ.get

@@ -9,7 +9,7 @@ import typer
 
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -19,9 +19,9 @@ from broker.cli.pipeline.options import (
     told_and_ended,
 )
 from broker.cli.policies.loading import Paths, load_sets, paths_for
+from broker.cli.policies.reading_options import Server
 from broker.cli.policies.simulate_command import FAIL_ON, AsJson, FailOn, OutputFormat
 from broker.cli.terminal import ascii_only, show
-from broker.client.audit_pages import SCOPE, SERVICE
 
 if TYPE_CHECKING:
     from broker.core.policy_differences import Difference
@@ -40,9 +40,7 @@ def diff(
     against: Annotated[
         str, typer.Option(metavar="AUDIT", help="What was decided, as of `policies simulate`.")
     ] = "store",
-    server: Annotated[
-        str, typer.Option(metavar="URL", help="Ask the broker at this https URL instead.")
-    ] = "",
+    server: Server = "",
     fail_on: FailOn = FAIL_ON,
     output: OutputFormat = "text",
     as_json: AsJson = False,
@@ -72,15 +70,8 @@ def diff(
         found = list(differences(before[-1], sets[-1]))
         report, notes = None, []
         if since is not None:
-            asked = Asked(
-                service=SERVICE,
-                scope=SCOPE,
-                url=server,
-                service_account=service_account,
-                auth=auth,
-                client_secret_file=client_secret_file,
-                id_token_file=id_token_file,
-                id_token_variable=id_token_env,
+            asked = asked_for_audit(
+                server, service_account, auth, client_secret_file, id_token_file, id_token_env
             )
             events = opened(
                 None if server else against, Span.read(since, None), asked, config, data

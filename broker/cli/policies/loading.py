@@ -54,8 +54,8 @@ def read_sets(
     """Load what a broker would run on: the files without `dev/`, and with it where there is one.
 
     The last of the sets holds all files. `edited` are texts, by file, that stand in for what some
-    of them hold. Raises `ConfigurationError` with every problem of the
-    first set that does not load, and `ModuleNotFoundError` without the extra `server`.
+    of them hold. Raises `ConfigurationError` with every problem of the first set that does not
+    load, and `ModuleNotFoundError` without the extra `server`.
     """
     settings = settings_for(config)
     chosen = paths_for(paths, config)

@@ -7,7 +7,7 @@ import typer
 
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -17,31 +17,18 @@ from broker.cli.pipeline.options import (
     told_and_ended,
 )
 from broker.cli.policies.loading import Paths, load_sets
+from broker.cli.policies.reading_options import Against, Server, Since, Until
 from broker.cli.policies.simulate_command import AsJson, OutputFormat
-from broker.client.audit_pages import SCOPE, SERVICE
+from broker.cli.policies.word_list import NONE
 
 
 def observed(
     *,
     paths: Paths = None,
-    against: Annotated[
-        str | None,
-        typer.Option(
-            metavar="AUDIT",
-            help="What was decided: a JSON Lines export, - for stdin, or `store` for the"
-            " configured store.",
-        ),
-    ] = None,
-    server: Annotated[
-        str, typer.Option(metavar="URL", help="Ask the broker at this https URL instead.")
-    ] = "",
-    since: Annotated[
-        str | None,
-        typer.Option(metavar="TIME", help="From then on: a date (UTC), a time, or 14d."),
-    ] = None,
-    until: Annotated[
-        str | None, typer.Option(metavar="TIME", help="Before then; as --since.")
-    ] = None,
+    against: Against = None,
+    server: Server = "",
+    since: Since = None,
+    until: Until = None,
     alone: Annotated[
         bool,
         typer.Option(
@@ -57,7 +44,7 @@ def observed(
             help="End with 1 when there is one of these, with commas between them: would_permit,"
             " would_deny, would_change, undecidable, never_held; or none.",
         ),
-    ] = "none",
+    ] = NONE,
     output: OutputFormat = "text",
     as_json: AsJson = False,
     service_account: ServiceAccount = "",
@@ -78,15 +65,8 @@ def observed(
         from broker.cli.policies.recorded_events import ACCOUNTS_OF_NOW, Span, opened
 
         conditions = conditions_named(fail_on)
-        asked = Asked(
-            service=SERVICE,
-            scope=SCOPE,
-            url=server,
-            service_account=service_account,
-            auth=auth,
-            client_secret_file=client_secret_file,
-            id_token_file=id_token_file,
-            id_token_variable=id_token_env,
+        asked = asked_for_audit(
+            server, service_account, auth, client_secret_file, id_token_file, id_token_env
         )
         sets = [each.policy_set for each in load_sets(paths, config)]
         events = opened(against, Span.read(since, until), asked, config, data)

@@ -11,7 +11,8 @@ from broker.cli.endings import fail
 from broker.cli.policies.choosing_set import ChoosingSet, Chosen
 from broker.cli.policies.loading import DEV_BROKER, settings_for
 from broker.cli.policies.recorded_events import RecordedEvents
-from broker.cli.policies.simulating import CHANGES, NONE, refuse_of_another_broker
+from broker.cli.policies.simulating import CHANGES, refuse_of_another_broker
+from broker.cli.policies.word_list import words_of
 from broker.cli.terminal import ascii_only, show
 from broker.core.policy import Mode, PolicySet
 from broker.core.simulation import observations_markdown, observations_text
@@ -28,14 +29,7 @@ _MAY_FAIL: Final = (
 
 def conditions_named(text: str) -> frozenset[str]:
     """Read --fail-on. Ends the command for a word that is none."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if words == [NONE]:
-        return frozenset()
-    unknown = [word for word in words if word not in _MAY_FAIL]
-    if unknown or not words:
-        which = f"'{unknown[0]}'" if unknown else "nothing"
-        fail(f"--fail-on: {which} is none of {', '.join(_MAY_FAIL)}, {NONE}")
-    return frozenset(words)
+    return frozenset(words_of("--fail-on", text, _MAY_FAIL))
 
 
 def observations(

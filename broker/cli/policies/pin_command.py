@@ -7,7 +7,7 @@ import typer
 
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -19,7 +19,6 @@ from broker.cli.pipeline.options import (
 from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.policies.reading_options import Against, Server, Since, Until
 from broker.cli.policies.simulate_command import AsJson, OutputFormat
-from broker.client.audit_pages import SCOPE, SERVICE
 
 
 def pin(
@@ -46,24 +45,16 @@ def pin(
 
     They are learned from what was granted, by the same policy to tokens of the same issuer: without
     --against or --server, as the configured store has it. An id is put beside its name, so that
-    nobody gets in who did not before. Exit 0; 1 when a name was
-    seen with two ids; 2 when the files do not load, with or without the ids, or when what is to be
-    read is no whole export.
+    nobody gets in who did not before. Exit 0; 1 when a name was seen with two ids; 2 when the files
+    do not load, with or without the ids, or when what is to be read is no whole export.
     """
     with server_extra("policies pin"), told_plainly(), told_and_ended():
         from broker.cli.policies.pin_output import write as print_result
         from broker.cli.policies.pinning import ending, learned, pinned, put_in_place
         from broker.cli.policies.recorded_events import STORE, Span, opened
 
-        asked = Asked(
-            service=SERVICE,
-            scope=SCOPE,
-            url=server,
-            service_account=service_account,
-            auth=auth,
-            client_secret_file=client_secret_file,
-            id_token_file=id_token_file,
-            id_token_variable=id_token_env,
+        asked = asked_for_audit(
+            server, service_account, auth, client_secret_file, id_token_file, id_token_env
         )
         sets = load_sets(paths, config)
         if against is None and not server:

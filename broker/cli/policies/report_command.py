@@ -7,7 +7,7 @@ import typer
 
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -19,10 +19,9 @@ from broker.cli.pipeline.options import (
 from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.policies.reading_options import Against, Server, Since, Until
 from broker.cli.policies.simulate_command import AsJson, OutputFormat
-from broker.client.audit_pages import SCOPE, SERVICE
+from broker.cli.policies.word_list import NONE
 
 WITHIN: Final = "30d"
-NONE: Final = "none"
 
 _NAMES: Final = "unused, over-broad, sub-form, shadowed, expiring"
 
@@ -70,15 +69,8 @@ def report(
         from broker.cli.policies.reporting import ending, reported, wanted, write
 
         asked_for = wanted(only, fail_on, within, with_events=bool(server) or against is not None)
-        asked = Asked(
-            service=SERVICE,
-            scope=SCOPE,
-            url=server,
-            service_account=service_account,
-            auth=auth,
-            client_secret_file=client_secret_file,
-            id_token_file=id_token_file,
-            id_token_variable=id_token_env,
+        asked = asked_for_audit(
+            server, service_account, auth, client_secret_file, id_token_file, id_token_env
         )
         sets = [each.policy_set for each in load_sets(paths, config)]
         span = Span.read(since, until)

@@ -14,6 +14,7 @@ from broker.cli.policies.choosing_set import ChoosingSet, Chosen
 from broker.cli.policies.loading import DEV_BROKER, settings_for
 from broker.cli.policies.recorded_events import RecordedEvents
 from broker.cli.policies.simulating import refuse_of_another_broker
+from broker.cli.policies.word_list import words_of
 from broker.cli.terminal import ascii_only, show
 from broker.core.durations import DurationRefused, seconds_of
 from broker.core.policy import PolicySet
@@ -26,7 +27,6 @@ from broker.core.policy_reports.sentences import notes as notes_of
 FOUND: Final = 1
 """The exit code when there is something that was said to fail."""
 
-NONE: Final = "none"
 _LONGEST: Final = 3650 * 86_400
 
 
@@ -41,8 +41,8 @@ class AskedFor:
 
 def wanted(only: str, fail_on: str, within: str, *, with_events: bool) -> AskedFor:
     """Read --only, --fail-on and --within. Ends the command for what cannot be meant."""
-    chosen = _names("--only", only) if only else frozenset(ALL)
-    failing = frozenset[ReportName]() if fail_on.strip() == NONE else _names("--fail-on", fail_on)
+    chosen = _names("--only", only, or_none=False) if only else frozenset(ALL)
+    failing = _names("--fail-on", fail_on, or_none=True)
     for name in ALL:
         if name in failing - chosen:
             fail(f"--fail-on: {name} is not among the reports that --only names")
@@ -106,12 +106,6 @@ def ending(reports: PolicyReports, failing: Iterable[ReportName]) -> int:
     return FOUND if any(map(reports.has, failing)) else 0
 
 
-def _names(option: str, text: str) -> frozenset[ReportName]:
-    words = [word.strip() for word in text.split(",") if word.strip()]
+def _names(option: str, text: str, *, or_none: bool) -> frozenset[ReportName]:
     known = {each.value: each for each in ALL}
-    unknown = [word for word in words if word not in known]
-    if unknown or not words:
-        which = f"'{unknown[0]}'" if unknown else "nothing"
-        choices = [*known, NONE] if option == "--fail-on" else [*known]
-        fail(f"{option}: {which} is none of {', '.join(choices)}")
-    return frozenset(known[word] for word in words)
+    return frozenset(known[word] for word in words_of(option, text, known, or_none=or_none))

@@ -7,7 +7,7 @@ import typer
 
 from broker.cli.common_options import Config, Data
 from broker.cli.endings import server_extra, told_plainly
-from broker.cli.pipeline.asking import Asked, Auth
+from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
     ClientSecretFile,
@@ -18,7 +18,6 @@ from broker.cli.pipeline.options import (
 )
 from broker.cli.policies.loading import Paths, load_sets
 from broker.cli.policies.reading_options import Against, Server, Since, Until
-from broker.client.audit_pages import SCOPE, SERVICE
 
 FAIL_ON: Final = "newly_denied,newly_permitted"
 
@@ -65,15 +64,8 @@ def simulate(
         from broker.cli.policies.simulating import ending, kinds_named, simulated, write
 
         kinds = kinds_named(fail_on)
-        asked = Asked(
-            service=SERVICE,
-            scope=SCOPE,
-            url=server,
-            service_account=service_account,
-            auth=auth,
-            client_secret_file=client_secret_file,
-            id_token_file=id_token_file,
-            id_token_variable=id_token_env,
+        asked = asked_for_audit(
+            server, service_account, auth, client_secret_file, id_token_file, id_token_env
         )
         sets = [each.policy_set for each in load_sets(paths, config)]
         events = opened(against, Span.read(since, until), asked, config, data)

@@ -11,6 +11,7 @@ from broker.cli.endings import fail
 from broker.cli.policies.choosing_set import ChoosingSet, Chosen
 from broker.cli.policies.loading import DEV_BROKER, settings_for
 from broker.cli.policies.recorded_events import RecordedEvents
+from broker.cli.policies.word_list import words_of
 from broker.cli.terminal import ascii_only, show
 from broker.core.policy import PolicySet
 from broker.core.simulation import report_markdown, report_text
@@ -21,21 +22,13 @@ from broker.core.simulation.tally import Report
 CHANGES: Final = 1
 """The exit code when something changes that was said to fail."""
 
-NONE: Final = "none"
 _MAY_FAIL: Final = (Kind.NEWLY_DENIED, Kind.NEWLY_PERMITTED, Kind.CHANGED, Kind.UNDECIDABLE)
 
 
 def kinds_named(text: str) -> frozenset[Kind]:
     """Read --fail-on. Ends the command for a word that is no kind."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if words == [NONE]:
-        return frozenset()
     known = {kind.value: kind for kind in _MAY_FAIL}
-    unknown = [word for word in words if word not in known]
-    if unknown or not words:
-        which = f"'{unknown[0]}'" if unknown else "nothing"
-        fail(f"--fail-on: {which} is none of {', '.join(known)}, {NONE}")
-    return frozenset(known[word] for word in words)
+    return frozenset(known[word] for word in words_of("--fail-on", text, known))
 
 
 def simulated(
