@@ -8,7 +8,8 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from broker.cli.policies import app
-from broker.cli.policies.report_command import NONE, WITHIN
+from broker.cli.policies.report_command import WITHIN
+from broker.cli.policies.word_list import NONE
 from broker.core.policy_reports.over_broad import FEW, MAX_PROPOSED, Breadth
 from broker.core.policy_reports.report_name import ReportName
 from broker.core.policy_reports.seen_values import MAX_LENGTH, MAX_VALUES
