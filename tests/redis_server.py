@@ -39,6 +39,7 @@ class RedisServer:
         self.port = port or free_port()
         self._folder = folder
         self._options = options
+        self._log_begins = 0
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
@@ -48,6 +49,7 @@ class RedisServer:
     def start(self) -> None:
         self._folder.mkdir(parents=True, exist_ok=True)
         log = (self._folder / "log").open("ab")
+        self._log_begins = log.tell()
         options = self._all_options()
         with log:
             self._process = subprocess.Popen(
@@ -112,7 +114,14 @@ class RedisServer:
             answer = self.command("PING")
         except OSError:
             return False
-        return "PONG" in answer or "NOAUTH" in answer
+        # Who is not known is told so also while the server still reads what it had.
+        return "PONG" in answer or ("NOAUTH" in answer and self._says_that_it_is_ready())
+
+    def _says_that_it_is_ready(self) -> bool:
+        """Look into what the server has logged since it was started last."""
+        with (self._folder / "log").open("rb") as log:
+            log.seek(self._log_begins)
+            return b"Ready to accept connections" in log.read()
 
     def _end(self, how: signal.Signals) -> None:
         process, self._process = self._process, None
