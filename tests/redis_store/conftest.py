@@ -1,5 +1,5 @@
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -39,12 +39,27 @@ async def opened(clock: FrozenClock) -> AsyncIterator[Open]:
         yield open_store
 
 
-@pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Have the store wait for a short while only."""
-    monkeypatch.setattr("broker.stores.redis_link.ANSWER_SECONDS", 0.3)
-    monkeypatch.setattr("broker.stores.redis_link.CONNECT_SECONDS", 0.3)
-    monkeypatch.setattr("broker.stores.redis_session.REPLICA_SECONDS", 0.1)
+@pytest.fixture(autouse=True)
+def _patient() -> Iterator[None]:
+    """Have the stores wait long for what comes, as a busy machine may answer late."""
+    with waiting(answer=60, replica=30):
+        yield
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """Have the stores wait for a short while only: nothing comes until the block ends."""
+    with waiting(answer=0.3, replica=0.1):
+        yield
+
+
+@contextmanager
+def waiting(*, answer: float, replica: float) -> Iterator[None]:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("broker.stores.redis_link.ANSWER_SECONDS", answer)
+        patch.setattr("broker.stores.redis_link.CONNECT_SECONDS", answer)
+        patch.setattr("broker.stores.redis_session.REPLICA_SECONDS", replica)
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -25,7 +25,7 @@ from tests.copying.filled import fill
 from tests.copying.moving import moved, restoring
 from tests.issuer_keys.certificates import Authority
 from tests.redis_server import RedisServer
-from tests.redis_store.conftest import Open
+from tests.redis_store.conftest import Open, impatient
 from tests.redis_store.wire import Wire, wire_to
 from tests.stores.entries import NOW, a_key_row, a_spend, an_entry, an_event, put_keys
 
@@ -76,7 +76,6 @@ async def test_the_rights_that_the_page_names_are_enough(
     assert "lacks a right" not in caplog.text
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_the_user_of_the_page_may_wait_for_a_replica(
     own_redis: RedisServer, as_user: str, opened: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -85,7 +84,7 @@ async def test_the_user_of_the_page_may_wait_for_a_replica(
     own_redis.command("HSET", redis_keys.STATE, "replicated", 1)
     store = await opened(url)
 
-    with pytest.raises(Unavailable):
+    with impatient(), pytest.raises(Unavailable):
         await store.commit(an_entry())
     assert "come to no replica in time" in caplog.text
 

@@ -14,7 +14,7 @@ from broker.stores.redis import RedisStore
 from broker.testing import FrozenClock
 from broker.testing.loopback import free_port
 from tests.redis_server import RedisServer, redis_server, sentinel
-from tests.redis_store.conftest import Open
+from tests.redis_store.conftest import Open, impatient
 from tests.redis_store.test_faults import issued, refused
 from tests.redis_store.wire import wire_to
 from tests.stores.entries import NOW, an_entry, assert_chained
@@ -64,7 +64,6 @@ async def test_a_replica_is_no_store(servers: Servers, opened: Open) -> None:
         await opened(servers[1].url)
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_a_write_counts_once_it_has_come_to_a_replica(servers: Servers, opened: Open) -> None:
     primary, first, second = servers
     store = await opened(primary.url)
@@ -73,15 +72,15 @@ async def test_a_write_counts_once_it_has_come_to_a_replica(servers: Servers, op
     assert await store.commit(an_entry()) == Committed(2)
     second.pause()
 
-    await refused(store)
-    assert not await store.ready()
+    with impatient():
+        await refused(store)
+        assert not await store.ready()
     second.resume()
 
     assert isinstance(await committed_in_the_end(store), Committed)
     assert_chained(await store.events())
 
 
-@pytest.mark.usefixtures("impatient")
 async def test_after_a_failover_what_was_issued_before_is_refused(
     servers: Servers, opened: Open, clock: FrozenClock, tmp_path: Path
 ) -> None:

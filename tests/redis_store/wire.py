@@ -13,6 +13,9 @@ class Wire:
     def __init__(self, server_port: int) -> None:
         self.port = 0
         self.delay = 0.0
+        self.scripts = 0
+        """So many were sent by it."""
+
         self.answers_lost = 0
         """So many answers to scripts are lost, and their connections with them."""
 
@@ -69,6 +72,7 @@ class Wire:
         self, reader: asyncio.StreamReader, back: asyncio.StreamWriter, cut: asyncio.Event
     ) -> None:
         while part := await reader.read(1 << 20):
+            self.scripts += part.count(b"EVALSHA") + part.count(b"EVAL\r\n")
             if self.answers_lost and (b"EVALSHA" in part or b"EVAL\r\n" in part):
                 self.answers_lost -= 1
                 cut.set()
