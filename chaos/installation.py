@@ -15,7 +15,7 @@ from broker.testing import FakeIssuer
 
 GITHUB: Final = "https://token.actions.githubusercontent.com"
 AUDIENCE: Final = "https://broker.example"
-START_SECONDS: Final = 30.0
+START_SECONDS: Final = 60.0
 
 _CONFIGURATION: Final = """\
 listen: 127.0.0.1:{port}
@@ -92,7 +92,7 @@ class Installation:
         deadline = time.monotonic() + START_SECONDS
         while time.monotonic() < deadline and self._process.poll() is None:
             try:
-                if httpx.get(f"{self.url}/readyz", timeout=2).status_code == httpx.codes.OK:
+                if httpx.get(f"{self.url}/readyz", timeout=20).status_code == httpx.codes.OK:
                     return
             except httpx.HTTPError:
                 time.sleep(0.02)
@@ -103,7 +103,7 @@ class Installation:
         if self._process is not None:
             self._process.terminate()
             try:
-                self._process.wait(timeout=30)
+                self._process.wait(timeout=60)
             except subprocess.TimeoutExpired:
                 sys.exit("the broker does not stop; the end of its log:\n" + self.log_end())
             self._process = None

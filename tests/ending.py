@@ -3,11 +3,11 @@
 import subprocess
 from typing import Any, Final
 
-SECONDS: Final = 30
+SECONDS: Final = 60
 
 
 def end(process: subprocess.Popen[Any]) -> None:
-    """Tell a process to end, and after half a minute do not ask any more."""
+    """Tell a process to end, and after a minute do not ask any more."""
     process.terminate()
     try:
         process.wait(SECONDS)

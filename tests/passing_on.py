@@ -76,7 +76,7 @@ def _serving(serve: Serve, context: ssl.SSLContext | None) -> Iterator[int]:
 
     thread = threading.Thread(target=asyncio.run, args=(run(),))
     thread.start()
-    assert ready.wait(30)
+    assert ready.wait(60)
     try:
         yield ports[0]
     finally:

@@ -16,7 +16,7 @@ import hiredis
 
 from broker.testing.loopback import free_port
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 PAGE = Path(__file__).parents[1] / "docs" / "reference" / "redis.md"
 
 
@@ -83,7 +83,7 @@ class RedisServer:
         if password:
             commands.insert(0, ("AUTH", user, password))
         reader = hiredis.Reader(encoding="utf-8", errors="replace")
-        with socket.create_connection(("127.0.0.1", self.port), timeout=10) as connection:
+        with socket.create_connection(("127.0.0.1", self.port), timeout=60) as connection:
             connection.sendall(b"".join(map(_packed, commands)))
             answers: list[object] = []
             while len(answers) < len(commands):
@@ -129,7 +129,7 @@ class RedisServer:
             return
         process.send_signal(signal.SIGCONT)
         process.send_signal(how)
-        process.wait(timeout=20)
+        process.wait(timeout=60)
 
     def _send(self, sent: signal.Signals) -> None:
         assert self._process is not None

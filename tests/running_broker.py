@@ -126,7 +126,7 @@ class ClientOfEachThread:
         """Give the client of this thread."""
         client: httpx.Client | None = getattr(self._own, "client", None)
         if client is None:
-            client = self._own.client = httpx.Client(trust_env=False)
+            client = self._own.client = httpx.Client(trust_env=False, timeout=60)
             self._opened.append(client)
         return client
 
@@ -269,7 +269,7 @@ class RunningBroker:
 
     def _run(self, work: Any) -> Any:
         assert self._loop is not None
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=30)
+        return asyncio.run_coroutine_threadsafe(work, self._loop).result(timeout=60)
 
     def database(self) -> apsw.Connection:
         """Open its SQLite file beside it; what it writes beside the requests is waited for."""
@@ -306,7 +306,7 @@ class RunningBroker:
         self._thread = threading.Thread(target=self._run_loop, args=(listener, started))
         self._thread.start()
         try:
-            started.result(timeout=30)
+            started.result(timeout=60)
         except BaseException:
             self._thread.join(ENDS_WITHIN)
             listener.close()

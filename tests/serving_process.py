@@ -28,7 +28,7 @@ class ServingProcess:
     def stop(self) -> str:
         """Stop it as a supervisor does, and give the audit lines that it printed."""
         self.process.terminate()
-        lines, _ = self.process.communicate(timeout=30)
+        lines, _ = self.process.communicate(timeout=60)
         return lines
 
 

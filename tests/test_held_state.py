@@ -67,7 +67,7 @@ async def test_looking_goes_on_whatever_was_wrong_with_what_was_read(
     await asyncio.sleep(0.05)
     readings.fault = None
 
-    for _ in range(500):
+    for _ in range(6000):
         if readings.count == 2:
             break
         await asyncio.sleep(0.01)

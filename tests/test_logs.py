@@ -215,7 +215,7 @@ async def test_uvicorn_writes_records_without_colours_and_queries() -> None:
         port = listener.getsockname()[1]
         server = uvicorn.Server(uvicorn.Config(Starlette(), log_config=None, lifespan="off"))
         serving = asyncio.create_task(server.serve(sockets=[listener]))
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             await client.get(f"http://127.0.0.1:{port}/a?client_secret=hunter2")
         server.should_exit = True
         await serving

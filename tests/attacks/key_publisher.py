@@ -60,7 +60,7 @@ class KeyPublisher:
                 self.stopping.wait()
                 return
             if answer.until is not None:
-                answer.until.wait(timeout=30)
+                answer.until.wait(timeout=60)
             connection.sendall(_head(answer))
             if answer.trickles:
                 self._trickle(connection, answer.body)

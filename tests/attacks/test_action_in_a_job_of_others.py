@@ -80,7 +80,7 @@ def test_a_job_that_is_killed_in_the_middle_leaves_no_token_file(
             env=environment(runner, inputs(url) | {"format": "raw"}),
             stdout=subprocess.DEVNULL,
         ) as process:
-            assert asked.wait(30)
+            assert asked.wait(60)
             process.terminate()
         ended = end_step(runner, inputs(url))
 
@@ -106,7 +106,7 @@ def spying_broker(
             body = self.rfile.read(int(self.headers["content-length"])).decode()
             if held is not None:
                 held.set()
-                closing.wait(30)
+                closing.wait(60)
                 return
             form = {name: values[0] for name, values in parse_qs(body).items()}
             name = "subject_token" if "subject_token" in form else "token"

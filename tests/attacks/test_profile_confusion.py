@@ -97,7 +97,7 @@ def test_each_token_fits_its_own_profile_and_no_other(tokens: Mapping[str, str])
 def test_a_token_counts_where_it_is_for_and_nowhere_else(
     verifier: str, broker: RunningBroker, tokens: Mapping[str, str]
 ) -> None:
-    jwks = httpx.get(broker.url + "/.well-known/jwks.json", trust_env=False).json()
+    jwks = httpx.get(broker.url + "/.well-known/jwks.json", trust_env=False, timeout=60).json()
     services = {
         name: Service(broker.url, audience, "RS256", "at+jwt" if name == "internal" else "JWT")
         for name, audience in AUDIENCES.items()

@@ -82,7 +82,7 @@ def attack(
         primary.kill()
         kept.kill()
         wire.change_server(late.port)
-        asyncio.run_coroutine_threadsafe(wire.lay(whole=True), loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(wire.lay(whole=True), loop).result(timeout=60)
         # It is a primary now, and its own replica follows it: a write waits for one.
         with redis_server(folder / "new", "--replicaof", f"127.0.0.1 {late.port}", *AT_ONCE) as new:
             until(lambda: is_in_step(new))

@@ -35,7 +35,7 @@ async def at_once(
 ) -> list[httpx.Response]:
     limits = httpx.Limits(max_connections=COPIES)
     async with httpx.AsyncClient(
-        base_url=broker.url, limits=limits, trust_env=False, timeout=30
+        base_url=broker.url, limits=limits, trust_env=False, timeout=60
     ) as client:
         sent = (
             client.post(path, json=request) if path == JSON else client.post(path, data=request)

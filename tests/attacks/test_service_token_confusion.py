@@ -58,7 +58,7 @@ def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
 
 @pytest.fixture(scope="module")
 def jwks(broker: RunningBroker) -> Mapping[str, Any]:
-    answer = httpx.get(broker.url + "/.well-known/jwks.json", trust_env=False)
+    answer = httpx.get(broker.url + "/.well-known/jwks.json", trust_env=False, timeout=60)
     found: dict[str, Any] = answer.json()
     return found
 

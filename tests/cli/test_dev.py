@@ -140,7 +140,7 @@ def test_the_dev_issuer_serves_the_keys_of_the_tokens(
         assert issuers == {"github": f"{base}/github", "gitlab": f"{base}/gitlab"}
 
         token = broker("dev", "token", "--platform", "gitlab", "--issuer-base", base).stdout.strip()
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             found = http.get(f"{issuers['gitlab']}/.well-known/openid-configuration").json()
             (key,) = http.get(found["jwks_uri"]).json()["keys"]
     assert found["issuer"] == issuers["gitlab"]
@@ -161,7 +161,7 @@ def test_the_dev_issuer_stops_when_told_to(
         assert process.stdout is not None
         assert process.stdout.readline().startswith("github: http://127.0.0.1:")
         process.send_signal(number)
-        _, errors = process.communicate(timeout=30)
+        _, errors = process.communicate(timeout=60)
 
     assert process.returncode == status
     assert "Traceback" not in errors

@@ -18,14 +18,16 @@ Send = Callable[..., httpx.Response]
 
 @contextmanager
 def sync_client(auth: BearerAuth) -> Iterator[Send]:
-    with httpx.Client(auth=auth, trust_env=False, follow_redirects=True) as client:
+    with httpx.Client(auth=auth, trust_env=False, follow_redirects=True, timeout=60) as client:
         yield client.request
 
 
 @contextmanager
 def async_client(auth: BearerAuth) -> Iterator[Send]:
     async def ask(method: str, url: str, *, content: bytes | None = None) -> httpx.Response:
-        async with httpx.AsyncClient(auth=auth, trust_env=False, follow_redirects=True) as client:
+        async with httpx.AsyncClient(
+            auth=auth, trust_env=False, follow_redirects=True, timeout=60
+        ) as client:
             return await client.request(method, url, content=content)
 
     yield lambda *words, **named: asyncio.run(ask(*words, **named))

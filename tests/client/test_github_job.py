@@ -53,7 +53,7 @@ def test_threads_and_tasks_of_several_loops_share_one_exchange(
     together = threading.Barrier(8)
 
     def ask(number: int) -> ServiceToken:
-        together.wait(timeout=30)
+        together.wait(timeout=60)
         return wanted.token() if number % 2 else asyncio.run(wanted.token_async())
 
     with ThreadPoolExecutor(8) as pool:
@@ -94,7 +94,9 @@ def test_many_requests_that_are_refused_at_once_buy_one_new_token(
         return Answer(status=401 if request.headers["authorization"] == f"Bearer {old}" else 200)
 
     async def all_at_once(url: str) -> list[int]:
-        async with httpx.AsyncClient(auth=BearerAuth(wanted), trust_env=False) as client:
+        async with httpx.AsyncClient(
+            auth=BearerAuth(wanted), trust_env=False, timeout=60
+        ) as client:
             answers = await asyncio.gather(*(client.get(url) for _ in range(10)))
             return [each.status_code for each in answers]
 

@@ -316,7 +316,7 @@ def test_a_request_in_time_leaves_nothing_behind() -> None:
             send(client, "the broker", "GET", server.url)
         timers = [each for each in threading.enumerate() if isinstance(each, threading.Timer)]
         for each in timers:
-            each.join(5)
+            each.join(60)
 
         assert not any(each.is_alive() for each in timers)
 

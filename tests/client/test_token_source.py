@@ -45,7 +45,7 @@ class Gate:
 
     def __call__(self, _: Request) -> Answer:
         self.asked.set()
-        assert self.open.wait(30)
+        assert self.open.wait(60)
         return self._answer
 
 
@@ -56,7 +56,7 @@ def test_threads_that_ask_at_once_wait_for_one_request() -> None:
     gate = Gate(a_token("shared"))
     with answering(gate) as server, source_at(server.url) as source, ThreadPoolExecutor(8) as pool:
         tokens = [pool.submit(source.token) for _ in range(8)]
-        assert gate.asked.wait(30)
+        assert gate.asked.wait(60)
         gate.open.set()
 
         assert {each.result().access_token for each in tokens} == {"shared"}
@@ -85,7 +85,7 @@ def test_threads_that_wait_for_a_request_share_its_failure(
     with answering(gate) as server, source_at(server.url) as source, ThreadPoolExecutor(4) as pool:
         monkeypatch.setattr(source, "_lock", lock)
         first = pool.submit(source.token)
-        assert gate.asked.wait(30)
+        assert gate.asked.wait(60)
         others = [pool.submit(source.token) for _ in range(3)]
         while lock.came < 4:
             time.sleep(0.001)
@@ -107,7 +107,7 @@ async def test_tasks_that_ask_at_once_wait_for_one_request() -> None:
     gate = Gate(a_token("shared"))
     with answering(gate) as server, source_at(server.url) as source:
         tasks = [asyncio.create_task(source.token_async()) for _ in range(20)]
-        await asyncio.to_thread(gate.asked.wait, 30)
+        await asyncio.to_thread(gate.asked.wait, 60)
         gate.open.set()
 
         assert {each.access_token for each in await asyncio.gather(*tasks)} == {"shared"}
@@ -118,7 +118,7 @@ async def test_a_cancelled_task_takes_nothing_from_the_others() -> None:
     gate = Gate(a_token("shared"))
     with answering(gate) as server, source_at(server.url) as source:
         first, second = [asyncio.create_task(source.token_async()) for _ in range(2)]
-        await asyncio.to_thread(gate.asked.wait, 30)
+        await asyncio.to_thread(gate.asked.wait, 60)
         first.cancel()
         with pytest.raises(asyncio.CancelledError):
             await first
@@ -134,7 +134,7 @@ async def test_a_failure_that_nobody_waits_for_any_more_is_nobodys(
     gate = Gate(refusal())
     with answering(gate) as server, source_at(server.url) as source:
         alone = asyncio.create_task(source.token_async())
-        await asyncio.to_thread(gate.asked.wait, 30)
+        await asyncio.to_thread(gate.asked.wait, 60)
         alone.cancel()
         with pytest.raises(asyncio.CancelledError):
             await alone
@@ -153,7 +153,7 @@ def test_two_event_loops_and_a_thread_wait_for_one_request() -> None:
             pool.submit(lambda: asyncio.run(source.token_async())),
             pool.submit(source.token),
         ]
-        assert gate.asked.wait(30)
+        assert gate.asked.wait(60)
         gate.open.set()
 
         assert {each.result().access_token for each in asking} == {"shared"}

@@ -45,12 +45,12 @@ def serve_as_the_image_would(folder: Path) -> dict[str, Any]:
                     facts = json.loads(line)
                     break
             assert facts, "".join(seen)
-            with httpx.Client(trust_env=False) as http:
+            with httpx.Client(trust_env=False, timeout=60) as http:
                 ready = http.get(f"http://{facts['listen']}/readyz")
             port = facts["listen"].rpartition(":")[2]
             healthy = _check_health(folder, port, environment)
             process.terminate()
-            process.communicate(timeout=40)
+            process.communicate(timeout=60)
         finally:
             process.kill()
     return {
@@ -70,7 +70,7 @@ def _check_health(folder: Path, port: str, environment: dict[str, str]) -> int:
         [str(folder / "opt/broker/bin" / words[0]), *words[1:]],
         env=environment,
         capture_output=True,
-        timeout=30,
+        timeout=60,
         check=False,
     ).returncode
 

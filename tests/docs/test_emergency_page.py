@@ -42,7 +42,7 @@ def test_the_commands_block_look_and_lift(broker: RunningBroker, key: str) -> No
             env=environment | more,
             capture_output=True,
             text=True,
-            timeout=30,
+            timeout=60,
             check=False,
         )
         assert done.returncode == 0, done.stdout + done.stderr

@@ -108,7 +108,7 @@ def run_program(broker: RunningBroker) -> dict[str, Any]:
 
 def post(service: str, token: str) -> httpx.Response:
     headers = {"Authorization": f"Bearer {token}"}
-    return httpx.post(service, headers=headers, trust_env=False)
+    return httpx.post(service, headers=headers, trust_env=False, timeout=60)
 
 
 def test_each_has_five_lines() -> None:

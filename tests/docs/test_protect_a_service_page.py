@@ -62,7 +62,7 @@ def served(app: Any) -> Iterator[str]:
 def test_a_program_of_the_page_lets_in_whom_it_should(program: str, publisher: Publisher) -> None:
     def post(url: str, text: str | None) -> httpx.Response:
         headers = {} if text is None else {"authorization": f"Bearer {text}"}
-        return httpx.post(url + "/deployments", headers=headers, trust_env=False)
+        return httpx.post(url + "/deployments", headers=headers, trust_env=False, timeout=60)
 
     with served(run(program, publisher)["app"]) as url:
         good = post(url, now_token(publisher))

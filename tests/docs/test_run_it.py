@@ -49,7 +49,7 @@ def make_master_key(home: Path) -> None:
 
 
 def health_of(broker: ServingProcess, path: str) -> tuple[int, object]:
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         answer = http.get(f"{broker.url}{path}")
     return answer.status_code, answer.json()
 
@@ -83,7 +83,7 @@ def test_the_broker_starts_answers_tells_and_stops(home: Path) -> None:
         assert broker.facts["issuer"] == "https://broker.example.com"
         assert health_of(broker, "/readyz") == (200, {"status": "ready"})
         assert health_of(broker, "/healthz") == (200, {"status": "ok"})
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             http.get(f"{broker.url}/oauth/token", headers={"X-Forwarded-For": "192.0.2.7"})
         lines = [json.loads(line) for line in broker.stop().splitlines()]
 

@@ -27,7 +27,7 @@ class Job:
         chosen = {"repository_id": "456789", "ref": "refs/heads/main"} | claims
         return self.issuer.token(github_claims(**chosen), audience=AUDIENCE)
 
-    def exchange(self, token: str | None = None, seconds: float = 30) -> httpx.Response:
+    def exchange(self, token: str | None = None, seconds: float = 60) -> httpx.Response:
         form = {
             "grant_type": GRANT_TOKEN_EXCHANGE,
             "subject_token_type": TOKEN_TYPE_JWT,
@@ -38,7 +38,7 @@ class Job:
             return http.post("/oauth/token", data=form)
 
     def status(self, path: str) -> int:
-        with httpx.Client(base_url=self.broker.url, timeout=30, trust_env=False) as http:
+        with httpx.Client(base_url=self.broker.url, timeout=60, trust_env=False) as http:
             return http.get(path).status_code
 
 

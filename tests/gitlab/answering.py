@@ -22,7 +22,7 @@ def answering(
             told = left.pop(0) if len(left) > 1 else left[0]
             if isinstance(told, str):
                 kind = {"Content-Type": self.headers["Content-Type"]}
-                answer = httpx.post(f"{told}{self.path}", content=body, headers=kind)
+                answer = httpx.post(f"{told}{self.path}", content=body, headers=kind, timeout=60)
                 told = (answer.status_code, answer.text)
             text = told[1].encode()
             self.send_response(told[0])

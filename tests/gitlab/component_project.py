@@ -88,7 +88,7 @@ class ComponentProject:
 
     def _git(self, *arguments: str) -> None:
         subprocess.run(
-            ["git", *arguments], cwd=self.folder, env=os.environ | _WHO, check=True, timeout=30
+            ["git", *arguments], cwd=self.folder, env=os.environ | _WHO, check=True, timeout=60
         )
 
 

@@ -89,7 +89,7 @@ def test_uploaded_keys_count_at_other_brokers_of_the_store_within_seconds(
 
         put(issuer, admin, text_of("first"))
 
-        until = time.monotonic() + 20
+        until = time.monotonic() + 60
         while not other.shown(admin)["usable"]:
             assert time.monotonic() < until
             time.sleep(0.02)

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 HOUR: Final = 3600.0
 MASTER_KEY: Final = MasterKey(bytes(range(32)))
-WAIT_SECONDS: Final = 20.0
+WAIT_SECONDS: Final = 60.0
 
 
 class Process:

@@ -172,7 +172,7 @@ def ask(url: str, endpoint: str, token: str) -> httpx.Response:
         "audience": "deploy-api",
         "scope": "deploy:write",
     }
-    with httpx.Client(trust_env=False) as http:
+    with httpx.Client(trust_env=False, timeout=60) as http:
         return http.post(f"{url}/oauth/{endpoint}", data=form)
 
 
@@ -242,4 +242,4 @@ def test_from_the_first_draft_to_the_fix_in_force(author: Author) -> None:
         assert granted.json()["scope"] == "deploy:write"
         assert "policy.reloaded" in {each["type"] for each in author.audit}
         process.terminate()
-        assert process.wait(timeout=30) == 0
+        assert process.wait(timeout=60) == 0

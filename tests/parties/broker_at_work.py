@@ -86,14 +86,14 @@ class BrokerAtWork:
         }
         if scope:
             form["scope"] = scope
-        answer = httpx.post(f"{self.url}/oauth/token", data=form, trust_env=False)
+        answer = httpx.post(f"{self.url}/oauth/token", data=form, trust_env=False, timeout=60)
         assert answer.status_code == 200, answer.text
         token: str = answer.json()["access_token"]
         return token
 
     def token_by_a_new_key(self, service: str) -> str:
         """Let keys sign that nobody knows of so far, and get a token by one of them."""
-        jwks = httpx.get(f"{self.url}/.well-known/jwks.json", trust_env=False).json()
+        jwks = httpx.get(f"{self.url}/.well-known/jwks.json", trust_env=False, timeout=60).json()
         known = {key["kid"] for key in jwks["keys"]}
         for _ in range(20):
             self.run("keys", "rotate", "--now", "--data", "data")

@@ -18,7 +18,7 @@ class KeysOverTls:
     url: str = ""
 
     def answer(self, request: Request) -> Answer:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             came = http.get(self.upstream + request.target)
         return Answer(came.content, came.status_code, {"Content-Type": "application/json"})
 

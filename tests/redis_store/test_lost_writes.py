@@ -278,7 +278,7 @@ async def test_a_broker_that_writes_nothing_leaves_a_primary_of_before(
         # Connections for reading are open, but the next ones lead to another server.
         wire.change_server(copy.port)
 
-        for _ in range(500):
+        for _ in range(3000):
             if await store.state_epoch() != before:
                 break
             await asyncio.sleep(0.02)

@@ -43,7 +43,7 @@ def info(server: RedisServer) -> str:
 
 
 def until(holds: Callable[[], bool]) -> None:
-    for _ in range(1000):
+    for _ in range(3000):
         if holds():
             return
         time.sleep(0.02)
@@ -51,7 +51,7 @@ def until(holds: Callable[[], bool]) -> None:
 
 
 async def committed_in_the_end(store: RedisStore) -> Receipt:
-    for _ in range(300):
+    for _ in range(600):
         try:
             return await store.commit(an_entry())
         except Unavailable:

@@ -1,6 +1,5 @@
 """What the process that reads answers; here without a process, to see each part of it."""
 
-import threading
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -215,19 +214,9 @@ def test_a_file_written_a_moment_ago_is_left_alone_for_another(tmp_path: Path) -
 
 def test_files_that_are_written_all_the_time_are_not_waited_for(tmp_path: Path) -> None:
     folder = write(tmp_path, base_yaml=BASE)
-    stop = threading.Event()
+    scribbling = Memory(Interrupted(folder / "base.yaml"))
 
-    def scribble() -> None:
-        while not stop.is_set():
-            (folder / "base.yaml").write_text(BASE)
-
-    thread = threading.Thread(target=scribble)
-    thread.start()
-    try:
-        assert not asked(folder).header["stable"]
-    finally:
-        stop.set()
-        thread.join()
+    assert not serve(order(folder), scribbling).header["stable"]
 
 
 def test_a_file_stamped_by_a_clock_ahead_of_ours_is_taken(tmp_path: Path) -> None:

@@ -40,13 +40,13 @@ class Served:
         return found
 
     def readiness(self) -> tuple[int, str]:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             answer = http.get(f"{self.url}/readyz")
         return answer.status_code, answer.json()["status"]
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(timeout=30)
+        return self.process.wait(timeout=60)
 
     def close(self) -> None:
         self.process.kill()
@@ -225,7 +225,7 @@ def test_a_broker_ends_with_the_terminal_that_it_was_started_from(home: Path, wo
     ):
         close()
 
-        assert served.process.wait(timeout=30) == 0
+        assert served.process.wait(timeout=60) == 0
 
 
 @pytest.mark.parametrize("workers", ["1", "2"])

@@ -131,7 +131,7 @@ def test_a_replica_that_is_ended_answers_what_is_under_way_and_takes_nothing_mor
 ) -> None:
     with replicas([a_replica_home(tmp_path / "one", server.url)], [2]) as [one]:
         under_way = [HalfARequest(one.url, form(a_token())) for _ in range(4)]
-        idle = httpx.Client(base_url=one.url, trust_env=False)
+        idle = httpx.Client(base_url=one.url, trust_env=False, timeout=60)
         assert idle.get("/healthz").status_code == 200
         with Load(other).running() as at_other:
             one.running.process.terminate()
@@ -172,7 +172,7 @@ def cut_off(
     home: Path, wire: Wire, loop: asyncio.AbstractEventLoop, other: Replica, key: str
 ) -> None:
     def wired(*, whole: bool) -> None:
-        asyncio.run_coroutine_threadsafe(wire.lay(whole=whole), loop).result(timeout=30)
+        asyncio.run_coroutine_threadsafe(wire.lay(whole=whole), loop).result(timeout=60)
 
     with replicas([home], [1]) as [one]:
         token = a_token()

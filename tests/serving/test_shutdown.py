@@ -8,8 +8,8 @@ from starlette.types import Receive, Scope, Send
 
 from broker.serving.server import Server
 
-PATIENCE = 8.0
-"""Seconds; a connection that held the server up would do so for ten."""
+PATIENCE = 60.0
+"""Seconds; a connection that held the server up would do so for twice as many."""
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: broker\r\n\r\n"
 
@@ -31,6 +31,7 @@ class Slow:
 async def test_a_connection_that_begins_during_the_end_does_not_hold_it_up() -> None:
     app, loop = Slow(), asyncio.get_running_loop()
     server = Server(app, lambda: None)
+    server.config.timeout_graceful_shutdown = int(2 * PATIENCE)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         reader, writer = await asyncio.open_connection(*listener.getsockname())
@@ -38,7 +39,7 @@ async def test_a_connection_that_begins_during_the_end_does_not_hold_it_up() -> 
         await app.asked.wait()
         kind: Any = server.config.http_protocol_class
         server.stop()
-        for _ in range(500):
+        for _ in range(int(100 * PATIENCE)):
             if kind.ending:
                 break
             await asyncio.sleep(0.01)

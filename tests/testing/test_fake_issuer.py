@@ -238,7 +238,7 @@ def fetch(url: str) -> tuple[int, dict[str, Any]]:
     # Not through `httpx.get`: proxies of the environment have no business here.
     import httpx  # noqa: PLC0415
 
-    with httpx.Client(trust_env=False) as client:
+    with httpx.Client(trust_env=False, timeout=60) as client:
         answer = client.get(url)
     return answer.status_code, answer.json()
 

@@ -60,13 +60,13 @@ def test_what_waits_is_bounded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
 
         def holding() -> tuple[int, dict[str, str]]:
             asked.set()
-            held.wait(20)
+            held.wait(60)
             return 200, {}
 
         collector.answer = holding
         with special_broker(tmp_path, traces_endpoint=collector.endpoint) as broker:
             broker.request("GET", "/healthz")
-            assert asked.wait(20)
+            assert asked.wait(60)
             for _ in range(100):
                 broker.request("GET", "/readyz")
             held.set()

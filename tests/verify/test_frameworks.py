@@ -35,7 +35,7 @@ def good(publisher: Publisher) -> str:
 
 def get(url: str, *authorization: str, method: str = "GET") -> httpx.Response:
     headers = [("authorization", each) for each in authorization]
-    return httpx.request(method, url, headers=headers, trust_env=False)
+    return httpx.request(method, url, headers=headers, trust_env=False, timeout=60)
 
 
 def basic(user: str, password: str) -> str:
@@ -312,7 +312,7 @@ def test_no_spelling_of_another_path_is_the_excepted_one(
         # The server of the standard library makes one slash of two before anybody sees the path.
         for path in SPELLINGS[framework == "wsgi" :]:
             for method in ("GET", "HEAD", "OPTIONS", "PROPFIND"):
-                connection = http.client.HTTPConnection(host, int(port), timeout=10)
+                connection = http.client.HTTPConnection(host, int(port), timeout=60)
                 connection.request(method, path)
                 assert connection.getresponse().status == 401, path
                 connection.close()

@@ -20,7 +20,7 @@ HOUR = 3600
 
 def eventually(done: Callable[[], bool]) -> None:
     """Wait for what a thread beside does."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while not done():
         assert time.monotonic() < deadline
         time.sleep(0.005)

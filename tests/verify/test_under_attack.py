@@ -146,14 +146,14 @@ def test_who_waits_for_the_keys_waits_no_longer_than_a_fetch_may_take(
 
     def fetch() -> bytes:
         fetches.append(1)
-        never.wait(20)
+        never.wait(100)
         return b""
 
     keys = IssuerKeys(fetch, clock=clock.now)
     with ThreadPoolExecutor(8) as threads:
         for each in [threads.submit(keys.find, "x") for _ in range(8)]:
             with pytest.raises(NotVerifiable):
-                each.result(timeout=10)
+                each.result(timeout=60)
     assert len(fetches) == 1
     never.set()
 
@@ -166,7 +166,7 @@ async def test_an_event_loop_spends_no_threads_on_a_crowd_that_waits_for_the_key
 
     def fetch() -> bytes:
         fetches.append(1)
-        assert gate.wait(20)
+        assert gate.wait(60)
         return Publisher.jwks(key)
 
     keys = IssuerKeys(fetch, clock=clock.now)
@@ -217,12 +217,12 @@ begun, never = threading.Event(), threading.Event()
 def fetch():
     if os.getpid() == parent:
         begun.set()
-        never.wait(20)
+        never.wait(100)
     return b'{"keys": []}'
 parent = os.getpid()
 keys = IssuerKeys(fetch)
 threading.Thread(target=lambda: keys.find("x"), daemon=True).start()
-begun.wait(10)
+begun.wait(60)
 child = os.fork()
 if child == 0:
     try:
@@ -230,7 +230,7 @@ if child == 0:
     except NotVerifiable:
         os._exit(7 if keys._failures else 8)
     os._exit(9)
-for _ in range(50):
+for _ in range(500):
     pid, status = os.waitpid(child, os.WNOHANG)
     if pid:
         os._exit(os.waitstatus_to_exitcode(status))

@@ -36,7 +36,7 @@ def test_a_first_start_with_four_workers_makes_one_key_of_each_kind_and_its_stan
     tmp_path: Path,
 ) -> None:
     with several_workers(a_home(tmp_path), 4) as broker:
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             published = [http.get(f"{broker.url}/.well-known/jwks.json").json() for _ in range(8)]
         assert broker.stop() == 0
 
@@ -80,11 +80,11 @@ def test_the_dev_platform_has_a_process_of_its_own_which_ends_with_the_broker(
     (home / "policies" / "dev" / "dev.yaml").write_text("organizations: {acme: {description: A}}\n")
     with several_workers(home, 2, "--dev", "--dev-listen", "127.0.0.1:0") as broker:
         issuer = broker.said("serving", workers=2)["dev_issuers"]["dev-github"]
-        with httpx.Client(trust_env=False) as http:
+        with httpx.Client(trust_env=False, timeout=60) as http:
             found = http.get(f"{issuer}/.well-known/openid-configuration").json()
         assert found["issuer"] == issuer
         assert broker.stop() == 0
-        with httpx.Client(trust_env=False) as http, pytest.raises(httpx.ConnectError):
+        with httpx.Client(trust_env=False, timeout=60) as http, pytest.raises(httpx.ConnectError):
             http.get(f"{issuer}/.well-known/openid-configuration")
 
 

@@ -97,7 +97,7 @@ def test_signals_go_to_the_command_and_no_file_stays(
         path = Path(process.stdout.readline().strip())
         assert path.exists()
         process.send_signal(number)
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=60)
 
     assert (process.returncode, stderr) == (9, "")
     assert not path.parent.exists()
@@ -111,7 +111,7 @@ def test_a_command_that_a_signal_ends_leaves_no_file(job: Job, start: Start) -> 
         assert process.stdout is not None
         path = Path(process.stdout.readline().strip())
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     assert process.returncode == 143
     assert not path.parent.exists()

@@ -206,7 +206,7 @@ def test_a_watched_file_is_kept_fresh_and_goes_with_its_job(
         wait_for(lambda: file.read_text() != "t1\n")
         assert stat.S_IMODE(file.stat().st_mode) == 0o600
         process.send_signal(number)
-        stdout, stderr = process.communicate(timeout=30)
+        stdout, stderr = process.communicate(timeout=60)
 
     assert (process.returncode, stdout, stderr) == (128 + number, "", "")
     assert list(job.folder.iterdir()) == []
@@ -221,7 +221,7 @@ def test_a_watch_ends_with_what_no_later_try_could_better(job: Job, start: Start
             *("broker", "token", "any", "--output", str(file), "--watch"), BROKER_URL=server.url
         ) as process,
     ):
-        _, stderr = process.communicate(timeout=30)
+        _, stderr = process.communicate(timeout=60)
 
     assert process.returncode == 4
     assert "invalid_grant" in stderr
@@ -242,7 +242,7 @@ def test_a_job_that_is_cancelled_while_it_asks_leaves_nothing(job: Job, start: S
     ):
         wait_for(lambda: server.requests)
         process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
     assert process.returncode == 128 + signal.SIGTERM
     assert list(job.folder.iterdir()) == []

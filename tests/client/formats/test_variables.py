@@ -18,7 +18,7 @@ SHELLS = [name for name in ("sh", "dash", "bash") if shutil.which(name)]
 def run(shell: str, script: str) -> str:
     """Run a script that comes by stdin, as what a job evaluates does not stand in its arguments."""
     done = subprocess.run(
-        [shell, "-eu"], input=script, capture_output=True, text=True, timeout=30, check=True
+        [shell, "-eu"], input=script, capture_output=True, text=True, timeout=60, check=True
     )
     assert done.stderr == ""
     return done.stdout
@@ -68,7 +68,7 @@ def test_every_token_survives_a_file_that_a_shell_reads(shell: str, texts: list[
 @example(text="'\n'; exit 1 #")
 def test_a_quoted_text_is_one_word_to_the_shell(text: str) -> None:
     done = subprocess.run(
-        ["sh", "-c", f"printf %s {quoted(text)}"], capture_output=True, timeout=30, check=True
+        ["sh", "-c", f"printf %s {quoted(text)}"], capture_output=True, timeout=60, check=True
     )
 
     assert done.stdout.decode() == text

@@ -92,7 +92,7 @@ def test_the_api_server_takes_what_is_for_its_cluster_alone(tmp_path: Path) -> N
 
 
 def test_a_registry_reads_the_keys_of_the_broker_from_a_file(broker: ServedBroker) -> None:
-    answer = httpx.get(f"{broker.url}/.well-known/jwks.json", trust_env=False)
+    answer = httpx.get(f"{broker.url}/.well-known/jwks.json", trust_env=False, timeout=60)
 
     with registry(broker.service("registry"), answer.text) as url:
         assert let_in(lambda token: _status(f"{url}/v2/", token) == 200, broker) == {"registry"}
@@ -156,7 +156,7 @@ def wait_until(holds: Callable[[], bool]) -> None:
 
 
 def _published(broker: ServedBroker) -> set[str]:
-    answer = httpx.get(f"{broker.url}/.well-known/jwks.json", trust_env=False)
+    answer = httpx.get(f"{broker.url}/.well-known/jwks.json", trust_env=False, timeout=60)
     return {key["kid"] for key in answer.json()["keys"]}
 
 
@@ -166,6 +166,6 @@ def key_id(token: str) -> str:
 
 def _status(url: str, token: str) -> int:
     headers = {"authorization": f"Bearer {token}"}
-    status = httpx.get(url, headers=headers, trust_env=False, timeout=30).status_code
+    status = httpx.get(url, headers=headers, trust_env=False, timeout=60).status_code
     assert status in {200, 401}
     return status

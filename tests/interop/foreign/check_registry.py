@@ -44,7 +44,7 @@ def test_a_token_without_access_pulls_nothing(url: str, access: list[Any]) -> No
 
 
 def test_who_has_no_token_is_told_where_to_get_one(url: str) -> None:
-    answer = httpx.get(f"{url}/v2/{REPOSITORY}/tags/list", trust_env=False)
+    answer = httpx.get(f"{url}/v2/{REPOSITORY}/tags/list", trust_env=False, timeout=60)
 
     assert answer.status_code == 401
     challenge = answer.headers["www-authenticate"]

@@ -71,7 +71,10 @@ def test_a_job_pulls_the_image_of_its_account_alone(images: str, broker: ServedB
     assert not lets_pull(images, token, "octo/other")
     assert not lets_pull(images, token, REPOSITORY + "/deeper")
     catalogue = httpx.get(
-        f"{images}/v2/_catalog", headers={"authorization": f"Bearer {token}"}, trust_env=False
+        f"{images}/v2/_catalog",
+        headers={"authorization": f"Bearer {token}"},
+        trust_env=False,
+        timeout=60,
     )
     assert catalogue.status_code == 401
 

@@ -83,6 +83,7 @@ class ServedBroker:
                 **({"scope": scope} if scope else {}),
             },
             trust_env=False,
+            timeout=60,
         )
         assert answer.status_code == 200, answer.text
         token: str = answer.json()["access_token"]
@@ -155,7 +156,7 @@ def _by_https(folder: Path, url: str) -> Iterator[str]:
     """Pass requests on, as the proxy does that stands before a broker."""
 
     def answer(request: Request) -> Answer:
-        got = httpx.get(url + request.path, trust_env=False)
+        got = httpx.get(url + request.path, trust_env=False, timeout=60)
         return Answer(got.content, got.status_code, {"content-type": got.headers["content-type"]})
 
     authority = make_authority(folder / "authority")

@@ -81,6 +81,7 @@ def lets_pull(url: str, token: str, repository: str = REPOSITORY) -> bool:
         f"{url}/v2/{repository}/tags/list",
         headers={"authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=60,
     )
     assert answer.status_code in {401, 404}, answer.text
     return answer.status_code == 404
@@ -92,13 +93,14 @@ def begins_upload(url: str, token: str, repository: str = REPOSITORY) -> int:
         f"{url}/v2/{repository}/blobs/uploads/",
         headers={"authorization": f"Bearer {token}"},
         trust_env=False,
+        timeout=60,
     ).status_code
 
 
 def lets_call(url: str, token: str) -> bool:
     """Tell whether the Spring application answers a token."""
     answer = httpx.get(
-        f"{url}/whoami", headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=30
+        f"{url}/whoami", headers={"authorization": f"Bearer {token}"}, trust_env=False, timeout=60
     )
     assert answer.status_code in {200, 401}, answer.text
     return answer.status_code == 200

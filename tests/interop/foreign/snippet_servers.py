@@ -78,7 +78,7 @@ def _run(folder: Path, program: str, *arguments: str, env: dict[str, str] | None
         env=env,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
         check=False,
     )
     assert done.returncode == 0, done.stdout + done.stderr
@@ -91,6 +91,6 @@ def _answering(
     url = f"http://127.0.0.1:{port}"
     with (
         serving(command, folder / "log", url, cwd=folder, env=environment),
-        httpx.Client(base_url=url, trust_env=False, timeout=30) as http,
+        httpx.Client(base_url=url, trust_env=False, timeout=60) as http,
     ):
         yield http

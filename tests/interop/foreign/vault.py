@@ -75,7 +75,7 @@ class Vault:
             headers=headers,
             json=content,
             trust_env=False,
-            timeout=30,
+            timeout=60,
         )
 
 
