@@ -1,5 +1,6 @@
 """What every test folder may ask for."""
 
+import os
 import signal
 import sys
 import threading
@@ -8,13 +9,19 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
 from tests.redis_server import RedisServer, redis_server
 from tests.running_broker import RunningBroker
 
 # How long an example takes says nothing on a busy machine; speed is measured by `make bench`.
-settings.register_profile("broker", deadline=None)
+# With SAME_EXAMPLES a run draws what the one before drew: CI fails by what was changed alone.
+settings.register_profile(
+    "broker",
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow],
+    derandomize="SAME_EXAMPLES" in os.environ,
+)
 settings.load_profile("broker")
 
 

@@ -220,7 +220,7 @@ MEMBERS = st.dictionaries(st.sampled_from(ServiceToken.__slots__), JSON, max_siz
     token=MEMBERS, record=st.dictionaries(st.sampled_from(["boot", "since", "token"]), JSON),
     raw=st.binary(max_size=20), kind=st.sampled_from(["members", "raw", "cut"]),
 )  # fmt: skip
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 def test_whatever_lies_there_is_a_sound_token_or_none(
     cache: TokenCache, token: dict[str, Any], record: dict[str, Any], raw: bytes, kind: str
 ) -> None:

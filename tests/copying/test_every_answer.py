@@ -137,7 +137,10 @@ STATES = st.builds(
 
 
 @pytest.mark.parametrize("kind", ["sqlite", "redis"])
-@settings(max_examples=40, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
 @given(contents=CONTENTS, state=STATES)
 async def test_whatever_rows_there_are_come_back_as_they_were(
     kind: str, contents: dict[str, list[Row]], state: StoreState, place: Place

@@ -10,7 +10,7 @@ from tests.reload.policy_folders import ConfigMap, replace
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified
 
-RELOADS = 10
+RELOADS = 5
 SETTLE = 0.02
 
 # Three parts of two files that only fit together within one set.
