@@ -59,6 +59,7 @@ def waiting(*, answer: float, replica: float) -> Iterator[None]:
         patch.setattr("broker.stores.redis_link.ANSWER_SECONDS", answer)
         patch.setattr("broker.stores.redis_link.CONNECT_SECONDS", answer)
         patch.setattr("broker.stores.redis_session.REPLICA_SECONDS", replica)
+        patch.setattr("broker.stores.redis_writer.TURN_SECONDS", answer)
         yield
 
 
