@@ -30,6 +30,9 @@ QUIET_TURNS: Final = 4
 TURN_SECONDS: Final = 5.0
 """For so long is tried to write behind a head that others move."""
 
+LEAST_TURNS: Final = 4
+"""So often is it tried, however slow the server is: a head moves, and a token is found spent."""
+
 IDLE_SECONDS: Final = 5.0
 """So long after the last write the server is looked at without one."""
 
@@ -237,6 +240,7 @@ class RedisWriter:
         until = self._loop.time() + TURN_SECONDS
         spent: set[bytes] = set()
         tried = False
+        turns = 0
         while True:
             try:
                 prepared = await make(await self._session.head(), spent)
@@ -261,7 +265,8 @@ class RedisWriter:
             if not isinstance(outcome, Moved):
                 return prepared
             spent.update(batch.spends[place].key for place in outcome.spent)
-            if self._loop.time() > until:
+            turns += 1
+            if turns >= LEAST_TURNS and self._loop.time() > until:
                 raise LinkLost("others write all the time")
 
     async def _finish(self, events: Sequence[ChainedEvent]) -> None:

@@ -10,7 +10,7 @@ from broker.core.audit import ChainedEvent
 from broker.core.audit_chain import Position, StoredEvent
 from broker.core.errors import Unavailable
 from broker.core.redis_address import read_redis_address
-from broker.ports import Committed, Entry
+from broker.ports import AlreadySpent, Committed, Entry
 from broker.stores import redis_keys, redis_retention, redis_stored_events, redis_writer
 from broker.stores.redis import RedisStore
 from broker.stores.redis_link import Link
@@ -78,6 +78,18 @@ async def test_many_writers_make_one_chain(redis: RedisServer, opened: Open) -> 
 
     assert sum(isinstance(receipt, Committed) for receipt in receipts) == len(names)
     assert_chained(await stores[0].events(limit=1000))
+
+
+async def test_a_server_that_is_slow_is_not_taken_for_others_who_write_all_the_time(
+    redis: RedisServer, opened: Open, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(redis_writer, "TURN_SECONDS", 0)
+    store, other = [await opened(redis.url) for _ in range(2)]
+    await store.commit(a_spend("token"))
+    await other.commit(an_entry())
+
+    # The head that it knows has moved by now, and the first try takes longer than it may.
+    assert await store.commit(a_spend("token")) == AlreadySpent(3)
 
 
 async def test_an_entry_whose_refusal_fails_fails_alone(redis: RedisServer, opened: Open) -> None:
