@@ -83,8 +83,16 @@ class ReadingChild:
         return answer
 
     async def end(self) -> None:
-        """End it, whatever it does."""
+        """End it, whatever it does, and also when nobody waits for that any more."""
         self.process.kill()
+        ending = asyncio.create_task(self._let_go())
+        try:
+            await asyncio.shield(ending)
+        finally:
+            # Else its pipes would stay open.
+            await asyncio.wait([ending])
+
+    async def _let_go(self) -> None:
         if self._sending is not None:
             await self._sending
         await asyncio.to_thread(self.process.wait)

@@ -293,6 +293,20 @@ async def test_a_reading_that_is_cancelled_leaves_no_process(reader: PolicyReade
     assert children() <= before
 
 
+async def test_an_end_that_nobody_waits_for_leaves_nothing_open(reader: PolicyReader) -> None:
+    process = await prepared(reader)
+    ending = asyncio.create_task(reader.close())
+    await asyncio.sleep(0)
+    ending.cancel()
+    await asyncio.gather(ending, return_exceptions=True)
+
+    assert process.returncode == -signal.SIGKILL
+    assert process.stdin is not None
+    assert process.stdout is not None
+    assert process.stdin.closed
+    assert process.stdout.closed
+
+
 async def read_while_scribbling(reader: PolicyReader) -> tuple[Reading, int]:
     """Read a folder in which a file is written all the time; tell its longest pause (ns) too."""
     stop, pauses = threading.Event(), [0]
