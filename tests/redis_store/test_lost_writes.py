@@ -44,6 +44,8 @@ def copied(source: RedisServer, copy: RedisServer) -> None:
     replicating(source, copy)
     copy.command("REPLICAOF", "NO", "ONE")
     until(lambda: "role:master" in info(copy))
+    # A source that still counts it would wait for it from now on.
+    until(lambda: "connected_slaves:0" in info(source))
 
 
 @pytest.fixture
