@@ -5,6 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from broker.core.policy_lint.chosen_claims import actor_by_name, author_chosen
+from broker.core.policy_lint.claim_names import claim_unknown
 from broker.core.policy_lint.environments import environment_not_protected, environment_without_ref
 from broker.core.policy_lint.lifetimes import expired, expires_soon
 from broker.core.policy_lint.lint import Finding, Lint, Severity
@@ -56,6 +57,7 @@ LINTS: Final[Mapping[str, Lint]] = MappingProxyType({
         ),
         Lint("any-ref", _ERROR, "Every branch or tag matches", any_ref),
         Lint("author-chosen", _INFO, "A claim says what its author wants", author_chosen),
+        Lint("claim-unknown", _WARNING, "The platform writes no such claim", claim_unknown),
         Lint(
             "environment-not-protected", _WARNING, "The GitLab environment may be unprotected",
             environment_not_protected,
