@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import httpx
 
 _WHAT: Final = "the broker"
+_WHOSE: Final = "is it the broker's address?"
 # RFC 6750 §2.1: what may stand behind `Bearer`.
 _BEARER: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")
 _LONGEST_TEXT: Final = 1000
@@ -152,7 +153,7 @@ def explain(
     if answer.status != HTTPStatus.OK:
         raise refused_by(answer)
     if members is None or members.get("decision") not in ("permit", "deny"):
-        raise BrokerTrouble(f"{url} answered with 200, but with no decision")
+        raise BrokerTrouble(f"{url} answered with 200, but with no decision: {_WHOSE}")
     return members
 
 
@@ -165,14 +166,14 @@ def _ask(
     answer = send(client, _WHAT, "POST", endpoint, form=form, headers=_headers(), basic=basic)
     if answer.status != HTTPStatus.OK:
         raise refused_by(answer)
-    return _service_token(answer, began)
+    return _service_token(answer, url, began)
 
 
 def _headers() -> dict[str, str]:
     return {"accept": "application/json", "x-request-id": f"cli-{uuid.uuid4().hex[:12]}"}
 
 
-def _service_token(answer: Answer, now: float) -> ServiceToken:
+def _service_token(answer: Answer, url: str, now: float) -> ServiceToken:
     members = answer.members() or {}
     token, kind, life = (members.get(each) for each in ("access_token", "token_type", "expires_in"))
     if (
@@ -183,7 +184,9 @@ def _service_token(answer: Answer, now: float) -> ServiceToken:
         or isinstance(life, bool)
         or not 0 < life <= LONGEST_LIFE
     ):
-        raise BrokerTrouble("the broker answered with 200, but with no token that could be used")
+        raise BrokerTrouble(
+            f"{url} answered with 200, but with no token that could be used: {_WHOSE}"
+        )
     return ServiceToken(
         access_token=token,
         token_type="Bearer",

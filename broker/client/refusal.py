@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator, Mapping
+from http import HTTPStatus
 from typing import Any, Final
 
 from broker.client.errors import ClientError, Refused
@@ -13,9 +14,16 @@ _LONGEST: Final = 300
 _HINTS: Final = {
     "ambiguous_account": "Name the one you mean: --service-account.",
     "audience_mismatch": "Name the audience that the broker trusts: --audience.",
+    "issuer_not_trusted": "Is it the broker that you mean (--url)? Whoever runs it names in its"
+    " policy files which platforms it trusts.",
     "target_unknown": "Check the name of the service.",
     "scope_not_allowed": "Check --scope; without it you get all that is available.",
 }
+
+_NO_ENDPOINT: Final = (
+    "Check the broker's address (--url, BROKER_URL): it is the broker's issuer, without the path of"
+    " an endpoint."
+)
 
 
 def told(error: ClientError) -> str:
@@ -28,6 +36,8 @@ def told(error: ClientError) -> str:
 def _details(refused: Refused) -> Iterator[str]:
     if hint := _HINTS.get(refused.reason):
         yield hint
+    elif refused.status == HTTPStatus.NOT_FOUND:
+        yield _NO_ENDPOINT
     if refused.service_accounts:
         yield "service accounts that fit: " + ", ".join(refused.service_accounts[:_SHOWN])
     if refused.conditions:

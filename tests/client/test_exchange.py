@@ -58,7 +58,9 @@ BODIES = st.one_of(ANSWERS, st.binary(max_size=60))
 @given(body=BODIES)
 def test_any_answer_with_200_is_a_sound_token_or_trouble(body: bytes) -> None:
     try:
-        token = _service_token(Read("the broker", 200, {}, body), 1000.0)
+        token = _service_token(
+            Read("the broker", 200, {}, body), "https://broker.example.com", 1000.0
+        )
     except BrokerTrouble:
         return
     assert token.access_token.isascii()

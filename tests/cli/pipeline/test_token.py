@@ -4,12 +4,13 @@ import json
 import re
 import signal
 import stat
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from tests.cli.pipeline.conftest import Start, wait_for
-from tests.client.stand_in import a_token, an_id_token, answering, trouble
+from tests.client.stand_in import a_token, an_id_token, answering, as_json, trouble
 from tests.client_secrets import an_account, give
 from tests.consumers.conftest import Job
 from tests.consumers.loopback_server import Answer
@@ -17,6 +18,7 @@ from tests.github_runner import GithubRunner
 from tests.service_tokens import DEPLOY_API
 
 PAGE = Answer(b"<h1>Sign in</h1>", 403)
+START = Answer(b"<h1>Welcome</h1>")
 
 
 def test_the_value_alone_is_printed_and_the_next_time_nobody_is_asked(job: Job) -> None:
@@ -113,6 +115,10 @@ FAILURES = [
     ),
     pytest.param({}, ["--scope", "no:such"], 4, "reason: scope_not_allowed", id="refused"),
     pytest.param({"BROKER_URL": "{page}"}, [], 5, "<h1>Sign in</h1>", id="no broker's answer"),
+    pytest.param({"BROKER_URL": "{start}"}, [], 5, "is it the broker's address?", id="a start page"),
+    pytest.param(
+        {"BROKER_URL": "{missing}"}, [], 4, "without the path of an endpoint", id="a path behind it"
+    ),
     pytest.param({"BROKER_URL": "{trouble}"}, [], 5, "answered with 503", id="trouble"),
     pytest.param(
         {"BROKER_ID_TOKEN": an_id_token(exp=1000)}, [], 6, "raise the job's `timeout`", id="over"
@@ -126,8 +132,12 @@ def test_the_exit_code_says_what_kind_of_failure_it_was(
     job: Job, variables: dict[str, str], options: list[str], code: int, said: str
 ) -> None:
     busy = trouble(503, **{"retry-after": "3600"})
-    with answering(PAGE) as page, answering(busy) as other:
-        urls = {"{page}": page.url, "{trouble}": other.url}
+    missing = as_json({"code": "NOT_FOUND", "detail": "there is no such endpoint"}, 404)
+    answers = {"{page}": PAGE, "{start}": START, "{trouble}": busy, "{missing}": missing}
+    with ExitStack() as stack:
+        urls = {
+            name: stack.enter_context(answering(answer)).url for name, answer in answers.items()
+        }
         changed = {name: urls.get(value, value) for name, value in variables.items()}
         done = job.run("broker", "token", "deploy-api", *options, more=changed)
 
