@@ -38,11 +38,11 @@ def issuer(
     except NotLoopback as error:
         fail(f"--listen: {error}")
     except OSError as error:
-        fail(f"--listen: {listen}: {error.strerror}", code=1)
+        fail(f"--listen: cannot listen on {listen}: {error.strerror}; choose another", code=1)
     with bound:
         try:
             platform = DevPlatform.open(base_url(bound), data)
-        except (DevKeyRefused, OSError) as error:
+        except DevKeyRefused as error:
             fail(f"--data: {error}", code=1)
         issuers = {"github": platform.github.url, "gitlab": platform.gitlab.url}
         if as_json:
@@ -93,7 +93,7 @@ def token(
         )
     except NotLoopback as error:
         fail(f"--issuer-base: {error}")
-    except (DevKeyRefused, OSError) as error:
+    except DevKeyRefused as error:
         fail(f"--data: {error}", code=1)
     typer.echo(json.dumps({"token": minted, "claims": _payload(minted)}) if as_json else minted)
 

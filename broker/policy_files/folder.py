@@ -18,7 +18,10 @@ SUFFIXES: Final = (".yaml", ".yml")
 DEV_FOLDER: Final = "dev"
 MAX_ATTACHMENT_BYTES: Final = 1 << 20
 
-_NOTHING: Final = "there is no such file or folder"
+_NOTHING: Final = (
+    "there is no such file or folder; name policy files that are there, or the configuration that"
+    " does with --config"
+)
 
 
 def read_folder(

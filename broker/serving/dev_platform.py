@@ -60,12 +60,12 @@ def _opened(listen: str, data: Path) -> "Iterator[tuple[DevPlatform, socket.sock
     try:
         bound = listen_on(*split_listen(listen))
     except OSError as error:
-        message = f"cannot listen on {listen}: {error.strerror}; choose another place"
+        message = f"cannot listen on {listen}: {error.strerror}; choose another with --dev-listen"
         raise ConfigurationError([Problem("--dev-listen", 0, 0, message)]) from None
     with bound:
         try:
             platform = DevPlatform.open(base_url(bound), data / "dev")
-        except (DevKeyRefused, OSError) as error:
+        except DevKeyRefused as error:
             raise ConfigurationError([Problem("--data", 0, 0, str(error))]) from None
         yield platform, bound
 

@@ -13,6 +13,12 @@ from broker.ports.contents import ContentsReading, ContentsWriting
 
 PATIENT_SECONDS: Final = 20.0
 
+NO_STORE: Final = (
+    "there is no store yet: a broker makes it at its first start. Another one is named with"
+    " --config, or its folder with --data"
+)
+"""What commands say that need one."""
+
 
 class SqliteLocation(Protocol):
     """Where a store in one SQLite file is."""
@@ -61,7 +67,7 @@ async def open_store(
         from broker.stores.sqlite import SqliteStore
 
         if not may_make and not await store_exists(location):
-            raise ConfigurationError([Problem(location.shown, 0, 0, "there is no store yet")])
+            raise ConfigurationError([Problem(location.shown, 0, 0, NO_STORE)])
         return await SqliteStore.open(
             location.path,
             clock,

@@ -11,6 +11,7 @@ from typing import Final
 import apsw
 
 from broker.core.errors import ConfigurationError, Problem
+from broker.stores.opening import NO_STORE
 
 APPLICATION_ID: Final = 0x57494642  # marks the file as the broker's: "WIFB" in ASCII
 DRAFT_ID: Final = 0x57494644
@@ -228,9 +229,7 @@ def open_for_reading(path: Path) -> apsw.Connection:
 def require_readable(path: Path) -> None:
     """Raise `ConfigurationError` unless the file is a store of this version that can be read."""
     if not path.exists():
-        raise unusable(
-            path, "is not there: name the configuration with --config, or its folder with --data"
-        )
+        raise ConfigurationError([Problem(str(path), 0, 0, NO_STORE)])
     try:
         connection = open_for_reading(path)
         try:

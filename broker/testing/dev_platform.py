@@ -43,7 +43,7 @@ KEY_FILE: Final = "platform-key.pem"
 
 
 class DevKeyRefused(Exception):
-    """The key file is not one to sign with; the message says why."""
+    """The key file is not one to sign with, or cannot be had; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class DevPlatform:
     def open(cls, base_url: str, data: Path, *, clock: Clock | None = None) -> "DevPlatform":
         """Open the dev platform whose key lives in the folder `data`, creating both if need be.
 
-        Raises `NotLoopback` for a base URL that others could reach, `DevKeyRefused`, `OSError`.
+        Raises `NotLoopback` for a base URL that others could reach, and `DevKeyRefused`.
         """
         base_url = require_loopback_url(base_url)
         key = read_or_create_key(data / KEY_FILE)
@@ -107,13 +107,18 @@ def read_or_create_key(path: Path) -> rsa.RSAPrivateKey:
     """Read the RSA key in a PEM file, or create the file, readable by its owner alone.
 
     Of several processes that begin together, one creates it and all use it. Raises
-    `DevKeyRefused` and `OSError`.
+    `DevKeyRefused`.
     """
-    with suppress(FileNotFoundError):
+    try:
+        with suppress(FileNotFoundError):
+            return _read_key(path)
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _create_file(path, _new_key())
         return _read_key(path)
-    path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    _create_file(path, _new_key())
-    return _read_key(path)
+    except OSError as error:
+        raise DevKeyRefused(
+            f"{error.filename or path} cannot be used: {error.strerror}; name another folder"
+        ) from None
 
 
 def _read_key(path: Path) -> rsa.RSAPrivateKey:

@@ -367,7 +367,7 @@ def test_a_store_that_is_not_there_is_not_made(
     done = broker("audit", command, *more)
 
     assert (done.returncode, done.stdout) == (2, "")
-    assert "broker.db: the store is not there: name the configuration with --config" in done.stderr
+    assert "broker.db: there is no store yet: a broker makes it at its first start" in done.stderr
     assert "or its folder with --data" in done.stderr
     assert list(tmp_path.iterdir()) == []
 

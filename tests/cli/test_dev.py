@@ -185,4 +185,4 @@ def test_a_taken_port_is_said(broker: Broker, tmp_path: Path, environment: dict[
         answer = broker("dev", "issuer", "--listen", f"127.0.0.1:{port}")
 
     assert (answer.returncode, answer.stdout) == (1, "")
-    assert "in use" in answer.stderr
+    assert f"cannot listen on 127.0.0.1:{port}: Address already in use; choose" in answer.stderr

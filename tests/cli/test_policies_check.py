@@ -112,7 +112,10 @@ def test_a_path_without_files_exits_with_2(broker: Broker, policies: Path, path:
     answer = broker("policies", "check", path)
 
     assert answer.returncode == 2
-    assert answer.stdout == f"{path}: error[load] there is no such file or folder\n"
+    assert answer.stdout == (
+        f"{path}: error[load] there is no such file or folder; name policy files that are there,"
+        " or the configuration that does with --config\n"
+    )
 
 
 @pytest.mark.parametrize("options", [["--json"], ["--format", "json"]])

@@ -83,7 +83,10 @@ def test_a_path_where_nothing_is_is_a_usage_error(broker: Broker, policies: Path
     answer = broker("policies", "test", "rules", "policies")
 
     assert (answer.returncode, answer.stdout) == (2, "")
-    assert answer.stderr == "rules: there is no such file or folder\n"
+    assert answer.stderr == (
+        "rules: there is no such file or folder; name policy files that are there, or the"
+        " configuration that does with --config\n"
+    )
 
 
 def test_all_problems_of_a_set_are_listed(broker: Broker, policies: Path) -> None:

@@ -26,6 +26,7 @@ def test_a_taken_port_of_the_fake_platforms_is_said(broker: Broker, tmp_path: Pa
 
     assert (answer.returncode, answer.stdout) == (2, "")
     assert f"--dev-listen: cannot listen on {listen}: Address already in use" in answer.stderr
+    assert "choose another with --dev-listen" in answer.stderr
     assert "Traceback" not in answer.stderr
 
 

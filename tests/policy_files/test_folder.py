@@ -306,8 +306,9 @@ def test_a_path_where_nothing_is_is_refused_with_all_others(tmp_path: Path) -> N
         load_named(tmp_path / "a", tmp_path / "b.yaml", tmp_path)
 
     assert [str(problem) for problem in caught.value.problems] == [
-        f"{tmp_path}/a: there is no such file or folder",
-        f"{tmp_path}/b.yaml: there is no such file or folder",
+        f"{tmp_path}/{name}: there is no such file or folder; name policy files that are there, or"
+        " the configuration that does with --config"
+        for name in ("a", "b.yaml")
     ]
 
 

@@ -118,6 +118,13 @@ def test_a_key_file_that_others_can_read_is_refused(data: Path) -> None:
         DevPlatform.open(BASE, data)
 
 
+def test_a_folder_that_cannot_be_made_is_refused_by_its_name(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+
+    with pytest.raises(DevKeyRefused, match=r"file/dev.* cannot be used: Not a directory; name"):
+        DevPlatform.open(BASE, tmp_path / "file" / "dev")
+
+
 def test_a_key_file_without_a_key_is_refused(data: Path) -> None:
     (data / KEY_FILE).write_bytes(b"nothing")
 

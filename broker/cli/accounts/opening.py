@@ -111,15 +111,12 @@ async def _opened(
     from broker.reload.held import HeldPolicies
     from broker.settings import load
     from broker.signing.sealed_rows import SealedBox
-    from broker.stores.opening import open_store, store_exists
+    from broker.stores.opening import NO_STORE, open_store, store_exists
     from broker.system import SystemClock
 
     settings = load(config, os.environ, data_dir=data, working_directory=Path.cwd(), serving=False)
     if not await store_exists(settings.store) and not may_make_store:
-        what = (
-            "there is no store yet; it is made when the broker is first started, or with the first"
-            " account (`broker accounts create`)"
-        )
+        what = f"{NO_STORE}; `broker accounts create` makes one, too"
         raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
     clock = SystemClock()
     async with AsyncExitStack() as stack:

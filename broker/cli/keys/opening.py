@@ -61,14 +61,13 @@ async def _opened(config: Path | None, data: Path) -> AsyncIterator[OpenedKeys]:
     from broker import bootstrap
     from broker.core.errors import ConfigurationError, Problem
     from broker.settings import load
-    from broker.stores.opening import open_store, store_exists
+    from broker.stores.opening import NO_STORE, open_store, store_exists
     from broker.system import SystemClock, UuidV7Identifiers
 
     environment = {name: value for name, value in os.environ.items() if name != NEW_KEY_VARIABLE}
     settings = load(config, environment, data_dir=data, working_directory=Path.cwd(), serving=False)
     if not await store_exists(settings.store):
-        what = "there is no store yet; it is made when the broker is first started"
-        raise ConfigurationError([Problem(settings.store.shown, 0, 0, what)])
+        raise ConfigurationError([Problem(settings.store.shown, 0, 0, NO_STORE)])
     clock = SystemClock()
     store = await open_store(settings.store, clock, serving=False)
     try:
