@@ -25,14 +25,16 @@ def broker(tmp_path: Path) -> Iterator[RunningBroker]:
 
 @pytest.fixture
 def key(broker: RunningBroker) -> str:
-    """The API key of an account that may block and look, and of which no CI token is the origin."""
-    scopes = ["broker:blocks:*", "broker:audit:read"]
+    """The API key that the page has made, of which no CI token is the origin."""
+    granted = re.search(r"--grant broker=(\S+)", PAGE.blocks("sh")[0].text)
+    assert granted is not None
+    scopes = granted[1].split(",")
     secret: str = calling(broker, "admin").create(grants={"broker": scopes})["client_secret"]
     return secret
 
 
 def test_the_commands_block_look_and_lift(broker: RunningBroker, key: str) -> None:
-    block, look, lift = (each.text for each in PAGE.blocks("sh"))
+    block, look, lift = (each.text for each in PAGE.blocks("sh")[1:])
     helper = block.partition("\n")[0]
     environment = {"PATH": "/usr/bin:/bin", "KEY": key, "BROKER_URL": broker.url}
 
@@ -52,6 +54,8 @@ def test_the_commands_block_look_and_lift(broker: RunningBroker, key: str) -> No
     made = json.loads(run(block))
     assert broker.exchange(broker.github_token()).json()["reason"] == "blocked"
     assert [each["type"] for each in json.loads(run(look))["items"]][:1] == ["token.exchanged"]
+    still = broker.request("GET", "/api/v1/blocks", headers={"Authorization": f"Bearer {key}"})
+    assert [each["id"] for each in still.json()["items"]] == [made["id"]]
     run(lift, BLOCK_ID=made["id"])
     assert broker.exchange(broker.github_token()).status_code == 200
 
