@@ -113,8 +113,12 @@ def open_cache(environment: Mapping[str, str]) -> TokenCache | None:
 
 def write_private(path: Path, text: str) -> None:
     """Write a file that its owner alone can read, at once or not at all. Raises `OSError`."""
-    # Made with 0600, and with a name that nobody can know.
-    descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        # Made with 0600, and with a name that nobody can know.
+        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    except OSError as error:
+        # Who asked for the file knows it by its own name.
+        raise OSError(error.errno, error.strerror, str(path)) from None
     try:
         with os.fdopen(descriptor, "w") as file:
             file.write(text)

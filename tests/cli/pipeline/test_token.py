@@ -115,7 +115,7 @@ FAILURES = [
     ),
     pytest.param({}, ["--scope", "no:such"], 4, "reason: scope_not_allowed", id="refused"),
     pytest.param({"BROKER_URL": "{page}"}, [], 5, "<h1>Sign in</h1>", id="no broker's answer"),
-    pytest.param({"BROKER_URL": "{start}"}, [], 5, "is it the broker's address?", id="a start page"),
+    pytest.param({"BROKER_URL": "{start}"}, [], 5, "the broker's address?", id="a start page"),
     pytest.param(
         {"BROKER_URL": "{missing}"}, [], 4, "without the path of an endpoint", id="a path behind it"
     ),
@@ -123,7 +123,9 @@ FAILURES = [
     pytest.param(
         {"BROKER_ID_TOKEN": an_id_token(exp=1000)}, [], 6, "raise the job's `timeout`", id="over"
     ),
-    pytest.param({}, ["--output", "/no/such/place"], 5, "/no/such", id="a file in no place"),
+    pytest.param(
+        {}, ["--output", "/no/such/place"], 5, "/no/such/place cannot be", id="a file in no place"
+    ),
 ]  # fmt: skip
 
 
