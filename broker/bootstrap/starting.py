@@ -62,7 +62,6 @@ class Broker:
     app: ASGIApp
     policies: HeldPolicies
     reload: PolicyReload
-    kept_policies: KeptSets
     store: Store
     issuer_keys: HttpIssuerKeys
     counted_refusals: CountedRefusals
@@ -280,7 +279,6 @@ async def _started(
         ),
         policies,
         reload,
-        kept,
         store,
         issuer_keys,
         counted,

@@ -38,7 +38,6 @@ from broker.testing.platform_tokens import github_claims, gitlab_claims
 
 PlatformName = Literal["github", "gitlab"]
 
-DEFAULT_BASE_URL: Final = "http://127.0.0.1:8081"
 KEY_FILE: Final = "platform-key.pem"
 
 
