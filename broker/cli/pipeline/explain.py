@@ -23,6 +23,11 @@ from broker.client import exchange
 DENIED: Final = 4
 """How the command ends when the job would be refused, as `broker token` would."""
 
+_NOTHING_NEAR: Final = (
+    "  no policy came near that this job may see: `broker whoami` shows what the job claims, and"
+    " whoever runs the broker can look up the decision_id"
+)
+
 
 def explain(
     service: Service,
@@ -78,6 +83,8 @@ def _show(decision: dict[str, Any]) -> None:
         sign = "✓" if candidate.get("holds") else "✗"
         lines.append(f"  {sign} {candidate.get('effect')} {candidate.get('policy')}")
         lines += [f"      {condition_text(each)}" for each in _objects(candidate, "conditions")]
+    if len(lines) == 1 and decision.get("reason") == "no_policy_matched":
+        lines.append(_NOTHING_NEAR)
     if decision.get("fix"):
         lines += [f"fix: {line}" for line in str(decision["fix"]).splitlines()]
     lines.append(f"decision_id: {decision.get('decision_id')}")

@@ -78,6 +78,14 @@ def test_explain_says_why_not(job: Job) -> None:
     assert (told.returncode, json.loads(told.stdout)["decision"]) == (4, "deny")
 
 
+def test_explain_says_where_to_look_when_no_policy_came_near(job: Job) -> None:
+    token = job.broker.gitlab_token(project_path="other/x", project_id="9", namespace_id="8")
+    done = job.run("broker", "explain", "deploy-api", BROKER_ID_TOKEN=token)
+
+    assert (done.returncode, done.stderr) == (4, "")
+    assert "`broker whoami` shows what the job claims" in done.stdout
+
+
 @pytest.mark.parametrize(
     "members",
     [
