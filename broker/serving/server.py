@@ -68,7 +68,9 @@ def _bind(key: str, listen: tuple[str, int], by: str) -> socket.socket:
     try:
         return socket.create_server((host, port), family=family, backlog=2048)
     except OSError as error:
-        message = f"cannot listen on {host}:{port}: {error.strerror}; choose another with {by}"
+        # Python says it once more behind what the system says.
+        why = (error.strerror or str(error)).partition(" (while")[0]
+        message = f"cannot listen on {host}:{port}: {why}; choose another with {by}"
         raise ConfigurationError([Problem(key, 0, 0, message)]) from None
 
 

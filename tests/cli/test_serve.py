@@ -18,6 +18,18 @@ def test_the_fake_platforms_stay_on_loopback(broker: Broker, tmp_path: Path, lis
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_taken_port_is_said_with_what_names_another(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "policies").mkdir()
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        listen = f"127.0.0.1:{taken.getsockname()[1]}"
+        answer = broker("serve", "--listen", listen)
+
+    assert (answer.returncode, answer.stdout) == (2, "")
+    assert answer.stderr == (
+        f"listen: cannot listen on {listen}: Address already in use; choose another with --listen\n"
+    )
+
+
 def test_a_taken_port_of_the_fake_platforms_is_said(broker: Broker, tmp_path: Path) -> None:
     (tmp_path / "policies").mkdir()
     with socket.create_server(("127.0.0.1", 0)) as taken:
