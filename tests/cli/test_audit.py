@@ -83,6 +83,13 @@ def test_events_are_found_by_what_is_asked(
     assert found == start + [store.start + number for number in decisions]
 
 
+def test_a_list_without_events_says_so_beside_its_output(store: AuditedStore) -> None:
+    done = store.audit("list", "--type", "token.exchangd")
+
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "broker: no event on record fits\n"
+
+
 def test_a_list_goes_on_with_older_events_where_it_ended(store: AuditedStore) -> None:
     options = ["list", "--json", "--policy", "octo-main", "--limit", "2"]
     first = store.audit(*options)

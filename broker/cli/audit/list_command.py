@@ -94,6 +94,8 @@ def list_events(
         for each in reversed(found):
             _show(each, as_json=as_json)
         if decision is None:
+            if not found and not as_json:
+                typer.echo("broker: no event on record fits", err=True)
             if next_behind is not None:
                 following = write_cursor(_LIST, filters, next_behind)
                 typer.echo(f"older events: --cursor {following}", err=True)
