@@ -24,6 +24,11 @@ def sub_of(account: ServiceAccount, claims: Claims, issuer: Issuer) -> str | Non
     return sub if len(sub.encode()) <= MAX_SUB_BYTES else None
 
 
+def account_of(sub: str) -> str:
+    """Name the account of an identity, which an instance begins with."""
+    return sub.partition(":")[0]
+
+
 def is_instance_value(value: object) -> bool:
     """Tell whether a claim's value can name an instance of a service account."""
     return _INSTANCE_VALUE.fullmatch(text_of(value) or "") is not None

@@ -2,9 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from broker.core.audit_chain import ChainReport, Position, StoredEvent
+from broker.core.instances import account_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,6 +14,9 @@ class EventFilter:
 
     decision_id: str | None = None
     service_account: str | None = None
+    sub: str | None = None
+    """Whose tokens: the account, or one instance of it."""
+
     issuer: str | None = None
     type: str | None = None
     outcome: str | None = None
@@ -26,6 +30,13 @@ class EventFilter:
 
     service_accounts: tuple[str, ...] | None = None
     """The accounts of which the events have to be, whatever else is asked for."""
+
+    @classmethod
+    def about(cls, account: str | None, **facts: Any) -> "EventFilter":
+        """Want the events of an account, or of one instance of it alone, and `facts` beside."""
+        if account is None or account_of(account) == account:
+            return cls(service_account=account, **facts)
+        return cls(service_account=account_of(account), sub=account, **facts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from typing import Any, Final
 from broker.core.audit import AuditEvent
 from broker.core.blocks import SERVICE_ACCOUNT, Block
 from broker.core.errors import Unavailable
-from broker.core.instances import is_instance
+from broker.core.instances import account_of, is_instance
 from broker.core.registry.block_members import block_members, read_block
 from broker.core.registry.refused import conflict, invalid, not_found
 from broker.ports import (
@@ -72,8 +72,7 @@ class BlockRegistry:
         named = block.where.get(SERVICE_ACCOUNT)
         if named is None:
             return
-        # Of an instance, the account is what its `sub` begins with.
-        client_id = named.partition(":")[0]
+        client_id = account_of(named)
         in_files = self.policies.current().policy_set.service_accounts.get(client_id)
         if in_files is None and await self.accounts.account(client_id) is None:
             raise invalid(f"where.{SERVICE_ACCOUNT}", "there is no such service account")

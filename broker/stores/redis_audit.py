@@ -15,7 +15,7 @@ from broker.stores.redis_stored_events import bounds, read_events, unpacked
 READ_AT_ONCE: Final = 200
 """Events that are read, and looked at, before others have their turn."""
 
-_FACTS: Final = ("service_account", "issuer", "type", "outcome", "reason")
+_FACTS: Final = ("service_account", "sub", "issuer", "type", "outcome", "reason")
 
 
 def matches(event: StoredEvent, wanted: EventFilter) -> bool:

@@ -21,6 +21,7 @@ _END: Final = "SELECT seq, hash FROM events ORDER BY seq DESC LIMIT 1"
 _CONDITIONS: Final = {
     "decision_id": "body ->> 'id' = ?",
     "service_account": "body ->> 'service_account' = ?",
+    "sub": "body ->> 'sub' = ?",
     "issuer": "body ->> 'issuer' = ?",
     "type": "body ->> 'type' = ?",
     "outcome": "body ->> 'outcome' = ?",

@@ -21,7 +21,7 @@ policies:
   per-repo:
     service_account: per-repo
     issuer: github
-    match: {repository_id: 456789, environment: per-repo}
+    match: {repository_id: [456789, 1], environment: per-repo}
 """
 
 
@@ -44,6 +44,23 @@ def test_the_audit_tells_the_instances_of_an_account_apart(broker: RunningBroker
 
     [event] = [each for each in broker.events() if each["target"] == made["id"]]
     assert event["actor"] == "per-repo:repository_id:456789"
+
+
+def test_the_audit_is_searched_by_one_instance_of_an_account(
+    broker: RunningBroker, admin: RegistryClient
+) -> None:
+    for repository_id in ("456789", "1"):
+        ci_token = broker.github_token(environment="per-repo", repository_id=repository_id)
+        assert broker.exchange(ci_token, audience="broker").status_code == 200
+
+    def found(account: str) -> list[str]:
+        query = {"service_account_id": account}
+        answer = broker.request("GET", "/api/v1/audit-logs", headers=admin.headers, params=query)
+        return [event["sub"] for event in answer.json()["items"]]
+
+    assert found("per-repo:repository_id:1") == ["per-repo:repository_id:1"]
+    assert found("per-repo") == ["per-repo:repository_id:1", "per-repo:repository_id:456789"]
+    assert found("other:repository_id:1") == []
 
 
 def with_key(broker: RunningBroker, key: str) -> RegistryClient:

@@ -428,6 +428,7 @@ async def found(store: ReadableStore, **wanted: Any) -> list[int]:
 async def test_events_are_found_by_each_of_their_facts(store: ReadableStore) -> None:
     facts: dict[str, Any] = {
         "service_account": "deploy-web",
+        "sub": "repo-ci:repository_id:1",
         "issuer": "github",
         "type": "token.refused",
         "outcome": "refused",
@@ -439,10 +440,10 @@ async def test_events_are_found_by_each_of_their_facts(store: ReadableStore) -> 
     await store.commit(an_entry(id="wanted"))
 
     assert [await found(store, **{name: value}) for name, value in facts.items()] == [
-        [1], [2], [3], [4], [5],
+        [1], [2], [3], [4], [5], [6],
     ]  # fmt: skip
-    assert await found(store, policy="web-main") == [6]
-    assert await found(store, decision_id="wanted") == [7]
+    assert await found(store, policy="web-main") == [7]
+    assert await found(store, decision_id="wanted") == [8]
     assert await found(store, policy="web") == []
     assert await found(store, service_account="' OR 1=1 --") == []
 

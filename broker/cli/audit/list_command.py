@@ -28,7 +28,7 @@ def list_events(
         typer.Option(metavar="ID", help="The decision of this `decision_id`, explained."),
     ] = None,
     service_account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Tokens of this service account.")
+        str | None, typer.Option(metavar="NAME", help="Of this service account, or of one instance.")
     ] = None,
     issuer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Jobs of this issuer of the policies.")
@@ -64,9 +64,9 @@ def list_events(
         from broker.core.list_cursor import write_cursor
         from broker.ports import EventFilter
 
-        wanted = EventFilter(
+        wanted = EventFilter.about(
+            service_account,
             decision_id=decision,
-            service_account=service_account,
             issuer=issuer,
             type=kind,
             outcome=outcome,

@@ -31,7 +31,7 @@ from broker.ports import (
 )
 
 FILTERS: Final = {
-    "service_account_id": "service_account",
+    "service_account_id": "account",
     "start_date": "since",
     "end_date": "until",
     "type": "type",
@@ -40,7 +40,7 @@ FILTERS: Final = {
     "issuer": "issuer",
     "decision_id": "decision_id",
 }
-"""The parameters, and what each is in an `EventFilter`."""
+"""The parameters, and what each is to an `EventFilter`."""
 
 OUTCOMES: Final = ("success", "refused", "error")
 VERIFY_SECONDS: Final = 45.0
@@ -113,7 +113,10 @@ class AuditLogsApi:
         }
         since = self._instant("start_date", parameters)
         until = self._instant("end_date", parameters)
-        return EventFilter(**texts, since=since, until=until, service_accounts=visible)
+        account = texts.pop("account", None)
+        return EventFilter.about(
+            account, **texts, since=since, until=until, service_accounts=visible
+        )
 
     async def _visible(self, caller: ApiCaller) -> tuple[str, ...] | None:
         """Name the accounts of the caller's organization; None for a caller without one."""

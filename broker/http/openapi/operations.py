@@ -64,7 +64,7 @@ _PAGE: Final = (
     ),
 )
 _FILTER_TEXTS: Final = {
-    "service_account_id": "Tokens of this service account.",
+    "service_account_id": "Of this service account, or of one instance of it (its `sub`).",
     "start_date": "From then on: a date (UTC), a time, or `24h` for a day ago.",
     "end_date": "Before then.",
     "type": "Such as `token.exchanged`.",
