@@ -5,7 +5,7 @@ request longest is closed for the newest (attacks row 138).
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
@@ -14,6 +14,7 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 from uvicorn.server import ServerState
 
 from broker.http.answers import Answer, header_lines, problem_answer
+from broker.http.middleware import edge_lines
 
 MAX_FRAMING_BYTES: Final = 64 * 1024
 """For what is no body of a request: its head, the framing of its chunks and its trailers."""
@@ -80,6 +81,9 @@ class BoundedConnection(HttpToolsProtocol):
     """A connection with a deadline for each thing that it waits for. Use `bounded_connections`."""
 
     limits: ClassVar[ConnectionLimits]
+    draw_id: ClassVar[Callable[[], str]]
+    """For requests that nobody gave an id to, because they cannot be read."""
+
     owing: ClassVar["dict[BoundedConnection, None]"]
     """Connections whose client owes a request or the rest of one, the longest waiting first."""
 
@@ -178,11 +182,11 @@ class BoundedConnection(HttpToolsProtocol):
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no request, and end."""
-        answer = problem_answer(400, "INVALID_REQUEST", msg)
+        request_id = type(self).draw_id()
+        answer = problem_answer(400, "INVALID_REQUEST", msg).to(request_id)
         head = [(b"connection", b"close"), *self.server_state.default_headers, *answer.headers]
-        self._joined.write(
-            STATUS_LINE[answer.status] + header_lines(tuple(head)) + b"\r\n" + answer.body
-        )
+        lines = header_lines(tuple(head)) + edge_lines(request_id)
+        self._joined.write(STATUS_LINE[answer.status] + lines + b"\r\n" + answer.body)
         self._joined.close()
 
     def _send_at_once(self, answer: Answer, state: Mapping[str, Any]) -> bool:
@@ -243,6 +247,12 @@ class BoundedConnection(HttpToolsProtocol):
         self.transport.abort()
 
 
-def bounded_connections(limits: ConnectionLimits) -> type[BoundedConnection]:
-    """Make the class of the connections of one server, which share its limits."""
-    return type("BoundedConnection", (BoundedConnection,), {"limits": limits, "owing": {}})
+def bounded_connections(
+    limits: ConnectionLimits, draw_id: Callable[[], str]
+) -> type[BoundedConnection]:
+    """Make the class of the connections of one server, which share its limits.
+
+    `draw_id` gives the id of a request that cannot be read.
+    """
+    members = {"limits": limits, "owing": {}, "draw_id": staticmethod(draw_id)}
+    return type("BoundedConnection", (BoundedConnection,), members)

@@ -23,6 +23,11 @@ _SECURITY_HEADERS: Final = [
 _SECURITY_LINES: Final = header_lines(tuple(_SECURITY_HEADERS))
 
 
+def edge_lines(request_id: str) -> bytes:
+    """Write the headers that every answer has, for one that is not sent as ASGI does."""
+    return b"x-request-id: %b\r\n%b" % (request_id.encode(), _SECURITY_LINES)
+
+
 class RequestEdge:
     """Give every request an `X-Request-Id` and turn what nobody caught into a 500."""
 
@@ -58,7 +63,7 @@ class RequestEdge:
         state["request_id"] = request_id
         REQUEST_ID.set(request_id)
         # For an answer that does not pass through here.
-        state["edge_lines"] = b"x-request-id: %b\r\n%b" % (request_id.encode(), _SECURITY_LINES)
+        state["edge_lines"] = edge_lines(request_id)
         started = False
 
         async def send_with_headers(message: Message) -> None:

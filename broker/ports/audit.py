@@ -1,8 +1,8 @@
 """The audit events on record: reading them, and letting go of them."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Protocol
 
 from broker.core.audit_chain import ChainReport, Position, StoredEvent
 from broker.core.instances import account_of
@@ -31,12 +31,12 @@ class EventFilter:
     service_accounts: tuple[str, ...] | None = None
     """The accounts of which the events have to be, whatever else is asked for."""
 
-    @classmethod
-    def about(cls, account: str | None, **facts: Any) -> "EventFilter":
-        """Want the events of an account, or of one instance of it alone, and `facts` beside."""
-        if account is None or account_of(account) == account:
-            return cls(service_account=account, **facts)
-        return cls(service_account=account_of(account), sub=account, **facts)
+    def of(self, account: str | None) -> "EventFilter":
+        """Want only the events of an account, or of one instance of it; None leaves all."""
+        if account is None:
+            return self
+        name = account_of(account)
+        return replace(self, service_account=name, sub=None if name == account else account)
 
 
 @dataclass(frozen=True, slots=True)

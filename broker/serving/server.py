@@ -15,6 +15,7 @@ from broker.core.errors import ConfigurationError, Problem
 from broker.http.connections import ConnectionLimits, bounded_connections
 from broker.serving.acceptor import Acceptor, ConnectionShare
 from broker.settings import Settings
+from broker.system import SystemClock, UuidV7Identifiers
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,10 +78,11 @@ def _bind(key: str, listen: tuple[str, int], by: str) -> socket.socket:
 def uvicorn_config(app: ASGIApp, limits: ConnectionLimits | None = None) -> uvicorn.Config:
     """Choose how the server speaks HTTP."""
     limits = limits or ConnectionLimits()
+    identifiers, clock = UuidV7Identifiers(), SystemClock()
     return uvicorn.Config(
         app,
         interface="asgi3",
-        http=bounded_connections(limits),
+        http=bounded_connections(limits, lambda: identifiers.new(clock.now())),
         ws="none",
         lifespan="off",
         log_config=None,

@@ -1,5 +1,6 @@
 """Answers as they leave: at once, or as ASGI sends them when the connection asks for that."""
 
+import json
 import re
 from collections.abc import Sequence
 
@@ -83,3 +84,24 @@ def _without_decision(
 ) -> tuple[bytes, dict[bytes, bytes], bytes]:
     status, headers, body = answer
     return status, headers, re.sub(rb'"(?:decision_id|error_uri)":"[^"]*"', b"", body)
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"no request\r\n\r\n",
+        b"POST /oauth/token HTTP/1.1\r\nHost: x\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET /healthz HTTP/1.1\r\nHost: x\r\n" + b"X: x\r\n" * 200 + b"\r\n",
+    ],
+    ids=["garbage", "two lengths", "too many headers"],
+)
+def test_what_cannot_be_read_is_answered_with_an_id_as_well(
+    broker: RunningBroker, request_bytes: bytes
+) -> None:
+    [(status, headers, body)] = answers(send_raw(broker, request_bytes))
+
+    assert status == b"HTTP/1.1 400 Bad Request"
+    request_id = headers[b"x-request-id"].decode()
+    assert len(request_id) == 36
+    assert json.loads(body)["instance"] == f"#{request_id}"
+    assert headers[b"x-content-type-options"] == b"nosniff"

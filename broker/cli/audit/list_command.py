@@ -28,7 +28,7 @@ def list_events(
         typer.Option(metavar="ID", help="The decision of this `decision_id`, explained."),
     ] = None,
     service_account: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Of this service account, or of one instance.")
+        str | None, typer.Option(metavar="NAME", help="Of this service account or instance.")
     ] = None,
     issuer: Annotated[
         str | None, typer.Option(metavar="NAME", help="Jobs of this issuer of the policies.")
@@ -64,8 +64,7 @@ def list_events(
         from broker.core.list_cursor import write_cursor
         from broker.ports import EventFilter
 
-        wanted = EventFilter.about(
-            service_account,
+        wanted = EventFilter(
             decision_id=decision,
             issuer=issuer,
             type=kind,
@@ -74,7 +73,7 @@ def list_events(
             policy=policy,
             since=instant("--since", since),
             until=instant("--until", until),
-        )
+        ).of(service_account)
         asked = {
             "decision": decision,
             "service-account": service_account,

@@ -114,9 +114,8 @@ class AuditLogsApi:
         since = self._instant("start_date", parameters)
         until = self._instant("end_date", parameters)
         account = texts.pop("account", None)
-        return EventFilter.about(
-            account, **texts, since=since, until=until, service_accounts=visible
-        )
+        wanted = EventFilter(**texts, since=since, until=until, service_accounts=visible)
+        return wanted.of(account)
 
     async def _visible(self, caller: ApiCaller) -> tuple[str, ...] | None:
         """Name the accounts of the caller's organization; None for a caller without one."""
