@@ -67,8 +67,13 @@ def token(
         bool, typer.Option("--watch", help="Go on, and keep the file of --output fresh.")
     ] = False,
     no_cache: NoCache = False,
+    as_json: Annotated[bool, typer.Option("--json", help="The same as --format json.")] = False,
 ) -> None:
     """Get a service token for this job."""
+    if as_json:
+        if format_ not in {"raw", "json"}:
+            fail(f"--json is --format json, and {format_!a} is asked for as well; leave one out")
+        format_ = "json"
     if format_ not in FORMAT_NAMES:
         fail(f"there is no format {format_!a}; there are: {', '.join(FORMAT_NAMES)}")
     if watch and output is None:

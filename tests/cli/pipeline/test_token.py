@@ -46,6 +46,7 @@ def test_a_hit_needs_no_broker_at_all(job: Job) -> None:
     assert shown == "Authorization: Bearer one\n"
     shown = job.quiet("broker", "token", "any", "--format", "json", BROKER_URL=server.url)
     assert json.loads(shown)["access_token"] == "one"
+    assert job.quiet("broker", "token", "any", "--json", BROKER_URL=server.url) == shown
 
 
 def test_a_job_of_github_gets_a_token(github_job: tuple[Job, GithubRunner]) -> None:
@@ -102,6 +103,7 @@ FAILURES = [
     ),
     pytest.param({}, ["--ttl", "soon"], 2, "ttl: must be one number", id="ttl"),
     pytest.param({}, ["--format", "yaml"], 2, "there is no format 'yaml'", id="format"),
+    pytest.param({}, ["--json", "--format", "env"], 2, "leave one out", id="two formats"),
     pytest.param({}, ["--watch"], 2, "--output", id="watch without a file"),
     pytest.param({}, ["--auth", "client-secret"], 2, "--client-secret-file", id="no secret"),
     pytest.param({"BROKER_AUTH": "guess"}, [], 2, "guess", id="auth"),
