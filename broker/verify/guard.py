@@ -27,10 +27,10 @@ class Guard:
         token = bearer.token_of(authorization, basic_allowed=self.basic_allowed)
         return self.verifier.verify(token, *self.scopes)
 
-    async def admit_async(self, authorization: Sequence[str]) -> VerifiedToken:
-        """Do the same in an event loop."""
+    async def admit_async(self, authorization: Sequence[str], *also: str) -> VerifiedToken:
+        """Do the same in an event loop; `also` are scopes that are needed beside its own."""
         token = bearer.token_of(authorization, basic_allowed=self.basic_allowed)
-        return await self.verifier.verify_async(token, *self.scopes)
+        return await self.verifier.verify_async(token, *self.scopes, *also)
 
     def challenge(self, error: TokenError) -> bearer.Challenge:
         """Answer whoever is not admitted."""

@@ -26,8 +26,11 @@ class RequireToken:
 
     async def __call__(self, request: HTTPConnection) -> VerifiedToken:
         """Give who calls. Raises `HTTPException`."""
+        return await self._admit(request)
+
+    async def _admit(self, request: HTTPConnection, *also: str) -> VerifiedToken:
         try:
-            return await self._guard.admit_async(request.headers.getlist("authorization"))
+            return await self._guard.admit_async(request.headers.getlist("authorization"), *also)
         except TokenError as error:
             refused = self._guard.challenge(error)
             # One line for each name is all that this exception can hold.

@@ -15,8 +15,11 @@ from websockets.exceptions import InvalidStatus
 from websockets.sync.client import connect
 
 from broker.testing import FrozenClock
+from broker.testing.issuer_server import serving
+from broker.testing.loopback import base_url, listen_on
 from broker.verify import InsufficientScope, NoToken, VerifiedToken, Verifier, asgi, starlette
 from broker.verify.bearer import challenge, token_of
+from broker.verify.fastapi import RequireToken
 from broker.verify.flask import require_token
 from tests.verify.publishing import AUDIENCE, Publisher, signing_key, token
 from tests.verify.serving import FRAMEWORKS, METADATA, fastapi_app, service, serving_websockets
@@ -225,6 +228,54 @@ def test_the_pages_of_an_api_show_that_a_token_is_needed(verifier: Verifier) -> 
     assert (scheme["type"], scheme["scheme"]) == ("http", "bearer")
     assert told["paths"]["/"]["get"]["security"] != []
     assert "security" not in told["paths"]["/healthz"]["get"]
+
+
+def test_a_route_of_fastapi_may_need_scopes_of_its_own(
+    verifier: Verifier, publisher: Publisher
+) -> None:
+    app = fastapi.FastAPI()
+    require = RequireToken(verifier, "deploy:read")
+    inner = Annotated[VerifiedToken, fastapi.Security(require, scopes=["deploy:write"])]
+
+    def within(caller: inner) -> VerifiedToken:
+        return caller
+
+    outer = Annotated[VerifiedToken, fastapi.Security(within, scopes=["deploy:end"])]
+
+    @app.get("/inner")
+    async def of_its_own(caller: inner) -> str:
+        return caller.client_id
+
+    @app.get("/outer")
+    async def of_others_as_well(caller: outer) -> str:
+        return caller.client_id
+
+    @app.get("/plain")
+    async def of_the_dependency_alone(
+        caller: Annotated[VerifiedToken, fastapi.Depends(require)],
+    ) -> str:
+        return caller.client_id
+
+    needed = {
+        "/plain": ["deploy:read"],
+        "/inner": ["deploy:read", "deploy:write"],
+        "/outer": ["deploy:read", "deploy:write", "deploy:end"],
+    }
+    with listen_on("127.0.0.1", 0) as bound, serving(app, bound):
+        for path, scopes in needed.items():
+            url = base_url(bound) + path
+            for count in range(4):
+                held = ["deploy:read", "deploy:write", "deploy:end"][:count]
+                scope = " ".join(held)
+                answer = get(
+                    url, "Bearer " + token(signing_key("ES256"), publisher.url, scope=scope)
+                )
+                assert answer.status_code == (200 if set(scopes) <= set(held) else 403), path
+                if answer.status_code == 403:
+                    challenge = answer.headers["www-authenticate"]
+                    named = re.search('scope="([^"]*)"', challenge)
+                    assert named is not None
+                    assert set(named[1].split()) == set(scopes)
 
 
 def test_views_of_flask_may_be_coroutines(verifier: Verifier, good: str) -> None:
