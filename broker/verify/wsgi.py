@@ -20,7 +20,8 @@ class RequireToken:
     """An application behind a verifier; `scopes` are needed for all of it.
 
     `except_paths` are served to everybody (a health check, say), by their exact paths: those that
-    the client asks for, with that of the mount. Raises `ValueError` for what is no list of paths.
+    the client asks for, with that of the mount. Raises `ValueError` for what is no list of paths,
+    or no scope.
     """
 
     def __init__(

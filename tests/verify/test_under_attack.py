@@ -22,8 +22,10 @@ from broker.verify import (
     VerifiedToken,
     Verifier,
     asgi,
+    starlette,
     wsgi,
 )
+from broker.verify.flask import require_token
 from broker.verify.issuer_keys import IssuerKeys
 from broker.verify.remembered_tokens import RememberedTokens
 from tests.verify.publishing import AUDIENCE, NOW, Publisher, publishing, signing_key, token
@@ -287,6 +289,21 @@ def test_a_slip_in_the_excepted_paths_opens_none(
     # A text is a collection too: of "/", the first of its characters, for one.
     with pytest.raises(ValueError, match="except_paths"):
         middleware(None, verifier, except_paths=paths)
+
+
+@pytest.mark.parametrize(
+    "scopes", [[""], ["deploy:read deploy:write"], [["deploy:read"]], ["déploy"], [None]], ids=str
+)
+def test_a_slip_in_the_scopes_is_told_when_the_service_starts(
+    scopes: list[Any], verifier: Verifier
+) -> None:
+    middlewares: list[Callable[..., object]] = [asgi.RequireToken, wsgi.RequireToken]
+    for middleware in middlewares:
+        with pytest.raises(ValueError, match="no scope"):
+            middleware(None, verifier, *scopes)
+    for before_a_view in (starlette.RequireToken, require_token):
+        with pytest.raises(ValueError, match="no scope"):
+            before_a_view(verifier, *scopes)
 
 
 async def test_a_connection_of_a_kind_that_nobody_knows_yet_does_not_come_in(
