@@ -131,13 +131,15 @@ def _service(
 ) -> Service:
     model = entry.model
     profile = profile_of(entry)
-    longest = deployment.max_ttl if profile is None else min(deployment.max_ttl, MAX_LIFE)
+    most = deployment.max_ttl if profile is None else min(deployment.max_ttl, MAX_LIFE)
+    longest = model.max_ttl or most
     return Service(
         name=entry.name,
         audience=model.audience,
         scopes=dict(sorted(model.scopes.items())),
-        ttl=model.ttl or deployment.ttl,
-        max_ttl=model.max_ttl or longest,
+        # What is said of it is what its tokens get: a default gives way to the service's bound.
+        ttl=min(model.ttl or deployment.ttl, longest),
+        max_ttl=longest,
         signing_alg=_signing_alg(entry, deployment, problems),
         token_typ=model.token_typ or (DEFAULT_TOKEN_TYP if profile is None else TOKEN_TYP),
         workload=WorkloadDetail(model.workload),

@@ -44,6 +44,16 @@ def test_a_shorter_life_of_the_configuration_counts() -> None:
     assert service("gcp", token_defaults=(600, 900)).max_ttl == 900
 
 
+def test_what_is_said_of_a_life_is_never_longer_than_its_bound() -> None:
+    """`services list`, the API and snippets show it; a decision cuts it anyway."""
+    long = (7200, 86_400)
+
+    assert service("aws", token_defaults=long).ttl == 3600
+    assert service("aws", ", max_ttl: 20m", token_defaults=long).ttl == 1200
+    plain = "services: {s: {audience: 'https://s.example', max_ttl: 5m}}"
+    assert load_beside_base(plain).policy_set.services["s"].ttl == 300
+
+
 def test_the_first_algorithm_that_the_broker_has_is_taken() -> None:
     assert service("aws", signing_algorithms=["EdDSA", "ES256"]).signing_alg == "ES256"
 
