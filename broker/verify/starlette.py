@@ -1,4 +1,4 @@
-"""For routes of FastAPI and Starlette: who calls, as a dependency."""
+"""For routes of Starlette: who calls."""
 
 from starlette.exceptions import HTTPException
 from starlette.requests import HTTPConnection
@@ -10,9 +10,10 @@ from broker.verify.verifier import Verifier
 
 
 class RequireToken:
-    """A dependency (`Depends`) that gives the caller of a request with all of these scopes.
+    """Gives the caller of a request with all of these scopes: `await` it with the request.
 
-    Raises `HTTPException` with the challenge of RFC 6750. Without FastAPI: `await` it.
+    Raises `HTTPException` with the challenge of RFC 6750. FastAPI has one of its own
+    (`broker.verify.fastapi`), which alone knows of the scopes that its routes name.
     """
 
     def __init__(
