@@ -81,9 +81,11 @@ async def read_body(scope: Scope, receive: Receive, at_most: int = MAX_BODY_BYTE
 
     Raises `HttpRefused` (408, 413) and `ClientDisconnected`.
     """
-    stated = header_values(scope, b"content-length")
-    if stated and stated[0].isdigit() and int(stated[0]) > at_most:
-        raise _too_large(at_most)
+    # NOTE: without zeros before it, of which a length may have thousands: Python converts no more.
+    for stated in header_values(scope, b"content-length"):
+        length = stated.lstrip("0")
+        if length.isdecimal() and (len(length) > len(str(at_most)) or int(length) > at_most):
+            raise _too_large(at_most)
     if scope.get("state", {}).get("received"):
         # The connection has all of it, as nearly always: there is nothing to wait for.
         return await _receive_body(receive, at_most)

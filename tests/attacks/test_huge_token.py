@@ -6,7 +6,8 @@ from urllib.parse import urlencode
 import pytest
 
 from broker.core.vocabulary import GRANT_TOKEN_EXCHANGE, TOKEN_TYPE_JWT
-from tests.attacks.refusals import assert_refused
+from tests.attacks.refusals import LOG, assert_refused
+from tests.raw_http import send_raw
 from tests.running_broker import RunningBroker
 from tests.service_tokens import verified
 
@@ -48,6 +49,26 @@ def test_a_body_of_five_megabytes_is_refused_unread(live_broker: RunningBroker) 
 
     event = assert_refused(live_broker, answer, "malformed_request", status=413)
     assert event["client_address"] == "127.0.0.1"
+
+
+@pytest.mark.parametrize(("zeros", "size", "status"), [(5000, 5, 400), (60_000, MAX_BODY + 1, 413)])
+@pytest.mark.parametrize("path", ["/oauth/token", "/api/v1/auth/token"])
+def test_a_length_with_thousands_of_zeros_is_no_fault_of_the_broker(
+    live_broker: RunningBroker, path: str, zeros: int, size: int, status: int
+) -> None:
+    head = [
+        f"POST {path} HTTP/1.1",
+        "Host: broker.example",
+        "Content-Type: application/x-www-form-urlencoded",
+        f"Content-Length: {'0' * zeros}{size}",
+        "Connection: close",
+    ]
+
+    answer = send_raw(live_broker, "\r\n".join([*head, "", "a=b&c"]).encode())
+
+    assert answer.startswith(b"HTTP/1.1 %d " % status)
+    assert b'"malformed_request"' in answer
+    assert "Traceback" not in LOG.text()
 
 
 def test_the_body_is_bounded_whatever_size_it_states(live_broker: RunningBroker) -> None:
