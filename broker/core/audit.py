@@ -48,6 +48,9 @@ class AuditEvent:
     would: Mapping[str, Any] | None = None
     """What would have been decided with them; only on events where one held."""
 
+    claims_left_out: tuple[str, ...] = ()
+    """The claims that were too large to be kept, by name; only on events of such a token."""
+
     requested: Mapping[str, Any] | None = None
     audience: str | None = None
     scopes: tuple[str, ...] | None = None
@@ -85,6 +88,7 @@ class AuditEvent:
             "policies": list(self.policies),
             "observed": list(self.observed),
             **({} if self.would is None else {"would": _sorted(self.would)}),
+            **({"claims_left_out": list(self.claims_left_out)} if self.claims_left_out else {}),
             "requested": _sorted(self.requested),
             "audience": self.audience,
             "scopes": None if self.scopes is None else list(self.scopes),
@@ -131,6 +135,8 @@ class SerializedEvent:
             f'"subject":{_text(event.subject)},"platform":{_text(event.platform)},'
         )
         would = "" if event.would is None else f'"would":{canonical(event.would)},'
+        if event.claims_left_out:
+            would += f'"claims_left_out":{_texts(event.claims_left_out)},'
         after = (
             f",{_whom(event.service_account, event.sub, event.policies, event.observed)},"
             f'{would}"requested":{_object(event.requested)},'

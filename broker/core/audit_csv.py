@@ -8,7 +8,7 @@ from broker.core.csv_text import csv_line
 
 HEADER: Final = (
     "seq",
-    *AuditEvent(id="", time=0.0, type="", outcome="", would={}).members(),
+    *AuditEvent(id="", time=0.0, type="", outcome="", would={}, claims_left_out=("",)).members(),
     "prev",
     "hash",
 )

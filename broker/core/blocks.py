@@ -97,7 +97,7 @@ class Blocks:
     def of_event(self, event: Mapping[str, Any], now: float) -> Block | None:
         """Find one that holds for a token by the event of its issue, given as JSON members.
 
-        Where the claims of a CI token were erased, they could have been any.
+        Claims of a CI token that were erased, or too large to be kept, could have been any.
         """
         account = [each for each in (event["service_account"], event["sub"]) if each is not None]
         decided = {SERVICE_ACCOUNT: _accounts(account), POLICY: event["policies"]}
@@ -106,16 +106,22 @@ class Blocks:
         claims = event["claims"] if isinstance(event["claims"], Mapping) else {}
         token = _token(claims, event["issuer"], decided)
         found = self._find(token, now, decided=True) or self._find(token, now, decided=False)
-        if found is None and "claims_erased" in event:
-            return self._among_erased(token, now)
-        return found
+        if found is not None:
+            return found
+        if "claims_erased" in event:
+            return self._among_unknown(token, now, lambda name: name not in NO_CLAIMS)
+        # Claims alone are left out; what has the name of none means something else in a block.
+        left_out = frozenset(event.get("claims_left_out", ())) - NO_CLAIMS
+        return self._among_unknown(token, now, left_out.__contains__) if left_out else None
 
-    def _among_erased(self, token: _Facts, now: float) -> Block | None:
+    def _among_unknown(
+        self, token: _Facts, now: float, unknown: Callable[[str], bool]
+    ) -> Block | None:
         for by_values in self._by_names.values():
             for block in (each for blocks in by_values.values() for each in blocks):
-                known = {name: value for name, value in block.where.items() if name in NO_CLAIMS}
                 if block.holds(now) and all(
-                    _folded(name, value) in token(name) for name, value in known.items()
+                    unknown(name) or _folded(name, value) in token(name)
+                    for name, value in block.where.items()
                 ):
                     return block
         return None

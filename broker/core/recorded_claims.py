@@ -20,13 +20,15 @@ MAX_CLAIMS_BYTES: Final = 8192
 class RecordedObject(Mapping[str, Any]):
     """What the audit keeps of claims or of a request: canonical JSON, and nothing beside it.
 
-    The text is what the chain covers; whoever asks for a member has it read from there.
+    The text is what the chain covers; whoever asks for a member has it read from there. `left_out`
+    names what there was besides, and was too large to be kept.
     """
 
-    __slots__ = ("text",)
+    __slots__ = ("left_out", "text")
 
-    def __init__(self, text: str) -> None:
+    def __init__(self, text: str, left_out: tuple[str, ...] = ()) -> None:
         self.text = text
+        self.left_out = left_out
 
     @classmethod
     def of(cls, members: Mapping[str, Any]) -> "RecordedObject":
@@ -54,7 +56,7 @@ def recorded_claims(
 
     The preset's allow-list and every claim that a policy of this issuer names, or a template of a
     service that one reaches; texts over 1 KB are left out, as is what would take the whole over
-    8 KB.
+    8 KB, and only their names are kept.
     """
     allowed = issuer.platform.audit_claims if issuer.platform else AUDIT_CLAIMS_WITHOUT_PRESET
     form = _form(allowed, named_by_policies, tuple(claims), tuple(map(type, claims.values())))
@@ -64,15 +66,18 @@ def recorded_claims(
     longest = max(map(len, values), default=0) + form.longest_name
     if longest <= MAX_CLAIM_BYTES and len(text) + len(values) <= MAX_CLAIMS_BYTES:
         return RecordedObject(text)
-    return RecordedObject(_bounded(list(map(str.__add__, form.names, values))))
+    return _bounded(form, values)
 
 
 @record
 class _Form:
     """How claims of some names and types are written: all that one issuer's tokens have alike."""
 
+    kept: tuple[str, ...]
+    """The names of those that are kept, in the order of the canonical JSON."""
+
     names: tuple[str, ...]
-    """Those that are kept, in the order of the canonical JSON, each as its member begins."""
+    """The same, each as its member begins."""
 
     values: Callable[[Claims], tuple[str, ...]]
     """Gives the JSON of each."""
@@ -97,7 +102,7 @@ def _form(
     names = tuple(quoted(name) + ":" for name in kept)
     text = ",".join(name.replace("%", "%%") + "%s" for name in names)
     longest = max(map(len, names), default=0) + len("{}")
-    return _Form(names, _values(kept, writers), "{" + text + "}", longest)
+    return _Form(tuple(kept), names, _values(kept, writers), "{" + text + "}", longest)
 
 
 def _values(
@@ -110,16 +115,19 @@ def _values(
     return lambda claims: tuple(map(call, writers, pick(claims)))
 
 
-def _bounded(members: list[str]) -> str:
-    """Join the members of an object that fit, one by one and together."""
+def _bounded(form: _Form, values: tuple[str, ...]) -> RecordedObject:
+    """Keep the members of an object that fit, one by one and together, and the names of others."""
     fitting: list[str] = []
+    left_out: list[str] = []
     total = 0
-    for member in members:
-        size = len(member) + len("{}")
+    for name, begins, value in zip(form.kept, form.names, values, strict=True):
+        size = len(begins) + len(value) + len("{}")
         if size <= MAX_CLAIM_BYTES and total + size <= MAX_CLAIMS_BYTES:
-            fitting.append(member)
+            fitting.append(begins + value)
             total += size
-    return "{" + ",".join(fitting) + "}"
+        else:
+            left_out.append(name)
+    return RecordedObject("{" + ",".join(fitting) + "}", tuple(left_out))
 
 
 def subject_token_id(claims: Claims) -> str | None:

@@ -47,6 +47,7 @@ class BegunRecord:
             subject=self.subject,
             platform=platform.name if platform else None,
             claims=self.claims,
+            claims_left_out=self.claims.left_out,
             requested=self.request.requested(),
             subject_token_id=self.subject_token_id,
             policy_set=self.policy_set,

@@ -72,6 +72,7 @@ def test_a_claim_over_one_kilobyte_is_left_out_whole(character: str) -> None:
 
     assert kept == {"ref": character * fitting}
     assert left == {}
+    assert (kept.left_out, left.left_out) == ((), ("ref",))
 
 
 def test_claims_over_eight_kilobytes_in_all_are_left_out() -> None:
@@ -81,6 +82,7 @@ def test_claims_over_eight_kilobytes_in_all_are_left_out() -> None:
     recorded = recorded_claims(claims, an_issuer("ci"), frozenset(claims))
 
     assert recorded.keys() == {*names[:8], "z"}
+    assert recorded.left_out == tuple(names[8:])
     assert size(dict(recorded)) <= MAX_CLAIMS_BYTES
 
 
@@ -99,6 +101,7 @@ def test_whatever_the_claims_the_record_is_bounded(claims: dict[str, Any]) -> No
     assert size(dict(recorded)) <= MAX_CLAIMS_BYTES
     assert all(size({name: value}) <= MAX_CLAIM_BYTES for name, value in recorded.items())
     assert recorded == {name: claims[name] for name in recorded}
+    assert {*recorded, *recorded.left_out} == claims.keys()
 
 
 @given(st.dictionaries(st.sampled_from(["sub", "ref", "100%", "%s", "other"]), VALUES))

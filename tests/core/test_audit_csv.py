@@ -4,6 +4,8 @@ import csv
 import io
 import json
 
+import pytest
+
 from broker.core.audit import GENESIS, AuditEvent, chain
 from broker.core.audit_csv import HEADER, header, row
 
@@ -17,6 +19,7 @@ EVENT = chain(
         claims={"ref": "refs/heads/main"},
         policies=("a", "b"),
         would={"kind": "same"},
+        claims_left_out=("sub",),
         ttl=600,
         duration_ms=0.4,
     ),
@@ -44,10 +47,11 @@ def test_a_row_has_every_member_and_ends_as_the_rfc_says() -> None:
     assert shown["hash"] == EVENT["hash"]
 
 
-def test_of_an_event_of_which_nothing_was_observed_the_cell_is_empty() -> None:
-    [cells] = csv.reader([row({name: EVENT[name] for name in EVENT if name != "would"})])
+@pytest.mark.parametrize("absent", ["would", "claims_left_out"])
+def test_of_a_member_that_an_event_has_not_the_cell_is_empty(absent: str) -> None:
+    [cells] = csv.reader([row({name: EVENT[name] for name in EVENT if name != absent})])
 
-    assert cells[HEADER.index("would")] == ""
+    assert cells[HEADER.index(absent)] == ""
 
 
 def test_erased_claims_are_an_empty_cell() -> None:

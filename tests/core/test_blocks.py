@@ -228,6 +228,13 @@ OF_CREDENTIALS: dict[str, Any] = {"issuer": None, "claims": None, "policies": []
         # Erased claims could have been any.
         ({"repository": "acme/other"}, {"claims": None, "claims_erased": "x"}, True),
         ({"repository": "x", "issuer": "gitlab"}, {"claims": None, "claims_erased": "x"}, False),
+        # So could those that were too large to be kept, but no others.
+        ({"groups": "ops"}, {"claims_left_out": ["groups"]}, True),
+        ({"groups": "ops", "repository": "acme/web"}, {"claims_left_out": ["groups"]}, True),
+        ({"groups": "ops", "policy": "web"}, {"claims_left_out": ["groups"]}, True),
+        ({"groups": "ops"}, {"claims_left_out": ["teams"]}, False),
+        ({"groups": "ops", "repository": "acme/other"}, {"claims_left_out": ["groups"]}, False),
+        ({"policy": "other"}, {"claims_left_out": ["policy"]}, False),
     ],
 )
 def test_a_token_is_blocked_by_what_its_event_says(

@@ -19,8 +19,8 @@ _LATEST: Final = 1 << 53
 
 _OBJECTS_OR_NONE: Final = ("claims", "requested")
 
-_SOMETIMES: Final = frozenset({"would"})
-"""Only events of jobs for which an observed policy held have it."""
+_SOMETIMES: Final = frozenset({"would", "claims_left_out"})
+"""Only events of jobs for which an observed policy held, or which claimed too much, have them."""
 
 
 def served_event(asked: Asked, decision_id: str) -> dict[str, Any] | None:

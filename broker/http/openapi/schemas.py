@@ -86,13 +86,14 @@ def _list_of(name: str) -> Schema:
 
 
 def _event() -> Schema:
-    event = AuditEvent(id="", time=0, type="", outcome="", would={})
+    event = AuditEvent(id="", time=0, type="", outcome="", would={}, claims_left_out=("",))
     every: dict[str, Schema] = {"seq": WHOLE, **{name: {} for name in event.members()}}
     every |= {"id": TEXT, "time": TIME, "type": TEXT, "outcome": _one_of(OUTCOMES)}
     every |= {"reason": _or_null(_one_of(list(Reason))), "claims": _or_null(ANYTHING)}
     every |= {"policies": TEXTS, "observed": TEXTS, "count": _or_null(WHOLE)}
     every |= {"prev": TEXT, "hash": TEXT, "claims_erased": TEXT, "would": ref("Observation")}
-    return _object(("claims_erased", "would"), **every)
+    every |= {"claims_left_out": TEXTS}
+    return _object(("claims_erased", "claims_left_out", "would"), **every)
 
 
 def _observation() -> Schema:
