@@ -1,13 +1,17 @@
 """Row 130: two workloads that end up with the same `sub`, one of them by choosing its names."""
 
+import json
 from collections.abc import Iterator
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
+from broker.cli.app import app
+from broker.testing import gitlab_claims
 from tests.attacks.refusals import assert_refused
-from tests.running_broker import RunningBroker
+from tests.running_broker import AUDIENCE, RunningBroker
 from tests.service_tokens import verified
 from tests.special_brokers import special_broker
 
@@ -23,7 +27,18 @@ service_accounts:
   a-name-of-many-characters-that-leaves-little-room-for-a-value:
     grants: {artifacts: [artifacts:write]}
     instances: [repository_id]
+  project-ci:
+    grants: {artifacts: [artifacts:write]}
+    instances: [project_id]
 policies:
+  every-project:
+    service_account: project-ci
+    issuer: gitlab
+    match: {project_id: [20, 21]}
+  every-project-of-ours:
+    service_account: project-ci
+    issuer: gitlab-corp
+    match: {namespace_id: 72}
   every-repository:
     service_account: repo-ci
     issuer: github
@@ -134,3 +149,26 @@ def test_who_acts_is_told_apart_in_members_of_their_own(broker: RunningBroker) -
 
     assert first["act"] == second["act"]
     assert first["workload"]["environment"] != second["workload"]["environment"]
+
+
+def test_the_same_number_of_two_platforms_is_one_subject_and_lint_says_so(
+    broker: RunningBroker,
+) -> None:
+    """What the form of `sub` cannot tell apart, no policy set may do unnoticed."""
+    subs = {
+        verified(
+            broker,
+            broker.exchange(token, audience="artifacts", client_id="project-ci"),
+            audience=ARTIFACTS,
+        )["sub"]
+        for token in (
+            broker.gitlab_token(namespace_id="72"),
+            broker.gitlab_corp.token(gitlab_claims(namespace_id="72"), audience=AUDIENCE),
+        )
+    }
+    done = CliRunner().invoke(app, ["policies", "check", "--json", str(broker.folder / "policies")])
+
+    found = [each for each in json.loads(done.stdout)["findings"] if "issuers" in each["code"]]
+    assert subs == {"project-ci:project_id:20"}
+    assert [each["code"] for each in found] == ["ids-of-several-issuers"]
+    assert "project-ci:project_id:VALUE" in found[0]["message"]

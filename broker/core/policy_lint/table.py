@@ -27,6 +27,7 @@ from broker.core.policy_lint.refs import (
     ref_pattern,
 )
 from broker.core.policy_lint.scopes import scope_wildcard
+from broker.core.policy_lint.shared_ids import ids_of_several_issuers
 from broker.core.policy_lint.sub import sub_form
 from broker.core.policy_lint.templates import metadata_by_organization
 from broker.core.policy_lint.tenants import (
@@ -71,6 +72,10 @@ LINTS: Final[Mapping[str, Lint]] = MappingProxyType({
         Lint(
             "fork-merge-request", _INFO, "A merge request from a fork is not told apart",
             fork_merge_request,
+        ),
+        Lint(
+            "ids-of-several-issuers", _WARNING, "Jobs of two issuers get the same identity",
+            ids_of_several_issuers,
         ),
         Lint("literal-star", _WARNING, "A star that stands for itself", literal_star),
         Lint(
