@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 
+from broker.issuer_keys import key_urls
+from broker.issuer_keys.key_fetch import FetchFailed
 from tests.attacks.configuration import load_policies, problem_of
 from tests.attacks.hostile_issuers import HostileIssuer, HostileIssuers
 from tests.attacks.key_publisher import Answer, KeyPublisher
@@ -108,6 +110,41 @@ def test_keys_elsewhere_are_not_fetched(hostile_issuers: HostileIssuers, jwks_ur
     issuer.discover(discovery(issuer, jwks_uri=jwks_uri))
 
     assert_keys_unavailable(issuer)
+
+
+@pytest.mark.parametrize(
+    "jwks_uri",
+    [
+        "https://evilgitlab.corp.example/keys",
+        "https://keys.gitlab.corp.example/keys",
+        "https://corp.example/keys",
+        "https://gitlab.corp.example.evil.example/keys",
+        "https://gitlab.corp.example./keys",
+        "https://gitlab.corp.example@evil.example/keys",
+        "https://evil.example#@gitlab.corp.example/keys",
+        "https://evil.example?@gitlab.corp.example/keys",
+        "https://evil.example/@gitlab.corp.example/keys",
+        "https://user:hunter2@gitlab.corp.example/keys",
+        "https://evil.example\\@gitlab.corp.example/keys",
+        "https://gitlab.corp.example%2eevil.example/keys",
+        "https://gitlab.corp.example\t.evil.example/keys",
+        "https://gitlab\u3002corp.example/keys",
+        "http://gitlab.corp.example/keys",
+    ],
+)
+def test_a_host_that_only_looks_like_the_issuers_is_another(jwks_uri: str) -> None:
+    with pytest.raises(FetchFailed) as failed:
+        key_urls.discovered(jwks_uri, "https://gitlab.corp.example", broker_on_loopback=False)
+
+    assert "hunter2" not in str(failed.value)
+
+
+def test_the_case_of_the_issuers_host_and_its_port_are_free() -> None:
+    for jwks_uri in ("https://GitLab.Corp.Example/keys", "https://gitlab.corp.example:8443/keys"):
+        read = key_urls.discovered(
+            jwks_uri, "https://gitlab.corp.example", broker_on_loopback=False
+        )
+        assert read.host == "gitlab.corp.example"
 
 
 def test_an_attackers_keys_are_not_fetched_for_a_trusted_issuer(

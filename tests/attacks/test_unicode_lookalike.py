@@ -52,6 +52,22 @@ def test_what_names_the_tenant_is_printable_ascii(
     assert_refused(live_broker, answer, "claim_invalid")
 
 
+@pytest.mark.parametrize("claim", ["ref", "environment"])
+@pytest.mark.parametrize("character", ["\u202e", "\u200b", "\u0085", "\u0000", "\n", "\u001b"])
+def test_no_name_of_an_author_brings_what_nobody_sees_into_a_subject(
+    live_broker: RunningBroker, claim: str, character: str
+) -> None:
+    """What an author names may be beyond ASCII there, as `größe`, and is still printable."""
+    answers = []
+    for name in ("größe", f"a{character}b"):
+        changes = {claim: name, "sub": f"repo:octo-org/octo-repo:{claim}:{name}"}
+        token = with_payload(live_broker, json.dumps(payload_of(live_broker) | changes))
+        answers.append(live_broker.exchange(token))
+
+    assert answers[0].json().get("reason") in (None, "no_policy_matched")
+    assert_refused(live_broker, answers[1], "claim_invalid")
+
+
 @pytest.mark.parametrize(
     "digits", ["\u0664\u0665\u0666\u0667\u0668\u0669", "45678\u2089"], ids=repr
 )
