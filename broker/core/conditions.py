@@ -118,14 +118,15 @@ class Condition:
         matcher = self.matcher
         # Nearly all conditions are that a text is another text.
         if type(matcher) is Equals and type(value) is str:
-            return value != "" and _matches_single(matcher, value, folded=self.folded)
+            return value != "" and _equals(matcher, value, folded=self.folded)
         if isinstance(matcher, Present):
             return _is_there(value, effect)
         if isinstance(matcher, Not):
             return self._holds_not(matcher.inner, value, effect)
+        matches = _Matching(folded=self.folded, refusing=effect is Effect.DENY)
         if isinstance(value, list):
-            return any(_matches(matcher, text_of(element), folded=self.folded) for element in value)
-        return _matches(matcher, text_of(value), folded=self.folded)
+            return any(matches.any_of(matcher, text_of(element)) for element in value)
+        return matches.any_of(matcher, text_of(value))
 
     def literals(self) -> tuple[str, ...] | None:
         """Give the values that this condition admits when it admits only literals, else None."""
@@ -145,15 +146,16 @@ class Condition:
         return ()
 
     def _holds_not(self, inner: Positive, value: object, effect: Effect) -> bool:
+        matches = _Matching(folded=self.folded, refusing=effect is Effect.ALLOW)
         if isinstance(value, list) and value:
             texts = [text_of(element) for element in value]
             if effect is Effect.ALLOW and None in texts:
                 return False
-            return not any(_matches(inner, text, folded=self.folded) for text in texts)
+            return not any(matches.any_of(inner, text) for text in texts)
         text = text_of(value)
         if text is None:
             return effect is Effect.DENY
-        return not _matches(inner, text, folded=self.folded)
+        return not matches.any_of(inner, text)
 
 
 def pointer_segments(claim: str) -> Iterator[str]:
@@ -188,28 +190,44 @@ def _is_there(value: object, effect: Effect) -> bool:
     return text_of(value) is not None
 
 
-def _matches(matcher: Positive, text: str | None, *, folded: bool) -> bool:
-    if text is None:
-        return False
-    if isinstance(matcher, AnyOf):
-        return any(_matches_single(item, text, folded=folded) for item in matcher.items)
-    return _matches_single(matcher, text, folded=folded)
-
-
 @lru_cache(maxsize=65_536)
-def _compiled_regex(pattern: str, *, fold: bool) -> Pattern:
-    return compile_regex(pattern, fold=fold)
+def _compiled_regex(pattern: str, *, fold: bool, dot_all: bool) -> Pattern:
+    return compile_regex(pattern, fold=fold, dot_all=dot_all)
 
 
-def _matches_single(matcher: Single, text: str, *, folded: bool) -> bool:
-    if isinstance(matcher, Equals):
-        same = matcher.text == text
-        return same or (folded and fold_ascii(matcher.text) == fold_ascii(text))
-    if isinstance(matcher, Regex):
-        pattern = matcher.pattern
-        if folded:
-            pattern, text = pattern.translate(_NO_ASCII_LETTER), text.translate(_NO_ASCII_LETTER)
-        return _compiled_regex(pattern, fold=folded).fullmatch(text) is not None
-    if folded:
-        return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))
-    return glob_matches(matcher.pattern, text)
+@dataclass(frozen=True, slots=True)
+class _Matching:
+    """How a value is matched: `refusing` where a match refuses, in a deny or a `not` of an allow.
+
+    There a dot of a pattern means every character: a line end in a name that its author chose must
+    not lead past what is refused (attacks row 65).
+    """
+
+    folded: bool
+    refusing: bool
+
+    def any_of(self, matcher: Positive, text: str | None) -> bool:
+        """Tell whether a text satisfies a matcher; None satisfies none."""
+        if text is None:
+            return False
+        if isinstance(matcher, AnyOf):
+            return any(self._single(item, text) for item in matcher.items)
+        return self._single(matcher, text)
+
+    def _single(self, matcher: Single, text: str) -> bool:
+        if isinstance(matcher, Equals):
+            return _equals(matcher, text, folded=self.folded)
+        if isinstance(matcher, Regex):
+            pattern = matcher.pattern
+            if self.folded:
+                pattern, text = (each.translate(_NO_ASCII_LETTER) for each in (pattern, text))
+            compiled = _compiled_regex(pattern, fold=self.folded, dot_all=self.refusing)
+            return compiled.fullmatch(text) is not None
+        if self.folded:
+            return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))
+        return glob_matches(matcher.pattern, text)
+
+
+def _equals(matcher: Equals, text: str, *, folded: bool) -> bool:
+    same = matcher.text == text
+    return same or (folded and fold_ascii(matcher.text) == fold_ascii(text))

@@ -29,15 +29,15 @@ class Pattern(Protocol):
         ...
 
 
-def compile_regex(pattern: str, *, fold: bool = False) -> Pattern:
+def compile_regex(pattern: str, *, fold: bool = False, dot_all: bool = False) -> Pattern:
     """Compile a pattern of RE2; the value must match as a whole by `fullmatch`.
 
-    `fold` ignores the case of letters. Raises `PatternRefused`, also for more characters than
-    `MAX_PATTERN_LENGTH` (attacks row 68).
+    `fold` ignores the case of letters, and with `dot_all` a dot is a line end, too. Raises
+    `PatternRefused`, also for more characters than `MAX_PATTERN_LENGTH` (attacks row 68).
     """
     if len(pattern) > MAX_PATTERN_LENGTH:
         raise PatternRefused(f"longer than {MAX_PATTERN_LENGTH} characters")
-    return _compiled(pattern, fold=fold)
+    return _compiled(pattern, fold=fold, dot_all=dot_all)
 
 
 def glob_matches(glob: str, text: str) -> bool:
@@ -53,11 +53,12 @@ def literal_prefix(glob: str) -> str:
     return glob[: min((glob.find(mark) for mark in "*?" if mark in glob), default=len(glob))]
 
 
-def _compiled(pattern: str, *, fold: bool) -> Pattern:
+def _compiled(pattern: str, *, fold: bool, dot_all: bool) -> Pattern:
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _RE2_MEMORY_BYTES
     options.case_sensitive = not fold
+    options.dot_nl = dot_all
     try:
         return re2.compile(pattern, options=options)
     except re2.error as error:
@@ -68,7 +69,7 @@ def _compiled(pattern: str, *, fold: bool) -> Pattern:
 def _compiled_glob(glob: str) -> Pattern:
     if len(glob) > MAX_PATTERN_LENGTH:
         raise PatternRefused(f"longer than {MAX_PATTERN_LENGTH} characters")
-    return _compiled("(?s)" + _as_regex(glob), fold=False)
+    return _compiled(_as_regex(glob), fold=False, dot_all=True)
 
 
 def _as_regex(glob: str) -> str:

@@ -29,12 +29,28 @@ CONDITIONS = {
     "nested-star": 'workflow: {regex: "([a-z-]+)*:"}',
     "overlapping": 'workflow: {regex: "(a|a)*b"}',
     "excluded": 'workflow: {not: {regex: "(a+)+$"}}',
+    "not-a-word": 'workflow: {not: {regex: ".*untrusted.*"}}',
+    "not-one-of-two": 'workflow: {not: [other, {regex: "x.+"}]}',
+    "not-a-glob": 'workflow: {not: {glob: "**untrusted**"}}',
+    "denied-word": "",
+    "denied-glob": "",
 }
+
+DENIES = """\
+  no-untrusted:
+    effect: deny
+    issuer: github
+    match: {workflow: {regex: ".*untrusted.*"}, repository_id: denied-word}
+  no-untrusted-glob:
+    effect: deny
+    issuer: github
+    match: {workflow: {glob: "**untrusted**"}, repository_id: denied-glob}
+"""
 
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    policies = "policies:\n" + policies_of_own_tenants(CONDITIONS)
+    policies = "policies:\n" + policies_of_own_tenants(CONDITIONS) + DENIES
     with special_broker(tmp_path_factory.mktemp("broker"), policies) as broker:
         yield broker
 
@@ -82,6 +98,30 @@ def test_a_dot_is_no_line_end_unless_asked_to(broker: RunningBroker) -> None:
     assert_no_policy(broker, from_github(broker, "dot", workflow="Deploy\nx"))
     answer = from_github(broker, "dot-and-newline", workflow="Deploy\nx")
     assert_permitted_by(broker, answer, "dot-and-newline")
+
+
+@pytest.mark.parametrize("workflow", ["untrusted", "x untrusted y", "x\nuntrusted", "untrusted\n"])
+@pytest.mark.parametrize("tenant", ["not-a-word", "not-a-glob", "denied-word", "denied-glob"])
+def test_a_line_end_leads_past_nothing_that_is_refused(
+    broker: RunningBroker, tenant: str, workflow: str
+) -> None:
+    answer = from_github(broker, tenant, workflow=workflow)
+
+    if tenant.startswith("not"):
+        assert_no_policy(broker, answer)
+    else:
+        assert_refused(broker, answer, "denied_by_policy")
+
+
+@pytest.mark.parametrize("tenant", ["not-a-word", "not-a-glob", "denied-word", "denied-glob"])
+def test_and_what_is_not_meant_is_not_refused(broker: RunningBroker, tenant: str) -> None:
+    assert_permitted_by(broker, from_github(broker, tenant, workflow="trusted\nx"), tenant)
+
+
+def test_nor_past_one_of_several_that_are(broker: RunningBroker) -> None:
+    assert_no_policy(broker, from_github(broker, "not-one-of-two", workflow="x\n"))
+    answer = from_github(broker, "not-one-of-two", workflow="x")
+    assert_permitted_by(broker, answer, "not-one-of-two")
 
 
 @pytest.mark.parametrize("claim", ["repository", "sub"])

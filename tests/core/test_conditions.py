@@ -293,3 +293,17 @@ def test_all_conditions_must_hold() -> None:
 
 def test_an_escaped_tilde_before_a_one_is_no_slash() -> None:
     assert Condition("/a/~01", Equals("x")).holds({"a": {"~1": "x", "/": "y"}})
+
+
+@pytest.mark.parametrize("folded", [False, True])
+def test_a_dot_is_a_line_end_where_a_match_refuses_and_nowhere_else(folded: bool) -> None:
+    claims = {"c": "x\nevil"}
+    plain, excluded = (
+        Condition("c", matcher, folded=folded)
+        for matcher in (Regex(".*evil"), Not(Regex(".*evil")))
+    )
+
+    assert plain.holds(claims, Effect.DENY)
+    assert not plain.holds(claims, Effect.ALLOW)
+    assert excluded.holds(claims, Effect.DENY)
+    assert not excluded.holds(claims, Effect.ALLOW)
