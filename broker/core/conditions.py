@@ -123,7 +123,7 @@ class Condition:
             return _is_there(value, effect)
         if isinstance(matcher, Not):
             return self._holds_not(matcher.inner, value, effect)
-        matches = _Matching(folded=self.folded, refusing=effect is Effect.DENY)
+        matches = _MATCHING[self.folded, effect is Effect.DENY]
         if isinstance(value, list):
             return any(matches.any_of(matcher, text_of(element)) for element in value)
         return matches.any_of(matcher, text_of(value))
@@ -146,7 +146,7 @@ class Condition:
         return ()
 
     def _holds_not(self, inner: Positive, value: object, effect: Effect) -> bool:
-        matches = _Matching(folded=self.folded, refusing=effect is Effect.ALLOW)
+        matches = _MATCHING[self.folded, effect is Effect.ALLOW]
         if isinstance(value, list) and value:
             texts = [text_of(element) for element in value]
             if effect is Effect.ALLOW and None in texts:
@@ -226,6 +226,13 @@ class _Matching:
         if self.folded:
             return glob_matches(fold_ascii(matcher.pattern), fold_ascii(text))
         return glob_matches(matcher.pattern, text)
+
+
+_MATCHING: Final = {
+    (folded, refusing): _Matching(folded, refusing)
+    for folded in (False, True)
+    for refusing in (False, True)
+}
 
 
 def _equals(matcher: Equals, text: str, *, folded: bool) -> bool:
