@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, Final
 
 import pytest
 
@@ -13,10 +13,22 @@ from tests.special_brokers import special_broker
 
 DENIED = "INSUFFICIENT_PERMISSIONS"
 
+# Of its own organization, and yet they lead beyond it: by a grant, and by what they may introspect.
+REACHING: Final = """\
+  acme-abroad: {organization: acme, secrets: allowed, grants: {of-umbrella: ["acme:run"]}}
+  acme-gateway: {organization: acme, secrets: allowed, grants: {of-acme: ["acme:run"]}}
+  acme-own: {organization: acme, secrets: allowed, grants: {of-acme: ["acme:run"]}}
+"""
+
 
 @pytest.fixture(scope="module")
 def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningBroker]:
-    with special_broker(tmp_path_factory.mktemp("organizations"), OPERATORS) as running:
+    text = OPERATORS.replace("service_accounts:\n", f"service_accounts:\n{REACHING}", 1).replace(
+        "organizations: [umbrella]",
+        "organizations: [umbrella]\n    introspection: [acme-gateway]",
+        1,
+    )
+    with special_broker(tmp_path_factory.mktemp("organizations"), text) as running:
         yield running
 
 
@@ -172,3 +184,19 @@ def test_not_even_an_operator_gives_one_organization_the_services_of_another(
             "POST", json={"name": "x", "organization": organization, "grants": {service: []}}
         )
         assert problem(answer, 403) == (DENIED, f"grants.{service}")
+
+
+@pytest.mark.parametrize("account", ["acme-abroad", "acme-gateway"])
+def test_it_gets_no_credential_of_an_account_that_reaches_beyond_its_organization(
+    acme: RegistryClient, account: str
+) -> None:
+    for method, path, body in (
+        ("POST", f"/{account}/secrets", {}),
+        ("POST", f"/{account}/secrets/rotate", {}),
+        ("PATCH", f"/{account}", {"enabled": False}),
+    ):
+        answer = acme(method, path, json=body)
+        assert problem(answer, 403)[0] == DENIED
+        assert "of-umbrella" in answer.json()["detail"]
+    assert acme.shown(f"/{account}/secrets")["items"] == []
+    assert acme("POST", "/acme-own/secrets").status_code == 201
