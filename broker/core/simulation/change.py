@@ -31,6 +31,10 @@ class Subject:
     client: bool = False
     """Whether `tenant` is an account that showed credentials of its own."""
 
+    issuer: str = ""
+    """Whose job it was, by name: repositories of two platforms may be called the same. Empty for a
+    client."""
+
 
 def tenant_of(past: PastDecision, issuer: Issuer | None) -> str:
     """Name the repository, project or account that asked; "" when nothing on record says it.

@@ -13,7 +13,7 @@ from broker.core.indexed_policies import IndexedPolicies
 from broker.core.observation import MAX_NAMED
 from broker.core.policy import Mode, Policy, PolicySet
 from broker.core.record import record
-from broker.core.simulation.change import Change, Group, ref_of
+from broker.core.simulation.change import Change, Group, Subject, ref_of
 from broker.core.simulation.outcome import Kind, Outcome, Undecidable
 from broker.core.simulation.past_decision import PastDecision
 from broker.core.simulation.redecision import Redecision
@@ -48,7 +48,7 @@ class PolicyTally:
     counts: dict[Kind, int] = field(default_factory=lambda: dict.fromkeys(Kind, 0))
     first: float = inf
     last: float = -inf
-    tenants: dict[str, dict[Kind, int]] = field(default_factory=dict)
+    tenants: dict[Subject, dict[Kind, int]] = field(default_factory=dict)
     all_tenants: bool = True
     groups: dict[Change, Group] = field(default_factory=dict)
     more: int = 0
@@ -172,7 +172,7 @@ class Observations:
         kind = compared.kind if deciding else Kind.UNCHANGED
         tally.counts[kind] += 1
         tally.first, tally.last = min(tally.first, past.time), max(tally.last, past.time)
-        self._count_tenant(tally, compared.tenant, kind)
+        self._count_tenant(tally, compared.subject, kind)
         if kind is Kind.UNCHANGED or change is None:
             return
         group = tally.groups.get(change)
@@ -186,16 +186,16 @@ class Observations:
             group = tally.groups[change] = Group(change, past.id, past.time, past.time, ttls)
         group.add(past.time, ref_of(past))
 
-    def _count_tenant(self, tally: PolicyTally, tenant: str, kind: Kind) -> None:
-        if not tenant:
+    def _count_tenant(self, tally: PolicyTally, subject: Subject, kind: Kind) -> None:
+        if subject.client or not subject.tenant:
             return
-        counts = tally.tenants.get(tenant)
+        counts = tally.tenants.get(subject)
         if counts is None:
             if self._tenants >= MAX_TENANTS:
                 tally.all_tenants = False
                 return
             self._tenants += 1
-            counts = tally.tenants[tenant] = dict.fromkeys(Kind, 0)
+            counts = tally.tenants[subject] = dict.fromkeys(Kind, 0)
         counts[kind] += 1
 
 

@@ -17,6 +17,7 @@ from broker.core.simulation.sentences import (
     passed_sentence,
     scope_sentence,
 )
+from broker.core.simulation.tally import by_name
 
 MAX_LINES: Final = 20
 """How many changes of one kind are shown of one policy."""
@@ -134,8 +135,13 @@ def _policy(tally: PolicyTally, found: ObservationReport) -> dict[str, Any]:
         "first": rfc3339(tally.first) if tally.runs else None,
         "last": rfc3339(tally.last) if tally.runs else None,
         "tenants": [
-            {"tenant": tenant, "runs": sum(counts.values()), **_counts(counts)}
-            for tenant, counts in sorted(tally.tenants.items())
+            {
+                "tenant": subject.tenant,
+                "issuer": subject.issuer,
+                "runs": sum(counts.values()),
+                **_counts(counts),
+            }
+            for subject, counts in sorted(tally.tenants.items(), key=by_name)
         ],
         "all_tenants": tally.all_tenants,
         "groups": [

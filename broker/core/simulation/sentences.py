@@ -68,10 +68,12 @@ def passed_sentence(report: Report) -> str | None:
 def group_sentence(group: Group, report: Report, mark: Mark) -> str:
     """Say what changes for whom, and for how many of its runs."""
     change = group.change
-    whose = report.runs_of(change.subject.tenant)
+    whose = report.runs_of(change.subject)
     of = "" if whose is None else f" of {whose:,}"
     runs = f"{group.runs:,}{of} {'run' if (whose or group.runs) == 1 else 'runs'}"
-    return f"{_who(group, mark)} {_what(group, mark)} ({runs})"
+    subject = change.subject
+    issuer = f" of {mark(subject.issuer)}" if subject.tenant in report.namesakes else ""
+    return f"{_who(group, mark)}{'' if subject.client else issuer} {_what(group, mark)} ({runs})"
 
 
 def policy_lines(report: Report, mark: Mark) -> Iterator[str]:

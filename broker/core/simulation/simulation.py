@@ -29,7 +29,7 @@ class Compared:
     past: PastDecision
     found: Outcome | Undecidable
     kind: Kind
-    tenant: str
+    subject: Subject
     change: Change | None
     """None where it is unchanged."""
 
@@ -86,21 +86,20 @@ class Simulation:
             return None
         found = self._redecision.decide(past)
         issuer = self._issuer(past)
-        tenant = tenant_of(past, issuer)
+        client = past.client_id is not None
+        name = issuer.name if issuer is not None else past.issuer or ""
+        subject = Subject(tenant_of(past, issuer), client, "" if client else name)
         kind, differing = self._compared(past, found)
-        named = tenant if past.client_id is None else ""
-        self._tally.count(kind, past, named, known=self._knows(past, issuer))
+        self._tally.count(kind, past, subject, known=self._knows(past, issuer))
         if kind is Kind.UNCHANGED:
-            return Compared(past, found, kind, named, None)
+            return Compared(past, found, kind, subject, None)
         if kind is Kind.UNDECIDABLE and isinstance(found, Outcome):
             found = Undecidable(NOT_REPRODUCED)
-        change = self._change(
-            kind, past, found, Subject(tenant, past.client_id is not None), differing
-        )
+        change = self._change(kind, past, found, subject, differing)
         if self._grouped:
             ttl = found.ttl if isinstance(found, Outcome) else None
             self._tally.group(change, past, (past.outcome.ttl, ttl))
-        return Compared(past, found, kind, named, change)
+        return Compared(past, found, kind, subject, change)
 
     def report(self) -> Report:
         """Tell what was found so far."""

@@ -11,7 +11,7 @@ from typing import Any, Final
 from broker.core.audit import rfc3339
 from broker.core.record import record
 from broker.core.simulation.causes import Cause
-from broker.core.simulation.change import Change, Group, ref_of
+from broker.core.simulation.change import Change, Group, Subject, ref_of
 from broker.core.simulation.outcome import Kind
 from broker.core.simulation.past_decision import PassedOver, PastDecision
 
@@ -44,9 +44,12 @@ class Report:
     more: Mapping[Kind, int]
     """Runs of groups that are not told."""
 
-    tenants: Mapping[str, Mapping[Kind, int]]
+    tenants: Mapping[Subject, Mapping[Kind, int]]
     all_tenants: bool
     """Whether there are no others than these."""
+
+    namesakes: frozenset[str]
+    """The names of tenants that jobs of more than one issuer have."""
 
     policies: Mapping[str, Mapping[Kind, int]]
     """By policy, the decisions that it made or would make."""
@@ -58,9 +61,9 @@ class Report:
         """How many decisions there were."""
         return sum(self.counts.values())
 
-    def runs_of(self, tenant: str) -> int | None:
+    def runs_of(self, subject: Subject) -> int | None:
         """Tell how many decisions there were on jobs of a tenant, where that was counted."""
-        found = self.tenants.get(tenant)
+        found = self.tenants.get(subject)
         return None if found is None else sum(found.values())
 
     def as_json(self) -> dict[str, Any]:
@@ -74,8 +77,14 @@ class Report:
             "passed_over": {each.value: self.passed_over[each] for each in PassedOver},
             "groups": [self.group_json(each) for kind in _TOLD for each in self.groups[kind]],
             "more": {kind.value: self.more[kind] for kind in _TOLD},
-            "policies": _by_kind("policy", self.policies),
-            "tenants": _by_kind("tenant", _affected(self.tenants)),
+            "policies": [
+                {"policy": name, **_told(counts)} for name, counts in self.policies.items()
+            ],
+            "tenants": [
+                {"tenant": subject.tenant, "issuer": subject.issuer, **_told(counts)}
+                for subject, counts in sorted(self.tenants.items(), key=by_name)
+                if any(counts[kind] for kind in _TOLD)
+            ],
             "conditions": [
                 {"policy": cause.policy, "what": cause.what, "runs": runs}
                 for cause, runs in self.causes.items()
@@ -91,6 +100,7 @@ class Report:
         return {
             "kind": change.kind.value,
             "tenant": None if change.subject.client else change.subject.tenant or None,
+            "issuer": change.subject.issuer or None,
             "client_id": change.subject.tenant if change.subject.client else None,
             "refs": list(group.refs),
             "all_refs": group.all_refs,
@@ -104,7 +114,7 @@ class Report:
             "losses": list(change.losses),
             "changes": changes,
             "runs": group.runs,
-            "of": self.runs_of(change.subject.tenant),
+            "of": self.runs_of(change.subject),
             "first": rfc3339(group.first),
             "last": rfc3339(group.last),
             "decision_id": group.example,
@@ -122,7 +132,7 @@ class Tally:
         self._last: float | None = None
         self._groups: dict[Kind, dict[Change, Group]] = {kind: {} for kind in _TOLD}
         self._more: Counter[Kind] = Counter()
-        self._tenants: dict[str, Counter[Kind]] = {}
+        self._tenants: dict[Subject, Counter[Kind]] = {}
         self._all_tenants = True
         self._policies: dict[str, Counter[Kind]] = {}
         self._causes: Counter[Cause] = Counter()
@@ -131,8 +141,8 @@ class Tally:
         """Count an event that is no decision of policies."""
         self._passed_over[passed] += 1
 
-    def count(self, kind: Kind, past: PastDecision, tenant: str, *, known: bool) -> None:
-        """Count a decision on a job of a tenant, "" for none.
+    def count(self, kind: Kind, past: PastDecision, subject: Subject, *, known: bool) -> None:
+        """Count a decision on a job of a tenant, or for a client.
 
         `known` tells whether the files have its issuer or account.
         """
@@ -141,14 +151,14 @@ class Tally:
         if self._first is None or self._last is None:
             self._first = self._last = past.time
         self._first, self._last = min(self._first, past.time), max(self._last, past.time)
-        if not tenant:
+        if subject.client or not subject.tenant:
             return
-        counts = self._tenants.get(tenant)
+        counts = self._tenants.get(subject)
         if counts is None:
             if len(self._tenants) >= MAX_NAMED:
                 self._all_tenants = False
                 return
-            counts = self._tenants[tenant] = Counter()
+            counts = self._tenants[subject] = Counter()
         counts[kind] += 1
 
     def group(
@@ -186,23 +196,26 @@ class Tally:
             more={kind: self._more[kind] for kind in _TOLD},
             tenants=self._tenants,
             all_tenants=self._all_tenants,
+            namesakes=self._namesakes(),
             policies=dict(sorted(self._policies.items())),
             causes=dict(self._causes.most_common()),
         )
 
+    def _namesakes(self) -> frozenset[str]:
+        told = (change.subject for groups in self._groups.values() for change in groups)
+        names = Counter(each.tenant for each in {*self._tenants, *told} if not each.client)
+        return frozenset(name for name, issuers in names.items() if issuers > 1)
+
 
 def _largest_first(group: Group) -> tuple[object, ...]:
-    return -group.runs, group.change.subject.tenant, group.first
+    subject = group.change.subject
+    return -group.runs, subject.tenant, subject.issuer, group.first
 
 
-def _affected(counts: Mapping[str, Mapping[Kind, int]]) -> dict[str, Mapping[Kind, int]]:
-    return {
-        name: each for name, each in sorted(counts.items()) if any(each[kind] for kind in _TOLD)
-    }
+def by_name(entry: tuple[Subject, object]) -> tuple[str, str]:
+    """Order what is counted by tenant, by its name and issuer."""
+    return entry[0].tenant, entry[0].issuer
 
 
-def _by_kind(member: str, counts: Mapping[str, Mapping[Kind, int]]) -> list[dict[str, Any]]:
-    return [
-        {member: name, **{kind.value: each[kind] for kind in _TOLD}}
-        for name, each in counts.items()
-    ]
+def _told(counts: Mapping[Kind, int]) -> dict[str, int]:
+    return {kind.value: counts[kind] for kind in _TOLD}

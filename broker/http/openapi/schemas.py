@@ -347,6 +347,7 @@ SCHEMAS: Final[dict[str, Schema]] = {
     "SimulatedChange": _object(
         kind=_one_of(tuple(Kind)),
         tenant=_or_null(TEXT),
+        issuer=_or_null(TEXT),
         client_id=_or_null(TEXT),
         refs=TEXTS,
         all_refs=FLAG,

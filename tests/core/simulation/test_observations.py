@@ -66,8 +66,8 @@ def test_it_is_told_of_each_policy_what_it_would_have_done() -> None:
     assert [upcoming[word] for word in words] == [4, 2, 0, 1, 1]
     assert [no_bots[word] for word in words] == [1, 0, 1, 0, 0]
     assert upcoming["tenants"] == [
-        {"tenant": "acme/web", "runs": 4, "would_permit": 2, "would_deny": 0, "would_change": 1,
-         "undecidable": 0, "same": 1},
+        {"tenant": "acme/web", "issuer": "github", "runs": 4, "would_permit": 2, "would_deny": 0,
+         "would_change": 1, "undecidable": 0, "same": 1},
     ]  # fmt: skip
     assert (upcoming["first"], upcoming["last"]) == (EVENTS[0]["time"], EVENTS[3]["time"])
     [permitted] = [each for each in upcoming["groups"] if each["kind"] == "would_permit"]

@@ -101,6 +101,34 @@ def test_every_change_is_a_sentence(after: Any, event: Any, told: str) -> None:
     assert sentence(simulated(after, event)) == told
 
 
+def test_repositories_of_two_platforms_are_two_whatever_they_are_called() -> None:
+    at_gitlab = a_policy("web-2", {"project_path": "acme/web"}, issuer="gitlab")
+    was = then(WEB, at_gitlab)
+    events = [recorded(was), recorded(was), recorded(was, issuer="gitlab", project_path="acme/web")]
+    report = simulated(now(), *events, recorded(was, repository="acme/api"))
+
+    assert lines(report)[0].startswith("4 runs of 3 repositories")
+    assert [line.strip() for line in lines(report) if " loses " in line] == [
+        (
+            "acme/web@main of github loses deploy:read, deploy:write at deploy-api: web is not"
+            " there (2 of 2 runs)"
+        ),
+        (
+            "acme/web@main of gitlab loses deploy:read, deploy:write at deploy-api: web-2 is not"
+            " there (1 of 1 run)"
+        ),
+    ]
+    members = report.as_json()
+    assert [(each["tenant"], each["issuer"], each["of"]) for each in members["groups"]] == [
+        ("acme/web", "github", 2),
+        ("acme/web", "gitlab", 1),
+    ]
+    assert [(each["tenant"], each["issuer"]) for each in members["tenants"]] == [
+        ("acme/web", "github"),
+        ("acme/web", "gitlab"),
+    ]
+
+
 def test_a_change_of_several_things_names_each() -> None:
     other = replace(WIDER, service_account="web-2", ttl=1200)
     accounts = [an_account(), an_account("web-2", {"deploy-api": ["deploy:read", "admin"]})]
@@ -244,6 +272,7 @@ def test_json_says_all_of_a_group() -> None:
     assert group == {
         "kind": "changed",
         "tenant": "acme/web",
+        "issuer": "github",
         "client_id": None,
         "refs": ["main"],
         "all_refs": True,
