@@ -1,9 +1,11 @@
 """A simulation under way: one event after the other, in memory that does not grow with them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from itertools import islice
 from typing import Any, Final
 
+from broker.core.broker_service import BROKER_SERVICE
 from broker.core.holding import visible_to_caller
 from broker.core.indexed_policies import IndexedPolicies
 from broker.core.policy import Issuer
@@ -112,12 +114,23 @@ class Simulation:
             return Kind.UNDECIDABLE, ()
         # The instant is on record to the millisecond, so that a life that was cut may be one off.
         slack = int(found.cut)
-        differing = differences(past.outcome, found, granted=past.grant_recorded, ttl_slack=slack)
-        kind = kind_of(past.outcome, found, differing)
+        recorded = self._without_own_audience(past, found)
+        differing = differences(recorded, found, granted=past.grant_recorded, ttl_slack=slack)
+        kind = kind_of(recorded, found, differing)
         same_set = bool(self._policies.version) and past.policy_set == self._policies.version
         if kind is not Kind.UNCHANGED and same_set:
             return Kind.UNDECIDABLE, ()
         return kind, differing
+
+    def _without_own_audience(self, past: PastDecision, found: Outcome) -> Outcome:
+        """Give what is on record, with the broker's own audience as these policies have it.
+
+        Which URL the broker has, its policies do not say.
+        """
+        was, now = past.outcome.audience, found.audience
+        if was == now or None in (was, now) or past.request.targets != (BROKER_SERVICE,):
+            return past.outcome
+        return replace(past.outcome, audience=now)
 
     def _change(
         self,

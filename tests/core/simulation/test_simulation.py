@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from broker.core.broker_service import broker_service
 from broker.core.conditions import Glob, Not, Present
 from broker.core.decision import DecisionRequest
 from broker.core.indexed_policies import IndexedPolicies
@@ -157,6 +158,21 @@ def test_another_audience_is_a_change() -> None:
         ("audience", "https://deploy-api.example", "https://elsewhere.example"),
     )
     assert change.service == "deploy-api"
+
+
+def test_a_broker_at_another_url_is_no_change() -> None:
+    def policies_of(url: str) -> dict[str, Any]:
+        own = broker_service(url, ttl=600, max_ttl=3600, signing_alg="RS256")
+        return {
+            "services": [own],
+            "accounts": [an_account(grants={"broker": ["broker:audit:read"]})],
+        }
+
+    was = then(a_policy(), **policies_of("https://broker.example"))
+    event = recorded(was, DecisionRequest(("broker",)))
+
+    after = now(a_policy(), **policies_of("http://127.0.0.1:8080"))
+    assert kinds(simulated(after, event)) == {"unchanged": 1}
 
 
 def test_another_reason_to_refuse_is_no_change() -> None:
