@@ -53,6 +53,26 @@ def test_what_the_difference_would_have_done_is_told_as_well(
     assert "### What these policies change" in markdown
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["--against", "audit.jsonl"], "are for --simulate: say since when"),
+        (["--server", "https://broker.example.com"], "are for --simulate: say since when"),
+        (
+            ["--simulate", "30d", "--against", "store", "--server", "https://broker.example.com"],
+            "--against and --server contradict each other",
+        ),
+    ],
+)
+def test_what_is_never_asked_is_not_passed_over(
+    broker: Broker, repository: Path, words: list[str], said: str
+) -> None:
+    done = broker("policies", "diff", "--base", "HEAD", *words)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert said in done.stderr
+
+
 def test_files_that_say_the_same_say_so(broker: Broker, repository: Path) -> None:
     (repository / "policies/web.yaml").write_text(POLICIES % "refs/heads/main")
 

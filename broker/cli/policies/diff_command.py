@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from broker.cli.common_options import Config, Data
-from broker.cli.endings import server_extra, told_plainly
+from broker.cli.endings import fail, server_extra, told_plainly
 from broker.cli.pipeline.asking import Auth, asked_for_audit
 from broker.cli.pipeline.options import (
     AuthOption,
@@ -38,8 +38,13 @@ def diff(
         ),
     ] = None,
     against: Annotated[
-        str, typer.Option(metavar="AUDIT", help="What was decided, as of `policies simulate`.")
-    ] = "store",
+        str | None,
+        typer.Option(
+            metavar="AUDIT",
+            help="What was decided, as of `policies simulate`.",
+            show_default="store",
+        ),
+    ] = None,
     server: Server = "",
     fail_on: FailOn = FAIL_ON,
     output: OutputFormat = "text",
@@ -57,12 +62,16 @@ def diff(
     Exit 0, or 1 when something changes that --fail-on names; 2 when files do not load.
     """
     with server_extra("policies diff"), told_plainly(), told_and_ended():
-        from broker.cli.policies.recorded_events import Span, opened
+        from broker.cli.policies.recorded_events import STORE, Span, opened
         from broker.cli.policies.revision import files_of_revision
         from broker.cli.policies.simulating import ending, kinds_named, simulated
         from broker.core.policy_differences import differences
 
         kinds = kinds_named(fail_on)
+        if since is None and (against is not None or server):
+            fail("--against and --server are for --simulate: say since when, as in --simulate 30d")
+        if against is None and not server:
+            against = STORE
         chosen = paths_for(paths, config)
         sets = [each.policy_set for each in load_sets(chosen, config)]
         with files_of_revision(base, chosen) as files:
@@ -73,9 +82,7 @@ def diff(
             asked = asked_for_audit(
                 server, service_account, auth, client_secret_file, id_token_file, id_token_env
             )
-            events = opened(
-                None if server else against, Span.read(since, None), asked, config, data
-            )
+            events = opened(against, Span.read(since, None), asked, config, data)
             report = simulated(sets, events, config, before[0])
             notes = events.notes()
     if as_json or output == "json":
