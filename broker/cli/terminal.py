@@ -33,7 +33,8 @@ def put(text: str) -> None:
 def ascii_only() -> bool:
     """Tell whether stdout cannot show the signs ✓ and ✗."""
     try:
-        "✓✗".encode(sys.stdout.encoding or "ascii")
+        # A process may have been given no stdout.
+        "✓✗".encode((sys.stdout and sys.stdout.encoding) or "ascii")
     except UnicodeEncodeError:
         return True
     return False

@@ -2,6 +2,10 @@
 
 import gzip
 import json
+import os
+import shlex
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -112,10 +116,33 @@ def test_a_span_leaves_decisions_out(folder: Path) -> None:
 
 
 def test_stdin_and_gzip_are_read(folder: Path) -> None:
-    (folder / "audit.gz").write_bytes(gzip.compress(EXPORT.encode()))
+    zipped = gzip.compress(EXPORT.encode())
+    (folder / "audit.gz").write_bytes(zipped)
 
     assert "  3 unchanged" in simulate(folder, against="-", stdin=EXPORT).stdout
+    assert "  3 unchanged" in simulate(folder, against="-", stdin=zipped).stdout
     assert "  3 unchanged" in simulate(folder, against="audit.gz").stdout
+
+
+@pytest.mark.parametrize(
+    ("closed", "code", "told"),
+    [("<&-", 2, "broker: --against: stdin is closed\n"), (">&-", 0, "")],
+)
+def test_a_stream_that_is_closed_is_no_fault(
+    folder: Path, closed: str, code: int, told: str
+) -> None:
+    words = ["policies", "simulate", "--against", "-", str(folder / "policies")]
+    command = shlex.join([sys.executable, "-m", "broker", *words])
+    done = subprocess.run(
+        ["sh", "-c", f"{command} {closed}"],
+        input=EXPORT,
+        env={**os.environ, "BROKER_ISSUER": BROKER},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert (done.returncode, done.stderr) == (code, told)
 
 
 @pytest.mark.parametrize("place", [20, 30, 40, 60])

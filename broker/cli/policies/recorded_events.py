@@ -2,6 +2,7 @@
 
 import asyncio
 import gzip
+import io
 import os
 import sys
 import time
@@ -138,7 +139,12 @@ class ExportedEvents:
     @contextmanager
     def _opened(self) -> Iterator[tuple[IO[bytes], IO[bytes]]]:
         if self._file == "-":
-            yield sys.stdin.buffer, sys.stdin.buffer
+            if sys.stdin is None:
+                fail("--against: stdin is closed")
+            # With a buffer of our own, since what stands for stdin need not be able to peek.
+            piped = io.BufferedReader(cast("io.RawIOBase", sys.stdin.buffer), _BUFFER)
+            begin = piped.peek(len(_GZIP))[: len(_GZIP)]
+            yield sys.stdin.buffer, _unzipped(piped) if begin == _GZIP else piped
             return
         try:
             raw = Path(self._file).open("rb", _BUFFER)  # noqa: SIM115 - it is closed below
@@ -147,7 +153,7 @@ class ExportedEvents:
         with raw:
             zipped = raw.read(len(_GZIP)) == _GZIP
             raw.seek(0)
-            yield raw, cast("IO[bytes]", gzip.GzipFile(fileobj=raw)) if zipped else raw
+            yield raw, _unzipped(raw) if zipped else raw
 
     @contextmanager
     def _progress(self, raw: IO[bytes]) -> Iterator[Callable[[], None]]:
@@ -165,6 +171,10 @@ class ExportedEvents:
                     done = at
 
             yield told
+
+
+def _unzipped(source: IO[bytes]) -> IO[bytes]:
+    return cast("IO[bytes]", gzip.GzipFile(fileobj=source))
 
 
 def _lines(source: IO[bytes]) -> Iterator[bytes]:
