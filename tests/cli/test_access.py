@@ -100,6 +100,20 @@ def test_the_files_that_are_named_are_reviewed(folder: Path) -> None:
     assert len(items("who-can", "deploy-api", "--offline", "--policies", "rules")) == 2
 
 
+def test_the_dev_platform_is_reviewed_where_it_is_named(folder: Path) -> None:
+    dev = folder / "policies/dev"
+    dev.mkdir()
+    as_dev = POLICIES.partition("policies:")[2].replace("github", "dev-github")
+    (dev / "dev.yaml").write_text("policies:" + as_dev.replace("web:", "dev-web:"))
+
+    def policies(*words: str) -> set[str | None]:
+        return {each["policy"] for each in items("review", "--offline", *words)}
+
+    assert policies() == policies("policies") == {None, "web"}
+    assert policies("policies", "policies/dev") == {None, "web", "dev-web"}
+    assert policies("policies/web.yaml", "policies/dev/dev.yaml") == {None, "web", "dev-web"}
+
+
 def test_csv_is_for_a_spreadsheet(folder: Path) -> None:
     done = access("review", "--offline", "--format", "csv")
 

@@ -11,7 +11,7 @@ import typer
 from broker.cli.access.commit import attached_to, commit_of
 from broker.cli.audit.opening import instant
 from broker.cli.endings import fail, server_extra, told_plainly
-from broker.cli.policies.loading import load_sets, paths_for
+from broker.cli.policies.loading import is_in_dev, load_sets, paths_for
 
 if TYPE_CHECKING:
     from broker.core.access.grants import StoredState
@@ -35,8 +35,9 @@ def reviewed(
     with server_extra(f"access {command}"), told_plainly():
         now = time.time()
         start = instant("--since", since) or 0.0
-        # The files without `dev/`, where there are others.
-        loaded = load_sets(paths, config)[0]
+        # The files without `dev/`, where there are others; but what is named is not left out.
+        sets = load_sets(paths, config)
+        loaded = sets[-1] if any(map(is_in_dev, paths or ())) else sets[0]
         policy_set = loaded.policy_set
         review, in_force = asyncio.run(
             _review(policy_set, config, data, start, now, offline=offline)

@@ -59,7 +59,7 @@ def read_sets(
     """
     settings = settings_for(config)
     chosen = paths_for(paths, config)
-    production = [path for path in chosen if not _is_in_dev(path)]
+    production = [path for path in chosen if not is_in_dev(path)]
     sets = [_load(production, settings, edited, dev=False)] if production else []
     if production != chosen or any((path / DEV_FOLDER).is_dir() for path in production):
         sets.append(_load(chosen, settings, edited, dev=True))
@@ -98,7 +98,8 @@ def _load(
     )
 
 
-def _is_in_dev(path: Path) -> bool:
+def is_in_dev(path: Path) -> bool:
+    """Tell whether a file or folder is of the dev platform alone."""
     whole = path.absolute()
     return (whole if whole.is_dir() else whole.parent).name == DEV_FOLDER
 
