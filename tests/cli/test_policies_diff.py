@@ -7,7 +7,15 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import Broker
-from tests.cli.test_policies_simulate import EXPORT, POLICIES
+from tests.cli.test_policies_simulate import BEFORE, EXPORT, POLICIES, exported
+from tests.core.simulation.recording import recorded
+
+
+def committed(folder: Path) -> None:
+    """Commit all that a folder holds."""
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
+    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=folder, check=True)
 
 
 @pytest.fixture
@@ -16,9 +24,7 @@ def repository(tmp_path: Path) -> Path:
     folder = tmp_path / "policies"
     folder.mkdir()
     (folder / "web.yaml").write_text(POLICIES % "refs/heads/main")
-    who = ["-c", "user.name=x", "-c", "user.email=x@example.com", "-c", "commit.gpgsign=false"]
-    for words in (["init", "-q"], ["add", "-A"], [*who, "commit", "-qm", "x"]):
-        subprocess.run(["git", *words], cwd=tmp_path, check=True)
+    committed(tmp_path)
     (folder / "web.yaml").write_text(POLICIES % "refs/heads/x")
     (tmp_path / "audit.jsonl").write_text(EXPORT)
     return tmp_path
@@ -51,6 +57,25 @@ def test_what_the_difference_would_have_done_is_told_as_well(
     markdown = broker(*words, "--against", "audit.jsonl", "--format", "markdown").stdout
     assert markdown.startswith("### What the files say otherwise\n\n- changed in `policies`: `web`")
     assert "### What these policies change" in markdown
+
+
+def test_decisions_of_the_dev_platform_are_held_against_its_policies_of_before(
+    broker: Broker, repository: Path
+) -> None:
+    dev = repository / "policies/dev"
+    dev.mkdir()
+    policy = "policies: {dev: {service_account: deploy-web, issuer: dev-github, match: %s}}\n"
+    (dev / "dev.yaml").write_text(policy % "{repository: acme/web, ref: refs/heads/main}")
+    committed(repository)
+    (dev / "dev.yaml").write_text(policy % "{repository: acme/web}")
+    event = recorded(BEFORE, iss="http://127.0.0.1:8081/github", ref="refs/heads/x")
+    (repository / "dev.jsonl").write_text(exported(event | {"issuer": "dev-github"}))
+
+    words = ["--simulate", "2026-01-01", "--against", "dev.jsonl"]
+    done = broker("policies", "diff", "--base", "HEAD", *words)
+
+    assert (done.returncode, done.stderr) == (1, "")
+    assert " through dev; before, dev asked for ref: refs/heads/main (1 of 1 run)" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -40,13 +40,13 @@ class ChoosingSet(Generic[Taker]):
         sets: Sequence[PolicySet],
         events: RecordedEvents,
         begin: Callable[[Chosen], Taker],
-        base: PolicySet | None = None,
+        before: Sequence[PolicySet] = (),
     ) -> None:
-        """`begin` makes what the events are for; `base` is the set of before, if it is at hand."""
+        """`begin` makes what the events are for; `before` are the sets of before, if at hand."""
         self._sets = sets
         self._events = events
         self._begin_with = begin
-        self._base = base
+        self._before = before
         self._held: list[tuple[Mapping[str, Any], int | None]] = []
         self._taker: Taker | None = None
 
@@ -66,9 +66,8 @@ class ChoosingSet(Generic[Taker]):
         return self._begin(None) if self._taker is None else self._taker
 
     def _begin(self, url: object) -> Taker:
-        having = [each for each in self._sets if isinstance(url, str) and each.issuer_by_url(url)]
-        around = self._events.surroundings(next(iter(having), self._sets[0]))
-        base = around.base if self._base is None else IndexedPolicies.of(self._base)
+        around = self._events.surroundings(_having(url, self._sets))
+        base = IndexedPolicies.of(_having(url, self._before)) if self._before else around.base
         taker = self._taker = self._begin_with(
             Chosen(IndexedPolicies.of(around.policy_set), base, around.all_accounts)
         )
@@ -76,3 +75,8 @@ class ChoosingSet(Generic[Taker]):
         for event, size in held:
             taker.take(event, size=size)
         return taker
+
+
+def _having(url: object, sets: Sequence[PolicySet]) -> PolicySet:
+    having = (each for each in sets if isinstance(url, str) and each.issuer_by_url(url))
+    return next(having, sets[0])

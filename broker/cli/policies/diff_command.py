@@ -83,7 +83,7 @@ def diff(
                 server, service_account, auth, client_secret_file, id_token_file, id_token_env
             )
             events = opened(against, Span.read(since, None), asked, config, data)
-            report = simulated(sets, events, config, before[0])
+            report = simulated(sets, events, config, before)
             notes = events.notes()
     if as_json or output == "json":
         simulation = None if report is None else {**report.as_json(), "notes": notes}

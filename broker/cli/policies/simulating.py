@@ -35,12 +35,12 @@ def simulated(
     sets: Sequence[PolicySet],
     events: RecordedEvents,
     config: Path | None,
-    base: PolicySet | None = None,
+    before: Sequence[PolicySet] = (),
 ) -> Report:
     """Decide events once more by the set that they are of: the first that has their issuer.
 
-    `base` is the set of before, where it is at hand. Ends the command with 2 for events of another
-    broker.
+    `before` are the sets of before, where they are at hand. Ends the command with 2 for events of
+    another broker.
     """
     own_audiences = frozenset({settings_for(config).issuer, DEV_BROKER})
 
@@ -52,7 +52,7 @@ def simulated(
             own_audiences=own_audiences,
         )
 
-    deciding = ChoosingSet(sets, events, begin, base)
+    deciding = ChoosingSet(sets, events, begin, before)
     events.feed(deciding.take)
     report = deciding.finished().report()
     refuse_of_another_broker(report.decisions, report.known)
