@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from broker.core.claims import text_of
+from broker.core.errors import Reason
 from broker.core.platforms import PRESETS
 from broker.core.policy import Issuer, PolicySet
 from broker.core.record import record
@@ -133,14 +134,16 @@ def service_of(
     past: PastDecision, outcome: Outcome | Undecidable, policies: PolicySet
 ) -> str | None:
     """Name the service that a decision is about."""
-    for audience in (_audience(outcome), past.outcome.audience):
+    # Of what is called otherwise now, it is the name that was asked by that is not there.
+    gone = isinstance(outcome, Outcome) and outcome.reason == Reason.TARGET_UNKNOWN
+    for audience in (_audience(outcome), None if gone else past.outcome.audience):
         if audience is not None:
             found = policies.service_by_audience(audience)
             return audience if found is None else found.name
     for target in past.request.targets:
         service = policies.service(target)
         return target if service is None else service.name
-    return None
+    return past.outcome.audience
 
 
 def _audience(outcome: Outcome | Undecidable) -> str | None:

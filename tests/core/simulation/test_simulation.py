@@ -367,6 +367,14 @@ def test_a_target_that_no_file_names_any_more_is_told_as_it_was_asked() -> None:
     assert only(now(), unnamed).change.service is None
 
 
+def test_a_service_under_another_name_is_told_by_the_name_that_is_gone() -> None:
+    renamed = replace(a_service("deploy"), audience=a_service().audience)
+    account = an_account(grants={"deploy": ["deploy:read", "deploy:write"]})
+    change = only(now(WEB, services=[renamed], accounts=[account]), recorded(BEFORE)).change
+
+    assert (change.reason, change.service) == ("target_unknown", "deploy-api")
+
+
 def test_present_and_null_claims_are_told_apart_from_what_was_asked() -> None:
     policy = a_policy("web", {"repository": "acme/web", "environment": Present()})
     events = [recorded(then(WEB), environment=value) for value in (None, "", "production")]
