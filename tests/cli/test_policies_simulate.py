@@ -113,6 +113,9 @@ def test_a_span_leaves_decisions_out(folder: Path) -> None:
         assert "no decision is on record" in done.stdout
     assert "  3 unchanged" in simulate(folder, "--since", "2026-01-01", "--until", "1s").stdout
     assert simulate(folder, "--since", "soon").exit_code == 2
+    turned = simulate(folder, "--since", "1h", "--until", "2h")
+    assert (turned.exit_code, turned.stdout) == (2, "")
+    assert "--until: 2h is not after --since 1h" in turned.stderr
 
 
 def test_stdin_and_gzip_are_read(folder: Path) -> None:

@@ -51,8 +51,11 @@ class Span:
 
     @classmethod
     def read(cls, since: str | None, until: str | None) -> "Span":
-        """Read the options. Ends the command when one is no time."""
-        return cls(instant("--since", since), instant("--until", until))
+        """Read the options. Ends the command when one is no time, or nothing is between them."""
+        span = cls(instant("--since", since), instant("--until", until))
+        if span.since is not None and span.until is not None and span.since >= span.until:
+            fail(f"--until: {until} is not after --since {since}: nothing would be read")
+        return span
 
     def has(self, event: Mapping[str, Any]) -> bool:
         """Tell whether an event is within. Raises `EventRefused`."""
