@@ -160,6 +160,7 @@ def test_a_part_may_be_asked_for(folder: Path, words: list[str], count: int) -> 
         (["who-can", "deploy-ap"], "did you mean `deploy-api`?"),
         (["who-can", "deploy-api", "deploy:reed"], "did you mean `deploy:read`?"),
         (["what-can", "deploy-wed"], "did you mean `deploy-web`?"),
+        (["what-can", "idel"], "did you mean `idle`?"),
         (["what-can"], "name a service account"),
         (["what-can", "deploy-web", "--claims", "claims.json"], "name a service account"),
         (["what-can", "--claims", "claims.json", "--format", "csv"], "text or json"),

@@ -53,7 +53,7 @@ def what_can(
         found, in_force = reviewed("what-can", policies, config, data, since=since, offline=offline)
         of_account = found.of(lambda each: each.service_account == account)
         if not of_account.grants and account not in in_force.service_accounts:
-            known = {each.service_account for each in found.grants}
+            known = {each.service_account for each in found.grants} | {*in_force.service_accounts}
             fail_unknown("nothing is granted to an account", account, known)
         write(of_account, chosen)
         return
