@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from broker.core.audit_text import asked_for, event_words
+from broker.core.claims import text_of
 from broker.core.condition_text import shown
 from broker.core.durations import duration_text
 from broker.core.errors import ERROR, SUCCESS, Reason
@@ -17,6 +18,12 @@ from broker.core.observation_text import observation_text
 
 _SECOND: Final = len("2026-11-25T21:38:50")
 _WHY: Final[Mapping[str, str]] = {
+    Reason.ISSUER_DISABLED: "the issuer was switched off",
+    Reason.TOKEN_EXPIRED: "the token was over",
+    Reason.TOKEN_NOT_YET_VALID: "the token was not to be used yet",
+    Reason.TOKEN_LIFETIME_TOO_LONG: "the token was to live for longer than its issuer's may",
+    Reason.AUDIENCE_MISMATCH: "the token was made for another audience",
+    Reason.CLAIM_INVALID: "a claim of the token has no form that the broker takes",
     Reason.TOKEN_ALREADY_USED: "the token had bought another one before",
     Reason.BLOCKED: "what the token stands for was blocked",
     Reason.AMBIGUOUS_ACCOUNT: "policies for several service accounts hold, and none was named",
@@ -48,7 +55,8 @@ def facts(
     elif event["actor"] is not None:
         yield "who", shown(event["actor"])
     if event["count"] is not None:
-        yield "who", f"{shown(event['count'])} requests from {shown(event['client_address'])}"
+        requests = "request" if event["count"] == 1 else "requests"
+        yield "who", f"{shown(event['count'])} {requests} from {shown(event['client_address'])}"
     if event["requested"] is not None:
         yield "asked for", _asked(event["requested"])
     if event["audience"] is not None:
@@ -93,7 +101,11 @@ def _why(event: Mapping[str, Any], explanation: Explanation | None) -> str | Non
     if reason == Reason.DENIED_BY_POLICY:
         return f"forbidden by {event_words(event['policies']) or 'a deny policy'}"
     if reason != Reason.NO_POLICY_MATCHED:
-        return _WHY.get(reason) if isinstance(reason, str) else None
+        why = _WHY.get(reason) if isinstance(reason, str) else None
+        claims = event["claims"] if isinstance(event["claims"], Mapping) else {}
+        if reason == Reason.AUDIENCE_MISMATCH and (audience := text_of(claims.get("aud"))):
+            return f"{why}: for {shown(audience)}"
+        return why
     near = None if explanation is None else nearest(explanation)
     if near is None:
         return "no policy holds"

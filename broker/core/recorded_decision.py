@@ -106,8 +106,9 @@ def explain_event(
 def _obstacle(event: Mapping[str, Any]) -> str | None:
     """Say why an event cannot be explained, whatever policy set there is."""
     if event["count"] is not None:
+        refusals = "refusal" if event["count"] == 1 else "refusals"
         return (
-            f"this event counts {event['count']} refusals of before any signature held; nothing"
+            f"this event counts {event['count']} {refusals} of before any signature held; nothing"
             " that such a request says is recorded"
         )
     if "claims_erased" in event:

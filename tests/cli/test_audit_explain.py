@@ -220,7 +220,7 @@ def test_a_count_needs_no_policy_files(served: tuple[RunningBroker, str]) -> Non
 
     done = asked(broker, counted)
     assert done.exit_code == 0
-    assert "note: this event counts 1 refusals" in done.stdout
+    assert "note: this event counts 1 refusal of" in done.stdout
 
 
 def test_a_decision_that_the_broker_does_not_show_is_not_found(
