@@ -143,7 +143,7 @@ def test_a_counted_refusal_says_that_there_is_nothing_to_explain(store: AuditedS
     done = store.audit("list", "--decision", decision(store, 5))
 
     assert done.exit_code == 0
-    assert "note: this event counts 1 refusals" in done.stdout
+    assert "note: this event counts 1 refusal of" in done.stdout
 
 
 def test_an_unknown_decision_says_what_it_may_be(store: AuditedStore) -> None:

@@ -153,6 +153,7 @@ def test_a_file_must_be_one_of_the_policies(broker: RunningBroker, files: Any, s
     [
         ({"since": 7}, "'since' must be a text"),
         ({"since": "soon"}, "'soon' is no point in time"),
+        ({"since": "1h", "until": "2h"}, "'until' must be after 'since'"),
         ({"policies": {}}, "unknown member 'policies'"),
     ],
 )

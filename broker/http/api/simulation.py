@@ -30,6 +30,8 @@ class SimulationApi:
         members = await _members(request)
         files = _files(members.get("files", {}))
         since, until = (self._instant(name, members) for name in ("since", "until"))
+        if since is not None and until is not None and since >= until:
+            raise invalid_request("'until' must be after 'since'", field="until")
         try:
             found = await self.simulation.simulate(
                 files, since=since, until=until, actor=caller.sub
