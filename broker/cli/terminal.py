@@ -17,6 +17,9 @@ _STATES: Final = {
     "enabled": "green", "disabled": "red", "expired": "red", "old": "yellow", "overdue": "red",
 }  # fmt: skip
 
+_BAR: Final = 36
+_AROUND_THE_BAR: Final = len("  []  100%  00:00:00 ")
+
 _BEFORE_THE_SIGN: Final = len("2026-11-25 21:49:41 ")
 
 
@@ -74,5 +77,14 @@ def progress(length: int, label: str) -> Iterator[Callable[[int], None]]:
     if not length or not sys.stderr.isatty():
         yield lambda _steps: None
         return
-    with typer.progressbar(length=length, label=label, file=sys.stderr) as bar:
+    with typer.progressbar(
+        length=length, label=label, file=sys.stderr, width=_bar_width(label)
+    ) as bar:
         yield bar.update
+
+
+def _bar_width(label: str) -> int:
+    """Give the width at which the whole line fits, since one that wraps is never drawn over."""
+    columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    # A terminal that does not say how wide it is says 0.
+    return max(1, min(_BAR, columns - len(label) - _AROUND_THE_BAR)) if columns else _BAR

@@ -1,11 +1,15 @@
 """`broker policies simulate`: where decisions come from, what is refused, and how it ends."""
 
+import fcntl
 import gzip
 import json
 import os
+import re
 import shlex
+import struct
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -146,6 +150,27 @@ def test_a_stream_that_is_closed_is_no_fault(
     )
 
     assert (done.returncode, done.stderr) == (code, told)
+
+
+@pytest.mark.parametrize("columns", [0, 20, 40, 80])
+def test_how_far_it_is_fits_the_terminal(folder: Path, columns: int) -> None:
+    ours, theirs = os.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    words = ["policies", "simulate", "--against", str(folder / "audit.jsonl")]
+    subprocess.run(
+        [sys.executable, "-m", "broker", *words, str(folder / "policies")],
+        env={**os.environ, "BROKER_ISSUER": BROKER, "TERM": "xterm"},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        check=True,
+    )
+    os.close(theirs)
+    shown = os.read(ours, 10_000).decode()
+    os.close(ours)
+
+    drawn = [re.sub(r"\x1b\[\?25[lh]", "", line).strip() for line in shown.split("\r")]
+    [*_, bar] = [line for line in drawn if line.startswith("reading  [")]
+    assert len(bar) < (columns if columns > 20 else 80)
 
 
 @pytest.mark.parametrize("place", [20, 30, 40, 60])
