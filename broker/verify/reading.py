@@ -41,6 +41,9 @@ def ascii_of(token: str) -> bytes:
         return token.encode("ascii")
     except UnicodeEncodeError:
         raise _malformed("it has characters outside base64url") from None
+    except AttributeError:
+        # A service that hands on a header that is not there: its caller has to hear 401, not 500.
+        raise _malformed("it is no text") from None
 
 
 def key_id_of(token: bytes, expected: Expected) -> str:

@@ -168,6 +168,13 @@ def test_what_is_no_token_is_malformed_or_names_no_key(text: str) -> None:
     assert refused.value.reason in (Reason.MALFORMED_TOKEN, Reason.ALGORITHM_NOT_ALLOWED)
 
 
+@pytest.mark.parametrize("nothing", [None, b"a.b.c", 7], ids=repr)
+def test_what_is_no_text_is_malformed(verifier: Verifier, nothing: Any) -> None:
+    with pytest.raises(TokenRefused) as refused:
+        verifier.verify(nothing)
+    assert refused.value.reason is Reason.MALFORMED_TOKEN
+
+
 def test_a_signature_of_another_key_does_not_hold() -> None:
     key, other = signing_key("ES256"), signing_key("ES256", "second")
     forged = token(other, ISSUER, header={"kid": key.key_id})

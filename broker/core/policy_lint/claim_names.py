@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from difflib import get_close_matches
+from functools import lru_cache
 from typing import Final
 
 from broker.core.conditions import Condition, Effect, Not
@@ -19,13 +20,13 @@ def claim_unknown(linted: LintedSet) -> Iterator[Remark]:
     policy_set = linted.policy_set
     for name, issuer in policy_set.issuers.items():
         for each in issuer.require:
-            if issuer.platform is not None and (why := _fault(each.claim, issuer.platform)):
+            if why := _fault_on(each.claim, issuer.platform):
                 message = f"{why}. No token of this issuer is taken"
                 yield Remark(("issuers", name, "require", each.claim), message, at_key=True)
     for name, policy in policy_set.policies.items():
         platform = policy_set.issuers[policy.issuer].platform
         for each in policy.conditions:
-            if platform is not None and (why := _fault(each.claim, platform)):
+            if why := _fault_on(each.claim, platform):
                 message = f"{why}. {_effect(policy, each)}"
                 yield Remark(("policies", name, "match", each.claim), message, at_key=True)
 
@@ -39,11 +40,18 @@ def _effect(policy: Policy, condition: Condition) -> str:
     return "As it is, the policy denies nobody"
 
 
-def _fault(claim: str, platform: Platform) -> str | None:
+def _fault_on(claim: str, platform: Platform | None) -> str | None:
     """Say why a name is hardly one of the platform's claims, and which may be meant."""
-    known = platform.audit_claims
-    if claim in known or claim.startswith("/"):
+    if platform is None or claim in platform.audit_claims or claim.startswith("/"):
         return None
+    return _fault(claim, platform.name)
+
+
+# To look for what is near takes a millisecond, and many policies have the same names.
+@lru_cache(maxsize=1024)
+def _fault(claim: str, platform_name: str) -> str | None:
+    platform = PRESETS[platform_name]
+    known = platform.audit_claims
     near = get_close_matches(claim, sorted(known), n=1, cutoff=_NEAR)
     if near:
         return f"{platform.name} writes no claim `{claim}`; did you mean `{near[0]}`?"
